@@ -1,0 +1,47 @@
+/**
+ * Fan-out and last values: Redis pub/sub and keys in a cluster, in process when embedded.
+ * What is published is the final JSON text that clients get.
+ */
+export interface Bus {
+  /** Publishes in order and writes last values; a last value is written only if newer by (epoch, sequence). */
+  publish(messages: readonly BusMessage[]): Promise<void>;
+  /** Every message of every channel that `accepts` says yes to, in order per channel. */
+  subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription>;
+  /** The last value of a channel; for depth the full book and the increments since. */
+  last(channel: string): Promise<LastValue | undefined>;
+  /** Channels that have a last value, sorted. */
+  channels(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface BusMessage {
+  readonly channel: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  /** The envelope as JSON text. */
+  readonly payload: string;
+  /**
+   * `value`: published and the new last value. `increment`: published and kept behind the last snapshot (bounded).
+   * `snapshot`: not published, becomes the last value and ends the increments up to its sequence.
+   * `event`: published; the last 100 are kept, oldest first, as increments without a value (trades).
+   */
+  readonly kind: "value" | "increment" | "snapshot" | "event";
+}
+
+export interface BusHandler {
+  messages(messages: readonly BusMessage[]): void;
+  /** The connection was lost and is back: readers find their gaps by sequence and reload from last values. */
+  reconnected?(): void;
+}
+
+export interface BusSubscription {
+  close(): Promise<void>;
+}
+
+export interface LastValue {
+  readonly epoch: number;
+  readonly sequence: number;
+  /** "" for an event channel, which has only increments. */
+  readonly payload: string;
+  readonly increments: readonly { readonly epoch: number; readonly sequence: number; readonly payload: string }[];
+}

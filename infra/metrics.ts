@@ -1,0 +1,59 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+const latencySeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** The plant's metrics under the names of the field. One object a thread; push gathers those of all threads. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly producerMessages = this.counter("mq_producer_messages_total", "Messages sent to the log", [
+    "topic",
+    "status",
+  ]);
+  readonly producerLatency = this.histogram("mq_producer_latency_seconds", "From publish to acknowledged", ["topic"]);
+  readonly consumerMessages = this.counter("mq_consumer_messages_total", "Messages handled", [
+    "topic",
+    "consumer_group",
+  ]);
+  readonly consumerLag = this.gauge("mq_consumer_lag", "Records between the group's position and the end", [
+    "topic",
+    "partition",
+    "consumer_group",
+  ]);
+  readonly consumerProcessing = this.histogram("mq_consumer_processing_seconds", "Handling of one fetched batch", [
+    "topic",
+    "consumer_group",
+  ]);
+  readonly endToEndLatency = this.histogram("mq_end_to_end_latency_seconds", "From receive time to the channel", [
+    "topic",
+  ]);
+  readonly deadLetters = this.counter("mq_dead_letter_messages_total", "Refused, by reason", ["topic", "reason"]);
+  /** Everything that is dropped, refused or conflated outside the log, by place and reason: nothing goes silently. */
+  readonly dropped = this.counter("tickplant_dropped_total", "Dropped, refused or conflated, by place and reason", [
+    "place",
+    "reason",
+  ]);
+  readonly feedConnected = this.gauge("tickplant_feed_connected", "1 while the feed's connection is up", [
+    "exchange",
+    "feed",
+  ]);
+  readonly feedStaleness = this.gauge("tickplant_feed_staleness_seconds", "Since the feed's last frame", [
+    "exchange",
+    "feed",
+  ]);
+  readonly bookLive = this.gauge("tickplant_book_live", "1 while the book is right, 0 while stale", [
+    "exchange",
+    "symbol",
+  ]);
+
+  counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
+    return new Histogram({ name, help, labelNames, buckets: latencySeconds, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,216 @@
+import type { DecimalText, Micros, Side, SymbolName, VenueId } from "./words.js";
+
+/**
+ * The messages that leave the plant: Avro on the topics and JSON on the channels, field names alike.
+ * Prices and quantities are canonical decimal text; every time is µs since the epoch, UTC.
+ */
+export type Level = readonly [price: DecimalText, qty: DecimalText];
+
+export interface Trade {
+  symbol: SymbolName;
+  exchange: VenueId;
+  trade_id: string;
+  price: DecimalText;
+  qty: DecimalText;
+  side: Side;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+  retracts: string | null;
+}
+
+export interface Ticker {
+  symbol: SymbolName;
+  exchange: VenueId;
+  bid_price: DecimalText | null;
+  bid_qty: DecimalText | null;
+  ask_price: DecimalText | null;
+  ask_qty: DecimalText | null;
+  last_price: DecimalText | null;
+  /** Base currency; the venue's own, else null until 24 hours are covered. */
+  volume_24h: DecimalText | null;
+  quote_volume_24h: DecimalText | null;
+  open_24h: DecimalText | null;
+  high_24h: DecimalText | null;
+  low_24h: DecimalText | null;
+  /** Aggregate only: last prices weighted by 24 h base volume. */
+  weighted_price: DecimalText | null;
+  /** Aggregate only: median of the live venues' mids. */
+  median_price: DecimalText | null;
+  /** Aggregate only: the venues that count. */
+  venues: VenueId[] | null;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+}
+
+export type BookStatus = "live" | "stale";
+
+export interface Depth {
+  symbol: SymbolName;
+  exchange: VenueId;
+  /** [price, qty], best first in a snapshot; qty "0" removes a level. */
+  bids: Level[];
+  asks: Level[];
+  /** The venue's ids; for the aggregate its own sequence. */
+  first_update_id: number;
+  update_id: number;
+  is_snapshot: boolean;
+  status: BookStatus;
+  reason: string | null;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+  previous_sequence: number;
+}
+
+export interface Kline {
+  symbol: SymbolName;
+  exchange: VenueId;
+  interval: string;
+  open_time: Micros;
+  /** The interval's last instant: the next open time less 1 µs. */
+  close_time: Micros;
+  open: DecimalText;
+  high: DecimalText;
+  low: DecimalText;
+  close: DecimalText;
+  volume: DecimalText;
+  quote_volume: DecimalText;
+  trade_count: number;
+  taker_buy_volume: DecimalText;
+  taker_buy_quote_volume: DecimalText;
+  is_closed: boolean;
+  /** Counts this K-line's emissions, from 1. */
+  revision: number;
+  /** `feed_down`, `amended`. */
+  flags: string[];
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+}
+
+export interface IndexConstituent {
+  exchange: VenueId;
+  symbol: SymbolName;
+  price: DecimalText | null;
+  /** Share of the value, 0 to 1, as decimal text. */
+  weight: DecimalText;
+  included: boolean;
+  /** Why it counts or not: `ok`, `no_price`, `stale`, `feed_down`, `outlier`, `capped`. */
+  reason: string;
+}
+
+export interface Index {
+  name: string;
+  value: DecimalText | null;
+  /** `live`, `degraded` (too few constituents, last value held) or `unavailable`. */
+  status: string;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+  constituents: IndexConstituent[];
+}
+
+/** A constituent's price on its way to the index that spans partitions. */
+export interface IndexInput {
+  name: string;
+  /** The task that sent it, e.g. `market.raw/3`, and its number in that task's stream. */
+  source: string;
+  epoch: number;
+  sequence_num: number;
+  /** Everything up to and including this instant has been sent by this source. */
+  log_time: Micros;
+  exchange: VenueId;
+  symbol: SymbolName;
+  /** null where only time moves on. */
+  price: DecimalText | null;
+  volume_24h: DecimalText | null;
+  /** When the price was last seen, log time. */
+  price_time: Micros;
+  feed_down: boolean;
+}
+
+export interface SignalLeg {
+  exchange: VenueId;
+  side: Side;
+  price: DecimalText;
+  qty: DecimalText;
+}
+
+export interface Signal {
+  signal_id: string;
+  strategy: string;
+  symbol: SymbolName;
+  legs: SignalLeg[];
+  expected_profit: DecimalText;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+}
+
+export interface DeadLetter {
+  /** Where the refused record lay; partition and offset are -1 for a frame refused at ingest. */
+  topic: string;
+  partition: number;
+  offset: number;
+  /** Index in the batch. */
+  index: number;
+  exchange: VenueId;
+  symbol: SymbolName;
+  /** A stable word: `duplicate`, `not_positive`, `off_tick`, `off_lot`, `from_the_future`, `too_old`, `price_band`, … */
+  reason: string;
+  detail: string;
+  /** The original bytes: the tick's Avro body, or the venue's frame. */
+  original: Uint8Array;
+  timestamp: Micros;
+  epoch: number;
+  sequence_num: number;
+}
+
+/** Channel `instrument:{symbol}@{venue}`: what governs a venue's values now. Channel only, no topic. */
+export interface Instrument {
+  symbol: SymbolName;
+  exchange: VenueId;
+  native_id: string;
+  status: string;
+  contract_type: string;
+  base: string;
+  quote: string;
+  tick_size: DecimalText;
+  lot_size: DecimalText;
+  contract_size: DecimalText;
+  timestamp: Micros;
+}
+
+/** Channel `feed:{venue}`: the state of a venue's connections, from the heartbeats. Channel only, no topic. */
+export interface Feed {
+  exchange: VenueId;
+  feeds: { feed: string; connected: boolean; since: Micros }[];
+  timestamp: Micros;
+}
+
+/** What is written with the state of a task; `value` is JSON text. */
+export interface StateRecord {
+  value: string;
+}
+
+/** Every message goes out on its channel in this envelope, encoded once. */
+export interface Envelope<Data> {
+  channel: string;
+  epoch: number;
+  sequence: number;
+  data: Data;
+}
+
+export interface MessageOfTopic {
+  "market.trade": Trade;
+  "market.ticker": Ticker;
+  "market.depth": Depth;
+  "market.kline": Kline;
+  "market.index": Index;
+  "index.input": IndexInput;
+  "signal.alpha": Signal;
+  "market.dlq": DeadLetter;
+}
+export type OutputTopic = keyof MessageOfTopic;
