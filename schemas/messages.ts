@@ -112,21 +112,25 @@ export interface Index {
   constituents: IndexConstituent[];
 }
 
-/** A constituent's price on its way to the index that spans partitions. */
+/** What one source partition knows of an index's constituents at one instant of the grid, on its way to the index. */
 export interface IndexInput {
   name: string;
-  /** The task that sent it, e.g. `market.raw/3`, and its number in that task's stream. */
+  /** The task that sent it, e.g. `market.raw/3`. */
   source: string;
+  /** The instant of the grid: everything before it has been seen by this source. */
+  log_time: Micros;
   epoch: number;
   sequence_num: number;
-  /** Everything up to and including this instant has been sent by this source. */
-  log_time: Micros;
+  prices: IndexInputPrice[];
+}
+
+export interface IndexInputPrice {
   exchange: VenueId;
   symbol: SymbolName;
-  /** null where only time moves on. */
+  /** null until there is one. */
   price: DecimalText | null;
   volume_24h: DecimalText | null;
-  /** When the price was last seen, log time. */
+  /** Log time at which the price was last seen. */
   price_time: Micros;
   feed_down: boolean;
 }
