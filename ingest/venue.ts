@@ -1,3 +1,4 @@
+import { PlantError } from "../infra/errors.js";
 import type { DepthTick, InstrumentTick, TickSink } from "../schemas/ticks.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 
@@ -41,17 +42,48 @@ export interface Rest {
  */
 export interface Venue {
   readonly id: VenueId;
+  /** Base address of its REST API, and the weight a minute that it allows. */
+  readonly restUrl: string;
+  readonly weightLimit: number;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
   connections(want: readonly Subscription[]): ConnectionPlan[];
-  /** Depth ticks come out raw, not yet sequenced. @throws UnreadableFrame */
-  read(frame: Frame, instruments: InstrumentLookup, out: TickSink): void;
+  /**
+   * Frame to ticks. Depth ticks come out raw, not yet sequenced; a recorded answer about instruments gives instrument
+   * ticks. Nothing is put out before the whole frame was understood.
+   *
+   * @throws UnreadableFrame
+   */
+  read(frame: Frame, instruments: InstrumentLookup, out: TickSink): FrameNote | undefined;
   /** The rule by which this venue's depth updates follow each other. */
   sequence(): BookSequence;
   /** Asks for a book snapshot; its frame goes through `read` like any other. */
   snapshot(rest: Rest, instrument: InstrumentTick): Promise<{ text: string; url: string }>;
   /** Trades after `fromId` (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
   tradesSince?(rest: Rest, instrument: InstrumentTick, fromId: string): Promise<{ text: string; url: string }[]>;
+}
+
+/**
+ * What a frame was that gave no ticks: `ignored` (an answer, or a stream nobody asked for), `refused` (the venue
+ * says that it is no market trade), `shutdown` (the server is about to close: open a new connection now).
+ */
+export type FrameNote = "ignored" | "refused" | "shutdown";
+
+/** The frame makes no sense; its bytes go to the dead letters. */
+export class UnreadableFrame extends PlantError {
+  constructor(venue: VenueId, why: string) {
+    super(
+      "TP_FRAME_UNREADABLE",
+      `${venue}: ${why}. The frame is kept in market.dlq; if these go on, the venue's format has changed.`,
+    );
+  }
+}
+
+/** A venue's own settings in the configuration are wrong. */
+export class VenueSettingsInvalid extends PlantError {
+  constructor(venue: VenueId, why: string) {
+    super("TP_VENUE_SETTINGS", `Settings of venue ${venue}: ${why}`);
+  }
 }
 
 export interface InstrumentLookup {

@@ -1,0 +1,120 @@
+import type { InstrumentTick, TickSink } from "../../schemas/ticks.js";
+import type { Micros } from "../../schemas/words.js";
+import type {
+  BookSequence,
+  ConnectionPlan,
+  FeedKind,
+  Frame,
+  FrameNote,
+  InstrumentLookup,
+  Rest,
+  Subscription,
+  Venue,
+} from "../venue.js";
+import { readFrame } from "./binance/read.js";
+import { BinanceBookSequence } from "./binance/sequence.js";
+import { type BinanceId, binanceSettings, snapshotWeight } from "./binance/settings.js";
+import { tradesAfter } from "./binance/trades-since.js";
+
+/** A connection takes 1,024 streams; fewer a socket spread the load and the harm of a disconnect. */
+const streamsPerConnection = 800;
+const streamsPerFrame = 200;
+const hourMs = 3_600_000;
+const noInstruments: InstrumentLookup = { byNativeId: () => undefined };
+
+/** Binance spot (`binance`), USD-M (`binanceusdm`) or COIN-M (`binancecoinm`): one protocol, three addresses. */
+export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> = {}): Venue {
+  const settings = binanceSettings(id, given);
+  const { market, api } = settings;
+
+  function streamsOf(subscription: Subscription, kinds: ReadonlySet<FeedKind>): string[] {
+    const native = subscription.instrument.nativeId.toLowerCase();
+    const suffix = { trade: settings.tradeStream, quote: "bookTicker", depth: "depth@100ms", ticker: "ticker" };
+    return subscription.kinds.filter((kind) => kinds.has(kind)).map((kind) => `${native}@${suffix[kind]}`);
+  }
+
+  function plans(group: string, base: string, kinds: ReadonlySet<FeedKind>, want: readonly Subscription[]) {
+    const found: ConnectionPlan[] = [];
+    let streams: string[] = [];
+    let subscriptions: Subscription[] = [];
+    const close = () => {
+      if (streams.length === 0) return;
+      found.push({
+        name: `${group}-${found.length + 1}`,
+        url: `${base}/stream`,
+        hello: subscribeFrames(streams),
+        sendIntervalMs: settings.sendIntervalMs,
+        maxAgeMs: 23 * hourMs,
+        silenceMs: 60_000,
+        subscriptions,
+      });
+      streams = [];
+      subscriptions = [];
+    };
+    for (const subscription of want) {
+      const own = streamsOf(subscription, kinds);
+      if (own.length === 0) continue;
+      if (streams.length + own.length > streamsPerConnection) close();
+      streams.push(...own);
+      subscriptions.push({ ...subscription, kinds: subscription.kinds.filter((kind) => kinds.has(kind)) });
+    }
+    close();
+    return found;
+  }
+
+  return {
+    id,
+    restUrl: settings.restUrl,
+    weightLimit: settings.weightLimit,
+
+    async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {
+      const answer = await rest.get(`${api}/exchangeInfo`, {}, market === "spot" ? 20 : 1);
+      const instruments: InstrumentTick[] = [];
+      readFrame(
+        settings,
+        { text: answer.text, receiveTime: now, origin: { url: answer.url } },
+        noInstruments,
+        (tick) => {
+          if (tick.kind === "instrument") instruments.push(tick);
+        },
+      );
+      return instruments;
+    },
+
+    connections(want: readonly Subscription[]): ConnectionPlan[] {
+      const { wsUrl, wsBookUrl } = settings;
+      if (wsBookUrl === undefined) return plans("market", wsUrl, new Set(["trade", "quote", "depth", "ticker"]), want);
+      return [
+        ...plans("market", wsUrl, new Set(["trade", "ticker"]), want),
+        ...plans("book", wsBookUrl, new Set(["quote", "depth"]), want),
+      ];
+    },
+
+    read(frame: Frame, instruments: InstrumentLookup, out: TickSink): FrameNote | undefined {
+      return readFrame(settings, frame, instruments, out);
+    },
+
+    sequence(): BookSequence {
+      return new BinanceBookSequence(market !== "spot");
+    },
+
+    snapshot(rest: Rest, instrument: InstrumentTick) {
+      const limit = settings.snapshotLevels;
+      const query = { symbol: instrument.nativeId, limit: String(limit) };
+      return rest.get(`${api}/depth`, query, snapshotWeight(market, limit));
+    },
+
+    async tradesSince(rest: Rest, instrument: InstrumentTick, fromId: string) {
+      return tradesAfter(rest, settings, instrument, Number(fromId));
+    },
+  };
+}
+
+function subscribeFrames(streams: readonly string[]): string[] {
+  const frames: string[] = [];
+  for (let at = 0; at < streams.length; at += streamsPerFrame) {
+    const params = streams.slice(at, at + streamsPerFrame);
+    frames.push(JSON.stringify({ method: "SUBSCRIBE", params, id: frames.length + 1 }));
+  }
+  return frames;
+}

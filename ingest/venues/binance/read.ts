@@ -1,0 +1,352 @@
+import type {
+  DepthTick,
+  InstrumentTick,
+  LevelText,
+  QuoteTick,
+  TickerTick,
+  TickSink,
+  TradeTick,
+} from "../../../schemas/ticks.js";
+import { type Micros, microsOfMillis } from "../../../schemas/words.js";
+import { type Frame, type FrameNote, type InstrumentLookup, UnreadableFrame } from "../../venue.js";
+import { readInstruments } from "./instruments.js";
+import type { BinanceSettings } from "./settings.js";
+
+/** Fields of all the payloads that are read, as Binance names them; which of them stand depends on the event. */
+interface Payload {
+  readonly e?: string;
+  readonly E?: number;
+  readonly T?: number;
+  readonly s?: string;
+  readonly t?: number;
+  readonly a?: unknown;
+  readonly b?: unknown;
+  readonly p?: unknown;
+  readonly q?: unknown;
+  readonly m?: unknown;
+  readonly X?: string;
+  readonly A?: unknown;
+  readonly B?: unknown;
+  readonly U?: unknown;
+  readonly u?: unknown;
+  readonly pu?: unknown;
+  readonly c?: unknown;
+  readonly o?: string;
+  readonly h?: string;
+  readonly l?: string;
+  readonly v?: string;
+  readonly lastUpdateId?: unknown;
+  readonly bids?: unknown;
+  readonly asks?: unknown;
+  readonly symbol?: string;
+  readonly symbols?: unknown;
+  readonly stream?: string;
+  readonly data?: Payload;
+  readonly result?: unknown;
+  readonly error?: unknown;
+  readonly code?: unknown;
+  readonly msg?: unknown;
+}
+
+/**
+ * Reads one frame of Binance: a combined stream's `{"stream","data"}`, a bare payload, an answer to a request, or an
+ * answer of REST (its URL tells the symbol where the body does not). JSON is parsed once and the arrays of levels are
+ * passed on as parsed.
+ *
+ * Payloads: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and, for futures,
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+ *
+ * @throws UnreadableFrame
+ */
+export function readFrame(
+  settings: BinanceSettings,
+  frame: Frame,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): FrameNote | undefined {
+  const parsed = parse(settings, frame.text);
+  const payload = parsed.data ?? parsed;
+  switch (payload.e) {
+    case "trade":
+      return readTrade(settings, payload, payload.t, frame.receiveTime, instruments, out);
+    case "aggTrade":
+      return readTrade(settings, payload, payload.a, frame.receiveTime, instruments, out);
+    case "bookTicker":
+      return readQuote(settings, payload, frame.receiveTime, instruments, out);
+    case "depthUpdate":
+      return readIncrement(settings, payload, frame.receiveTime, instruments, out);
+    case "24hrTicker":
+      return readTicker(settings, payload, frame.receiveTime, instruments, out);
+    case "serverShutdown":
+      return "shutdown";
+    case undefined:
+      return readUnnamed(settings, parsed, payload, frame, instruments, out);
+    default:
+      if (typeof payload.e !== "string") throw new UnreadableFrame(settings.id, "the event's name is no text");
+      return "ignored";
+  }
+}
+
+function parse(settings: BinanceSettings, text: string): Payload {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new UnreadableFrame(settings.id, `not JSON (${(cause as Error).message.slice(0, 80)})`);
+  }
+  if (typeof parsed !== "object" || parsed === null) throw new UnreadableFrame(settings.id, "neither object nor list");
+  return parsed as Payload;
+}
+
+/** Frames without an event's name: spot's bookTicker, REST answers, answers to SUBSCRIBE. */
+function readUnnamed(
+  settings: BinanceSettings,
+  parsed: Payload,
+  payload: Payload,
+  frame: Frame,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): FrameNote | undefined {
+  if (payload.u !== undefined && payload.A !== undefined) {
+    return readQuote(settings, payload, frame.receiveTime, instruments, out);
+  }
+  if (payload.lastUpdateId !== undefined)
+    return readSnapshot(settings, parsed.stream, payload, frame, instruments, out);
+  if (Array.isArray(payload)) return readTradeList(settings, payload, frame, instruments, out);
+  if (Array.isArray(payload.symbols)) {
+    for (const instrument of readInstruments(settings, payload.symbols, frame.receiveTime)) out(instrument);
+    return undefined;
+  }
+  if (payload.error !== undefined || payload.code !== undefined) {
+    throw new UnreadableFrame(settings.id, `the venue refused a request: ${frame.text.slice(0, 200)}`);
+  }
+  if (payload.result !== undefined || parsed.stream !== undefined || "url" in frame.origin) return "ignored";
+  throw new UnreadableFrame(settings.id, "no known payload");
+}
+
+/**
+ * `m` says that the buyer was the maker, so the taker sold. On futures, `X` other than MARKET is no trade of the
+ * market: INSURANCE_FUND, ADL, and NA with a price of 0; they are missing from the venue's candles, too.
+ * https://dev.binance.vision/t/binance-futures-there-are-some-strange-trades-from-trade-stream/963
+ */
+function readTrade(
+  settings: BinanceSettings,
+  payload: Payload,
+  id: unknown,
+  receiveTime: Micros,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): FrameNote | undefined {
+  const { p, q, m } = payload;
+  if (typeof id !== "number" || typeof p !== "string" || typeof q !== "string" || typeof m !== "boolean") {
+    throw new UnreadableFrame(settings.id, `${payload.e} without id, price, quantity or side`);
+  }
+  if (payload.X !== undefined && payload.X !== "MARKET") return "refused";
+  const tick: TradeTick = {
+    kind: "trade",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, payload.s, instruments).symbol,
+    exchangeTime: timeOf(payload, receiveTime),
+    receiveTime,
+    tradeId: `${id}`,
+    price: p,
+    qty: q,
+    side: m ? "sell" : "buy",
+  };
+  out(tick);
+  return undefined;
+}
+
+function readQuote(
+  settings: BinanceSettings,
+  payload: Payload,
+  receiveTime: Micros,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): undefined {
+  const { b, B, a, A, u } = payload;
+  if (typeof b !== "string" || typeof B !== "string" || typeof a !== "string" || typeof A !== "string") {
+    throw new UnreadableFrame(settings.id, "bookTicker without prices or quantities");
+  }
+  const tick: QuoteTick = {
+    kind: "quote",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, payload.s, instruments).symbol,
+    exchangeTime: timeOf(payload, receiveTime),
+    receiveTime,
+    bidPrice: b,
+    bidQty: B,
+    askPrice: a,
+    askQty: A,
+    updateId: idOf(settings, u),
+  };
+  out(tick);
+}
+
+function readIncrement(
+  settings: BinanceSettings,
+  payload: Payload,
+  receiveTime: Micros,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): undefined {
+  const base = {
+    kind: "depth",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, payload.s, instruments).symbol,
+    exchangeTime: timeOf(payload, receiveTime),
+    receiveTime,
+    action: "increment",
+    firstUpdateId: idOf(settings, payload.U),
+    updateId: idOf(settings, payload.u),
+    bids: levelsOf(settings, payload.b),
+    asks: levelsOf(settings, payload.a),
+  } as const;
+  const tick: DepthTick = payload.pu === undefined ? base : { ...base, previousUpdateId: idOf(settings, payload.pu) };
+  out(tick);
+}
+
+/** Partial depth streams (`@depth20`) carry a snapshot's fields but only the top of the book: they are not read. */
+function readSnapshot(
+  settings: BinanceSettings,
+  stream: string | undefined,
+  payload: Payload,
+  frame: Frame,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): FrameNote | undefined {
+  if (stream !== undefined && !stream.endsWith("@depthSnapshot")) return "ignored";
+  const nativeId = payload.symbol ?? stream?.slice(0, stream.indexOf("@")).toUpperCase() ?? symbolOfUrl(frame);
+  const updateId = idOf(settings, payload.lastUpdateId);
+  const tick: DepthTick = {
+    kind: "depth",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, nativeId, instruments).symbol,
+    exchangeTime: timeOf(payload, frame.receiveTime),
+    receiveTime: frame.receiveTime,
+    action: "snapshot",
+    firstUpdateId: updateId,
+    updateId,
+    bids: levelsOf(settings, payload.bids),
+    asks: levelsOf(settings, payload.asks),
+  };
+  out(tick);
+  return undefined;
+}
+
+/** 24 h statistics. COIN-M counts volume in contracts, and they stay contracts; its `q` is base currency, not quote. */
+function readTicker(
+  settings: BinanceSettings,
+  payload: Payload,
+  receiveTime: Micros,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): undefined {
+  const { c, o, h, l, v, q } = payload;
+  if (typeof c !== "string") throw new UnreadableFrame(settings.id, "24hrTicker without last price");
+  const tick: TickerTick = {
+    kind: "ticker",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, payload.s, instruments).symbol,
+    exchangeTime: payload.E === undefined ? receiveTime : microsOfMillis(payload.E),
+    receiveTime,
+    lastPrice: c,
+    ...(typeof o === "string" && { open24h: o }),
+    ...(typeof h === "string" && { high24h: h }),
+    ...(typeof l === "string" && { low24h: l }),
+    ...(typeof v === "string" && { volume24h: v }),
+    ...(typeof q === "string" && settings.market !== "coinm" && { quoteVolume24h: q }),
+  };
+  out(tick);
+}
+
+interface RestTrade {
+  readonly id?: unknown;
+  readonly price?: unknown;
+  readonly qty?: unknown;
+  readonly time?: unknown;
+  readonly isBuyerMaker?: unknown;
+  readonly a?: unknown;
+  readonly p?: unknown;
+  readonly q?: unknown;
+  readonly T?: unknown;
+  readonly m?: unknown;
+}
+
+/** `trades`, `historicalTrades` and `aggTrades`: what is fetched of them fills a hole, and is marked so. */
+function readTradeList(
+  settings: BinanceSettings,
+  list: readonly RestTrade[],
+  frame: Frame,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): FrameNote | undefined {
+  if (!("url" in frame.origin) || !/rades\b/.test(frame.origin.url)) return "ignored";
+  const { symbol } = instrumentOf(settings, symbolOfUrl(frame), instruments);
+  const ticks = list.map((trade): TradeTick => {
+    const id = trade.id ?? trade.a;
+    const price = trade.price ?? trade.p;
+    const qty = trade.qty ?? trade.q;
+    const time = trade.time ?? trade.T;
+    const buyerMade = trade.isBuyerMaker ?? trade.m;
+    if (
+      typeof id !== "number" ||
+      typeof price !== "string" ||
+      typeof qty !== "string" ||
+      typeof time !== "number" ||
+      typeof buyerMade !== "boolean"
+    ) {
+      throw new UnreadableFrame(settings.id, "a list of trades with one that misses a field");
+    }
+    return {
+      kind: "trade",
+      exchange: settings.id,
+      symbol,
+      exchangeTime: microsOfMillis(time),
+      receiveTime: frame.receiveTime,
+      tradeId: `${id}`,
+      price,
+      qty,
+      side: buyerMade ? "sell" : "buy",
+      backfilled: true,
+    };
+  });
+  for (const tick of ticks) out(tick);
+  return undefined;
+}
+
+/** The time of the trade or of the book (T) where given, else that of the event (E). */
+function timeOf(payload: Payload, receiveTime: Micros): Micros {
+  const millis = payload.T ?? payload.E;
+  return typeof millis === "number" ? microsOfMillis(millis) : receiveTime;
+}
+
+function instrumentOf(
+  settings: BinanceSettings,
+  nativeId: string | undefined,
+  instruments: InstrumentLookup,
+): InstrumentTick {
+  const instrument = nativeId === undefined ? undefined : instruments.byNativeId(nativeId);
+  if (instrument === undefined) throw new UnreadableFrame(settings.id, `no instrument ${nativeId ?? "named"}`);
+  return instrument;
+}
+
+function idOf(settings: BinanceSettings, id: unknown): number {
+  if (!Number.isSafeInteger(id)) throw new UnreadableFrame(settings.id, "an update id that is no integer");
+  return id as number;
+}
+
+function levelsOf(settings: BinanceSettings, levels: unknown): readonly LevelText[] {
+  if (!Array.isArray(levels)) throw new UnreadableFrame(settings.id, "depth without levels");
+  for (let i = 0; i < levels.length; i++) {
+    const level = levels[i];
+    if (typeof level?.[0] !== "string" || typeof level[1] !== "string") {
+      throw new UnreadableFrame(settings.id, "a level that is not [price, quantity]");
+    }
+  }
+  return levels as readonly LevelText[];
+}
+
+function symbolOfUrl(frame: Frame): string | undefined {
+  return "url" in frame.origin ? /[?&]symbol=([^&]+)/.exec(frame.origin.url)?.[1] : undefined;
+}

@@ -1,0 +1,112 @@
+import { z } from "zod";
+import type { VenueId } from "../../../schemas/words.js";
+import { VenueSettingsInvalid } from "../../venue.js";
+
+export type BinanceMarket = "spot" | "usdm" | "coinm";
+
+/** Where one of Binance's markets is found, and its limits. Addresses may be set, so a simulator can stand in. */
+export interface BinanceSettings {
+  readonly id: VenueId;
+  readonly market: BinanceMarket;
+  /** Base of the streams, without `/stream`. */
+  readonly wsUrl: string;
+  /** Base of the streams of quotes and depth, where the venue keeps them apart; else as `wsUrl`. */
+  readonly wsBookUrl?: string;
+  readonly restUrl: string;
+  /** Path prefix of REST, e.g. `/api/v3`. */
+  readonly api: string;
+  /** Which stream gives trades; their ids are different numbers. */
+  readonly tradeStream: "trade" | "aggTrade";
+  /** Levels a side asked for in a snapshot. */
+  readonly snapshotLevels: number;
+  /** REST weight a minute. */
+  readonly weightLimit: number;
+  /** Between two frames sent. */
+  readonly sendIntervalMs: number;
+}
+
+/** What a user may set of a Binance venue. */
+const overridesSchema = z.strictObject({
+  wsUrl: z.url({ protocol: /^wss?$/ }).optional(),
+  wsBookUrl: z.url({ protocol: /^wss?$/ }).optional(),
+  restUrl: z.url({ protocol: /^https?$/ }).optional(),
+  tradeStream: z.enum(["trade", "aggTrade"]).optional(),
+  snapshotLevels: z.int().min(5).max(5000).optional(),
+});
+
+/**
+ * Limits: spot takes 5 messages a second and a weight of 6,000 a minute, futures 10 and 2,400; frames are sent evenly
+ * and below that, since a burst counts against the second before it. USD-M keeps the streams of the book under /public
+ * and the others under /market since April 2026.
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
+ */
+export const binanceDefaults = {
+  binance: {
+    id: "binance",
+    market: "spot",
+    wsUrl: "wss://stream.binance.com:9443",
+    restUrl: "https://api.binance.com",
+    api: "/api/v3",
+    tradeStream: "trade",
+    snapshotLevels: 1000,
+    weightLimit: 6000,
+    sendIntervalMs: 300,
+  },
+  binanceusdm: {
+    id: "binanceusdm",
+    market: "usdm",
+    wsUrl: "wss://fstream.binance.com/market",
+    wsBookUrl: "wss://fstream.binance.com/public",
+    restUrl: "https://fapi.binance.com",
+    api: "/fapi/v1",
+    tradeStream: "trade",
+    snapshotLevels: 1000,
+    weightLimit: 2400,
+    sendIntervalMs: 150,
+  },
+  binancecoinm: {
+    id: "binancecoinm",
+    market: "coinm",
+    wsUrl: "wss://dstream.binance.com",
+    restUrl: "https://dapi.binance.com",
+    api: "/dapi/v1",
+    tradeStream: "trade",
+    snapshotLevels: 1000,
+    weightLimit: 2400,
+    sendIntervalMs: 150,
+  },
+} as const satisfies Record<string, BinanceSettings>;
+
+export type BinanceId = keyof typeof binanceDefaults;
+
+/**
+ * The settings in force: a stream address that was set serves the book too, unless that one was set as well.
+ *
+ * @throws VenueSettingsInvalid
+ */
+export function binanceSettings(id: BinanceId, given: Readonly<Record<string, unknown>>): BinanceSettings {
+  const checked = overridesSchema.safeParse(given);
+  if (!checked.success) throw new VenueSettingsInvalid(id, z.prettifyError(checked.error));
+  const overrides = checked.data;
+  const defaults: BinanceSettings = binanceDefaults[id];
+  const book = overrides.wsUrl === undefined ? (overrides.wsBookUrl ?? defaults.wsBookUrl) : overrides.wsBookUrl;
+  const { wsBookUrl: _, ...rest } = defaults;
+  return {
+    ...rest,
+    wsUrl: overrides.wsUrl ?? defaults.wsUrl,
+    restUrl: overrides.restUrl ?? defaults.restUrl,
+    tradeStream: overrides.tradeStream ?? defaults.tradeStream,
+    snapshotLevels: overrides.snapshotLevels ?? defaults.snapshotLevels,
+    ...(book !== undefined && { wsBookUrl: book }),
+  };
+}
+
+/**
+ * Weight of a depth snapshot, by levels.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#order-book
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Order-Book
+ */
+export function snapshotWeight(market: BinanceMarket, levels: number): number {
+  if (market === "spot") return levels <= 100 ? 5 : levels <= 500 ? 25 : levels <= 1000 ? 50 : 250;
+  return levels <= 50 ? 2 : levels <= 100 ? 5 : levels <= 500 ? 10 : 20;
+}
