@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { decimalText, milliseconds, symbolName, unique, venueId, whole } from "./words.js";
+
+/** Binance's intervals, in the order of their lengths. */
+export const klineIntervals = [
+  "1s",
+  "1m",
+  "3m",
+  "5m",
+  "15m",
+  "30m",
+  "1h",
+  "2h",
+  "4h",
+  "6h",
+  "8h",
+  "12h",
+  "1d",
+  "3d",
+  "1w",
+  "1M",
+] as const;
+export type KlineInterval = (typeof klineIntervals)[number];
+
+const constituent = z.strictObject({
+  exchange: venueId.describe("Venue."),
+  symbol: symbolName.describe("Unified symbol."),
+  weight: decimalText.default("1").describe("Weight relative to the other constituents."),
+});
+
+const indexDefinition = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]+$/, "expected letters, digits, and . _ -")
+      .describe("Name of the index; its channel is `index:{name}`."),
+    gridMs: z.literal([250, 1000]).default(1000).describe("Milliseconds of log time between its values."),
+    constituents: unique(constituent, (one) => `${one.exchange} ${one.symbol}`)
+      .min(1, "expected at least one constituent")
+      .describe("Whose prices make it."),
+    outlierBand: decimalText
+      .default("0.05")
+      .describe("A constituent further than this fraction from the median does not count."),
+    staleAfterMs: milliseconds.default(30_000).describe("A price older than this many milliseconds does not count."),
+    minimumConstituents: whole(1).default(1).describe("With fewer that count, the last value is held as degraded."),
+    scale: whole(0).max(18).default(8).describe("Decimals of its value."),
+  })
+  .describe("A composite price over venues and symbols.");
+
+export const processConfig = z
+  .strictObject({
+    emissionMs: milliseconds
+      .default(100)
+      .describe("Milliseconds of log time between messages of a ticker, aggregate or open K-line; 0 for every change."),
+    klineIntervals: unique(z.enum(klineIntervals), (interval) => interval)
+      .default(["1m", "5m", "15m", "1h", "4h", "1d"])
+      .describe("Intervals of the K-lines, spelled as Binance does."),
+    graceMs: milliseconds.default(1000).describe("Milliseconds of log time after its end at which a K-line closes."),
+    lateHours: whole(0)
+      .default(48)
+      .describe("A late trade amends its K-line up to this many hours; beyond, it is refused."),
+    futureToleranceMs: milliseconds
+      .default(5000)
+      .describe(
+        "A tick whose exchange time lies further than this many milliseconds after its receive time is refused.",
+      ),
+    tooOldMs: milliseconds
+      .default(10 * 60 * 1000)
+      .describe("A live tick whose exchange time lies further than this before its receive time is refused."),
+    priceBand: decimalText
+      .default("0.2")
+      .describe('A price further than this fraction from the last accepted ones is refused; "0" accepts all.'),
+    staleAfterMs: milliseconds
+      .default(60_000)
+      .describe("A venue without a quote for this many milliseconds of log time does not count in aggregates."),
+    bookSnapshotMs: whole(100)
+      .default(1000)
+      .describe("Milliseconds of log time between full books, which are what a reader of a depth channel starts from."),
+    checkpointMs: whole(100).default(5000).describe("Milliseconds between checkpoints of the processors' state."),
+    indices: unique(indexDefinition, (index) => index.name)
+      .default([])
+      .describe("Composite indices."),
+  })
+  .prefault({})
+  .describe("What the processors compute.");

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { httpUrl, milliseconds, port, whole } from "./words.js";
+
+const days = whole(1);
+
+const retentionDays = z
+  .strictObject({
+    trades: days.default(365).describe("Trades."),
+    tickers: days.default(30).describe("Tickers."),
+    depths: days.default(7).describe("Depth messages."),
+    klines: days.default(3650).describe("K-lines."),
+    indices: days.default(3650).describe("Index values."),
+    signals: days.default(365).describe("Signals."),
+    deadLetters: days.default(30).describe("Dead letters."),
+  })
+  .prefault({})
+  .describe("Days that history is kept, by table.");
+
+export const storeConfig = z
+  .strictObject({
+    url: httpUrl
+      .optional()
+      .describe("A ClickHouse server's HTTP interface. Without it the plant runs the engine embedded."),
+    port: port
+      .default(8123)
+      .describe("Port on 127.0.0.1 where the embedded engine answers ClickHouse's HTTP interface."),
+    database: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "expected letters, digits and _")
+      .default("tickplant")
+      .describe("Database of the tables."),
+    user: z.string().default("default").describe("ClickHouse user."),
+    password: z.string().default("").meta({ description: "Password of that user.", secret: true }),
+    retentionDays,
+  })
+  .prefault({})
+  .describe("History in ClickHouse.");
+
+export const sinkConfig = z
+  .strictObject({
+    rows: whole(1).default(50_000).describe("Rows of a table after which they are inserted."),
+    bytes: whole(1024)
+      .default(16 * 1024 * 1024)
+      .describe("Bytes of a table after which they are inserted."),
+    ms: whole(1).default(1000).describe("Milliseconds after which what has gathered is inserted."),
+  })
+  .prefault({})
+  .describe("How messages are batched into the store: whichever bound is reached first.");
+
+const bounds = z
+  .strictObject({
+    connections: whole(1).default(10_000).describe("WebSocket clients at a time."),
+    connectionsPerAddress: whole(1).default(1_000).describe("WebSocket clients of one address at a time."),
+    subscriptions: whole(1).default(1_000).describe("Channels of one client."),
+    messageBytes: whole(64)
+      .default(16 * 1024)
+      .describe("Bytes of a client's message."),
+    bufferedBytes: whole(1024)
+      .default(4 * 1024 * 1024)
+      .describe("Bytes that may wait for one client. Beyond it the slow client is closed."),
+  })
+  .prefault({})
+  .describe("Bounds for clients.");
+
+const rateLimit = z
+  .strictObject({
+    requestsPerMinute: whole(1).default(1_200).describe("REST requests of one address in a minute."),
+    messagesPerSecond: whole(1).default(20).describe("WebSocket messages of one client in a second."),
+  })
+  .prefault({})
+  .describe("Rates that clients may reach.");
+
+export const pushConfig = z
+  .strictObject({
+    host: z.string().min(1).default("127.0.0.1").describe("Address to listen on; 0.0.0.0 opens it to the network."),
+    restPort: port.default(8080).describe("Port of REST and the web page."),
+    webSocketPort: port.default(8081).describe("Port of the WebSocket."),
+    deflate: z.boolean().default(false).describe("Offer permessage-deflate: fewer bytes, more processor time."),
+    heartbeatMs: milliseconds.default(15_000).describe("Milliseconds of silence after which a heartbeat is sent."),
+    bounds,
+    rateLimit,
+  })
+  .prefault({})
+  .describe("The WebSocket and REST tier.");
