@@ -12,3 +12,17 @@ export class PlantError extends Error {
 
 /** A text is no decimal, or an operation can not be exact. */
 export class DecimalError extends PlantError {}
+
+/** A record's bytes are not what its schema says. */
+export class UnreadableRecord extends PlantError {
+  constructor(what: string, options?: { cause?: unknown }) {
+    super("TP_RECORD_UNREADABLE", `${what}: keep its bytes as a dead letter and look at who wrote it`, options);
+  }
+}
+
+/** A message lacks a field or has one of the wrong type. */
+export class UnwritableRecord extends PlantError {
+  constructor(what: string, options?: { cause?: unknown }) {
+    super("TP_RECORD_UNWRITABLE", `${what}: mend the code that made it`, options);
+  }
+}
