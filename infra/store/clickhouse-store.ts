@@ -1,0 +1,186 @@
+import { Readable } from "node:stream";
+import { type ClickHouseClient, ClickHouseError, createClient } from "@clickhouse/client";
+import type { Kline, Trade } from "../../schemas/messages.js";
+import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
+import { applyRetention, keepForever, type RetentionDays } from "./retention.js";
+import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
+import type { HistoryRange, Store, StoredMessage, StoredTopic } from "./store.js";
+import { StoreRefused, StoreUnavailable } from "./store-errors.js";
+
+export interface ClickHouseStoreOptions {
+  /** e.g. `http://127.0.0.1:8123` */
+  readonly url: string;
+  readonly database?: string | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly retention?: Partial<RetentionDays> | undefined;
+  /** Default 60 s. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Folder of migrations; the plant's own by default. */
+  readonly migrations?: string | undefined;
+}
+
+/** Errors that say that the rows themselves can not be stored; any other error of an insert may pass. */
+const dataErrors = new Set(
+  "6 7 16 20 25 26 27 33 34 35 36 38 41 43 53 62 69 70 72 117 128 130 131 190 321 349 407 436 441 467 469 675 676 691".split(
+    " ",
+  ),
+);
+/** Errors of a query that may pass: busy, out of memory, stopped, starting. */
+const passingErrors = new Set("74 75 76 159 160 202 209 210 236 241 242 243 252 394 425 439 999".split(" "));
+
+/** Exact decimals as canonical text, whole numbers as numbers. */
+const readSettings = {
+  output_format_json_quote_decimals: 1,
+  output_format_json_quote_64bit_integers: 0,
+  output_format_decimal_trailing_zeros: 0,
+} as const;
+
+/** A replayed batch may span years of daily partitions. */
+const writeSettings = { max_partitions_per_insert_block: "0" } as const;
+
+/** History in ClickHouse over HTTP: chDB's own server beside the plant or a server elsewhere. */
+export class ClickHouseStore implements Store {
+  private readonly client: ClickHouseClient;
+
+  constructor(private readonly options: ClickHouseStoreOptions) {
+    this.client = createClient({
+      url: options.url,
+      database: options.database ?? "default",
+      username: options.user ?? "default",
+      password: options.password ?? "",
+      request_timeout: options.requestTimeoutMs ?? 60_000,
+      max_open_connections: 8,
+      keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
+      // Packing a request takes four times as long as sending it to this machine.
+      compression: { request: false, response: false },
+      log: { level: 127 },
+    });
+  }
+
+  async migrate(): Promise<void> {
+    const target: MigrationTarget = {
+      execute: (sql) => this.command(sql),
+      rows: <Row>(sql: string) => this.query<Row>(sql),
+    };
+    await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
+    await applyRetention(target, { ...keepForever, ...this.options.retention });
+  }
+
+  async insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void> {
+    if (messages.length === 0) return;
+    const kind = rowTexts[topic] as RowText<StoredMessage<Topic>>;
+    await this.insertRows(topic, encodeRows(topic, kind, messages));
+  }
+
+  /** Inserts rows that are TabSeparated text already, columns in the order of `rowTexts`. @throws as `insert` */
+  async insertRows(topic: StoredTopic, rows: Buffer): Promise<void> {
+    const { table, columns } = rowTexts[topic];
+    try {
+      await this.client.insert({
+        table,
+        columns: columns as [string, ...string[]],
+        values: Readable.from([rows], { objectMode: false }),
+        format: "TabSeparated",
+        clickhouse_settings: writeSettings,
+      });
+    } catch (error) {
+      if (error instanceof ClickHouseError && dataErrors.has(error.code)) throw refused(`insert into ${table}`, error);
+      throw this.unavailable(`insert into ${table}`, error);
+    }
+  }
+
+  async query<Row>(sql: string, parameters?: Record<string, unknown>): Promise<Row[]> {
+    try {
+      const result = await this.client.query({
+        query: sql,
+        format: "JSONEachRow",
+        clickhouse_settings: readSettings,
+        ...(parameters === undefined ? {} : { query_params: parameters }),
+      });
+      return await result.json<Row>();
+    } catch (error) {
+      throw this.failed("query", error);
+    }
+  }
+
+  async klines(range: HistoryRange & { interval: string }): Promise<Kline[]> {
+    const rows = await this.query<Kline>(
+      `SELECT * REPLACE (${micros("open_time")}, ${micros("close_time")}, ${micros("timestamp")}) FROM (
+        SELECT * FROM klines
+        WHERE exchange = {exchange:String} AND symbol = {symbol:String} AND interval = {interval:String}
+          ${between("open_time", range)}
+        ORDER BY open_time DESC LIMIT {limit:UInt32})
+      ORDER BY open_time`,
+      { ...range },
+    );
+    return rows;
+  }
+
+  async trades(range: HistoryRange): Promise<Trade[]> {
+    return await this.query<Trade>(
+      `SELECT * REPLACE (${micros("timestamp")}) FROM (
+        SELECT * FROM trades
+        WHERE exchange = {exchange:String} AND symbol = {symbol:String} ${between("timestamp", range)}
+        ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
+      ORDER BY timestamp, epoch, sequence_num`,
+      { ...range },
+    );
+  }
+
+  async ping(): Promise<boolean> {
+    return (await this.client.ping()).success;
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  private async command(sql: string): Promise<void> {
+    try {
+      await this.client.command({ query: sql });
+    } catch (error) {
+      throw this.failed("command", error);
+    }
+  }
+
+  private failed(what: string, error: unknown): Error {
+    const passes = !(error instanceof ClickHouseError) || passingErrors.has(error.code);
+    return passes ? this.unavailable(what, error) : refused(what, error);
+  }
+
+  private unavailable(what: string, error: unknown): StoreUnavailable {
+    const why = error instanceof Error && error.message !== "" ? error.message : String(error);
+    return new StoreUnavailable(
+      `${what}: the store at ${this.options.url} can not do it now (${why}): try again later`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function refused(what: string, error: ClickHouseError): StoreRefused {
+  return new StoreRefused(`${what}: ${error.type ?? error.code}: ${error.message}`, undefined, { cause: error });
+}
+
+/** @throws StoreRefused with the row's index */
+function encodeRows<Message>(topic: StoredTopic, kind: RowText<Message>, messages: readonly Message[]): Buffer {
+  let text = "";
+  let row = 0;
+  try {
+    for (; row < messages.length; row += 1) text += kind.row(messages[row] as Message);
+  } catch (error) {
+    if (!(error instanceof UnfitValue)) throw error;
+    throw new StoreRefused(`${topic}, row ${row} of ${messages.length}: ${error.message}`, row);
+  }
+  return Buffer.from(text, "utf8");
+}
+
+const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;
+
+function between(column: string, range: HistoryRange): string {
+  const from = range.from === undefined ? "" : `AND ${column} >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')`;
+  const to = range.to === undefined ? "" : `AND ${column} < fromUnixTimestamp64Micro({to:Int64}, 'UTC')`;
+  return `${from} ${to}`;
+}
