@@ -1,0 +1,172 @@
+import type { StreamKind } from "./protocol.js";
+
+/** A frame on its way to the clients of one stream. */
+export interface OutgoingFrame {
+  readonly stream: string;
+  readonly symbol: string;
+  readonly kind: StreamKind;
+  readonly payload: string;
+  /** The whole message as it is, without the combined stream's envelope: garbage. */
+  readonly verbatim?: boolean;
+}
+
+export const faultNames = [
+  "sequenceGap",
+  "duplicate",
+  "outOfOrder",
+  "garbage",
+  "stall",
+  "disconnect",
+  "serverShutdown",
+  "restError",
+] as const;
+export type FaultName = (typeof faultNames)[number];
+
+export const garbageForms = ["not_json", "truncated", "wrong_shape"] as const;
+export type GarbageForm = (typeof garbageForms)[number];
+
+/** Which frame a fault befalls: the next one of this symbol and kind that somebody reads. */
+export interface FaultTarget {
+  /** Native id; any symbol by default. */
+  readonly symbol?: string;
+  /** By default depth for a gap, trade for a duplicate, depth for two out of order, any for garbage. */
+  readonly kind?: StreamKind;
+}
+
+interface Armed extends FaultTarget {
+  readonly name: FaultName;
+  readonly form: GarbageForm;
+  readonly done: (happened: boolean) => void;
+}
+
+interface Stall {
+  readonly symbol: string | undefined;
+  readonly missed: OutgoingFrame[] | undefined;
+}
+
+/** Frames that a stall may hold back; what is beyond is not sent at all. */
+const stallLimit = 200_000;
+
+const defaultKind: Partial<Record<FaultName, StreamKind>> = {
+  sequenceGap: "depth",
+  duplicate: "trade",
+  outOfOrder: "depth",
+};
+
+/** Stands between the markets and the sockets, and spoils frames on demand. Counts what has truly happened. */
+export class Faults {
+  readonly counts: Record<FaultName, number> = {
+    sequenceGap: 0,
+    duplicate: 0,
+    outOfOrder: 0,
+    garbage: 0,
+    stall: 0,
+    disconnect: 0,
+    serverShutdown: 0,
+    restError: 0,
+  };
+  /** Frames that stalls kept from the clients. */
+  withheld = 0;
+  readonly #armed: Armed[] = [];
+  readonly #held = new Map<string, { frame: OutgoingFrame; fault: Armed }>();
+  readonly #stalls = new Set<Stall>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(private readonly deliver: (frame: OutgoingFrame) => void) {}
+
+  /** Resolves with true once it has happened, with false if the simulator stops before. */
+  arm(name: FaultName, target: FaultTarget, form: GarbageForm = "not_json"): Promise<boolean> {
+    const kind = target.kind ?? defaultKind[name];
+    return new Promise((done) => {
+      this.#armed.push({ ...target, ...(kind === undefined ? {} : { kind }), name, form, done });
+    });
+  }
+
+  /** No frames for `ms`; then all of what was missed, or none. Resolves when it is over. */
+  stall(symbol: string | undefined, ms: number, afterwards: "all" | "none"): Promise<boolean> {
+    const stall: Stall = { symbol, missed: afterwards === "all" ? [] : undefined };
+    this.#stalls.add(stall);
+    this.counts.stall++;
+    return new Promise((done) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.#stalls.delete(stall);
+        for (const frame of stall.missed ?? []) this.#send(frame);
+        done(true);
+      }, ms);
+      this.#timers.add(timer);
+    });
+  }
+
+  pass(frame: OutgoingFrame): void {
+    const held = this.#held.get(frame.stream);
+    if (held !== undefined) {
+      this.#held.delete(frame.stream);
+      this.#send(frame);
+      this.#send(held.frame);
+      this.#happened(held.fault);
+      return;
+    }
+    const at = this.#armed.findIndex((fault) => matches(fault, frame));
+    if (at < 0) this.#send(frame);
+    else this.#befall(this.#armed.splice(at, 1)[0]!, frame);
+  }
+
+  /** Lets go a frame that waits for another to change places with; the fault waits for the next pair. */
+  release(): void {
+    for (const { frame, fault } of this.#held.values()) {
+      this.#send(frame);
+      this.#armed.unshift(fault);
+    }
+    this.#held.clear();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const fault of this.#armed.splice(0)) fault.done(false);
+  }
+
+  #befall(fault: Armed, frame: OutgoingFrame): void {
+    if (fault.name === "outOfOrder") {
+      this.#held.set(frame.stream, { frame, fault });
+      return;
+    }
+    if (fault.name === "garbage") {
+      this.#send({ ...frame, payload: garbageText(fault.form, frame), verbatim: true });
+      this.#send(frame);
+    } else if (fault.name === "duplicate") {
+      this.#send(frame);
+      this.#send(frame);
+    }
+    this.#happened(fault);
+  }
+
+  #happened(fault: Armed): void {
+    this.counts[fault.name]++;
+    fault.done(true);
+  }
+
+  #send(frame: OutgoingFrame): void {
+    for (const stall of this.#stalls) {
+      if (stall.symbol !== undefined && stall.symbol !== frame.symbol) continue;
+      if (stall.missed !== undefined && stall.missed.length < stallLimit) stall.missed.push(frame);
+      else this.withheld++;
+      return;
+    }
+    this.deliver(frame);
+  }
+}
+
+function matches(fault: Armed, frame: OutgoingFrame): boolean {
+  return (
+    (fault.symbol === undefined || fault.symbol === frame.symbol) &&
+    (fault.kind === undefined || fault.kind === frame.kind)
+  );
+}
+
+function garbageText(form: GarbageForm, frame: OutgoingFrame): string {
+  if (form === "not_json") return "\u0000<html>502 Bad Gateway</html>";
+  const whole = `{"stream":"${frame.stream}","data":${frame.payload}}`;
+  if (form === "truncated") return whole.slice(0, whole.length >> 1);
+  return `{"stream":"${frame.stream}","data":{"e":"${frame.kind}","E":"yesterday","s":["${frame.symbol}"],"u":null,"t":{}}}`;
+}

@@ -1,0 +1,402 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { PlantError } from "../../infra/errors.js";
+import { intervalMs } from "./candles.js";
+import { type ConnectionLimits, Connections, venueLimits } from "./connections.js";
+import { control } from "./control.js";
+import { dayStatistics } from "./day-statistics.js";
+import { type FaultName, Faults, type FaultTarget, type GarbageForm } from "./faults.js";
+import {
+  type Dialect,
+  defaultSymbols,
+  priceText,
+  qtyText,
+  type SymbolOptions,
+  simulatedInstrument,
+} from "./instruments.js";
+import { Market, type MarketListener } from "./market.js";
+import {
+  aggregateTradePayload,
+  depthPayload,
+  klinePayload,
+  klineRow,
+  parseStreamName,
+  quotePayload,
+  type StreamKind,
+  tickerPayload,
+  tradePayload,
+} from "./protocol.js";
+import { RestApi } from "./rest.js";
+
+export interface SimulatorOptions {
+  /** 0, the default, takes a free one. Listens on 127.0.0.1 only. */
+  readonly port?: number;
+  readonly dialect?: Dialect;
+  readonly symbols?: readonly (string | SymbolOptions)[];
+  /** Order events per second and symbol. */
+  readonly rate?: number;
+  /** Share of the events that are market orders, 0 to 1. */
+  readonly marketShare?: number;
+  readonly seed?: string;
+  /** Simulators with the same one quote nearly equal prices. */
+  readonly commonSeed?: string;
+  /** Price over the reference, in basis points. */
+  readonly basis?: number;
+  /** Resting orders that each side of a book tends to. */
+  readonly ordersPerSide?: number;
+  /** Trades kept a symbol for REST and inspection. */
+  readonly keepTrades?: number | "all";
+  /** One-minute candles kept a symbol. */
+  readonly keepMinutes?: number;
+  /** REST weight a minute; the venue's 6,000 (spot) or 2,400 (USD-M) by default. */
+  readonly weightLimit?: number;
+  readonly limits?: Partial<ConnectionLimits>;
+}
+
+export interface TradeText {
+  readonly id: number;
+  readonly price: string;
+  readonly qty: string;
+  /** ms. */
+  readonly time: number;
+  readonly side: "buy" | "sell";
+}
+
+export interface BookText {
+  readonly lastUpdateId: number;
+  /** [price, qty], best first, written as the venue writes them. */
+  readonly bids: [price: string, qty: string][];
+  readonly asks: [price: string, qty: string][];
+}
+
+const tickMs = 10;
+/** How long one turn may keep the event loop, and how far the markets may fall behind before time is skipped. */
+const sliceMs = 20;
+const mayLagMs = 1000;
+
+/** A local exchange that speaks Binance's own REST and WebSocket protocol, from matched books. */
+export class Simulator {
+  readonly #markets = new Map<string, Market>();
+  readonly #faults = new Faults((frame) => this.#connections.deliver(frame));
+  readonly #connections: Connections;
+  readonly #rest: RestApi;
+  readonly #server: Server;
+  readonly #dialect: Dialect;
+  #timer: NodeJS.Timeout | undefined;
+  #lastSecond = 0;
+  #skippedMs = 0;
+
+  private constructor(options: SimulatorOptions) {
+    this.#dialect = options.dialect ?? "spot";
+    const limits = { ...venueLimits(this.#dialect), ...options.limits };
+    this.#connections = new Connections(this.#dialect, limits, ({ symbol, kind, periodMs }) => {
+      const market = this.#markets.get(symbol);
+      if (kind === "depth") market?.depthEvery(periodMs!);
+      return market !== undefined;
+    });
+    this.#list(options);
+    this.#rest = new RestApi({
+      dialect: this.#dialect,
+      weightLimit: options.weightLimit ?? (this.#dialect === "spot" ? 6000 : 2400),
+      markets: this.#markets,
+      now: Date.now,
+    });
+    this.#rest.onFailure = () => this.#faults.counts.restError++;
+    this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#server.on("upgrade", (request, transport, head) => this.#connections.upgrade(request, transport, head));
+  }
+
+  /** Opens the markets and listens. @throws when the port is taken, BadSimulatedSymbol */
+  static async start(options: SimulatorOptions = {}): Promise<Simulator> {
+    const simulator = new Simulator(options);
+    await new Promise<void>((resolve, reject) => {
+      simulator.#server.once("error", reject);
+      simulator.#server.listen(options.port ?? 0, "127.0.0.1", resolve);
+    }).catch((error: unknown) => {
+      simulator.#connections.stop();
+      throw error;
+    });
+    simulator.resume();
+    return simulator;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Base URL of REST. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Base URL of the streams. */
+  get wsUrl(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** Native ids. */
+  get symbols(): string[] {
+    return [...this.#markets.keys()];
+  }
+
+  get connections(): number {
+    return this.#connections.count;
+  }
+
+  /** Connections that the server ended, by reason. */
+  get closed(): Readonly<Record<string, number>> {
+    return this.#connections.closed;
+  }
+
+  /** Simulated time that was left out because the machine could not keep up, ms. */
+  get skippedMs(): number {
+    return this.#skippedMs;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#faults.stop();
+    this.#connections.stop();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  /** Stops the orders and sends all pending depth; connections, pings and REST go on. */
+  pause(): void {
+    if (this.#timer === undefined) return;
+    this.#advance();
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#connections.together(() => {
+      for (const market of this.#markets.values()) market.flush();
+      this.#faults.release();
+      this.#everySecond();
+    });
+  }
+
+  /** Lets the orders go on, from now. */
+  resume(): void {
+    if (this.#timer !== undefined) return;
+    const now = Date.now();
+    for (const market of this.#markets.values()) market.skipTo(now);
+    this.#timer = setInterval(() => this.#advance(), tickMs);
+  }
+
+  /** Orders and cancels so far, of a symbol or of all. */
+  events(symbol?: string): number {
+    const markets = symbol === undefined ? [...this.#markets.values()] : [this.market(symbol)];
+    return markets.reduce((events, market) => events + market.events, 0);
+  }
+
+  /** The exact market of a symbol, `BTCUSDT` or `BTC/USDT`. @throws NoSuchMarket */
+  market(symbol: string): Market {
+    const market = this.#markets.get(nativeId(symbol));
+    if (market === undefined) throw new NoSuchMarket(symbol, this.symbols);
+    return market;
+  }
+
+  /** The whole book as it is now. */
+  book(symbol: string): BookText {
+    const market = this.market(symbol);
+    const of = market.instrument;
+    const text = ([price, qty]: [number, number]): [string, string] => [priceText(of, price), qtyText(of, qty)];
+    return {
+      lastUpdateId: market.updateId,
+      bids: market.levels("buy").map(text),
+      asks: market.levels("sell").map(text),
+    };
+  }
+
+  /** All kept trades, oldest first. */
+  trades(symbol: string): TradeText[] {
+    const { instrument, trades } = this.market(symbol);
+    return trades.map(({ id, price, qty, time, buyerIsMaker }) => ({
+      id,
+      price: priceText(instrument, price),
+      qty: qtyText(instrument, qty),
+      time,
+      side: buyerIsMaker ? "sell" : "buy",
+    }));
+  }
+
+  /**
+   * Exact K-lines in Binance's rows, quiet ones flat; the last may be open.
+   *
+   * @param untilMs the interval that holds this time is the last; the market's time by default
+   */
+  klines(symbol: string, interval: string, untilMs?: number): (string | number)[][] {
+    const market = this.market(symbol);
+    const lengthMs = intervalMs(interval);
+    if (lengthMs === undefined) throw new BadInterval(interval);
+    const candles = market.candles.of(lengthMs, untilMs ?? market.time);
+    return candles.map((candle) => klineRow(market.instrument, lengthMs, candle));
+  }
+
+  /** What faults have truly happened, each counted once per spoiled frame, cut connection or refused request. */
+  faults(): Record<FaultName, number> {
+    return { ...this.#faults.counts };
+  }
+
+  /** Frames that stalls kept back for good. */
+  get withheld(): number {
+    return this.#faults.withheld;
+  }
+
+  /** A depth update happens in the book but is not sent. True once it has happened; false if stopped before. */
+  sequenceGap(target: FaultTarget = {}): Promise<boolean> {
+    return this.#faults.arm("sequenceGap", native(target));
+  }
+
+  /** A frame (by default a trade) is sent twice. */
+  duplicate(target: FaultTarget = {}): Promise<boolean> {
+    return this.#faults.arm("duplicate", native(target));
+  }
+
+  /** Two frames of one stream (by default depth) change places. */
+  outOfOrder(target: FaultTarget = {}): Promise<boolean> {
+    return this.#faults.arm("outOfOrder", native(target));
+  }
+
+  /** A broken frame comes before a good one; nothing is lost by it. */
+  garbage(target: FaultTarget & { form?: GarbageForm } = {}): Promise<boolean> {
+    return this.#faults.arm("garbage", native(target), target.form);
+  }
+
+  /** No frames for `ms`, then all of what was missed, or none of it. Resolves when it is over. */
+  stall(options: { symbol?: string; ms: number; afterwards: "all" | "none" }): Promise<boolean> {
+    return this.#faults.stall(native(options).symbol, options.ms, options.afterwards);
+  }
+
+  /** Cuts the connections of a symbol's readers, or all, without a close frame. Returns how many. */
+  disconnect(target: { symbol?: string } = {}): number {
+    const cut = this.#connections.cut(native(target).symbol);
+    this.#faults.counts.disconnect += cut;
+    return cut;
+  }
+
+  /** Sends Binance's serverShutdown event, and closes after a while (10 minutes at the venue). Returns how many. */
+  serverShutdown(target: { symbol?: string; closeAfterMs?: number } = {}): number {
+    const told = this.#connections.shutDown(native(target).symbol, target.closeAfterMs ?? 500);
+    this.#faults.counts.serverShutdown += told;
+    return told;
+  }
+
+  /** The next REST requests are refused. */
+  restError(options: { status?: number; count?: number } = {}): void {
+    this.#rest.fail(options.status ?? 500, options.count ?? 1);
+  }
+
+  #list(options: SimulatorOptions): void {
+    const listener = this.#listener();
+    for (const wanted of options.symbols ?? defaultSymbols) {
+      const instrument = simulatedInstrument(wanted, this.#dialect);
+      const market = new Market(
+        instrument,
+        {
+          seed: options.seed ?? `tickplant-${this.#dialect}`,
+          commonSeed: options.commonSeed ?? "tickplant",
+          rate: (typeof wanted === "string" ? undefined : wanted.rate) ?? options.rate ?? 100,
+          marketShare: options.marketShare ?? 0.15,
+          basis: options.basis ?? 0,
+          ordersPerSide: options.ordersPerSide ?? 250,
+          openTime: Date.now(),
+          keepTrades: options.keepTrades ?? 100_000,
+          keepMinutes: options.keepMinutes ?? 50_000,
+          updateIdHoles: this.#dialect === "usdm",
+        },
+        listener,
+      );
+      this.#markets.set(instrument.id, market);
+    }
+  }
+
+  #listener(): MarketListener {
+    const publish = (market: Market, kind: StreamKind, channel: string, payload: () => string) => {
+      const symbol = market.instrument.id;
+      const stream = `${market.streamPrefix}${channel}`;
+      if (this.#connections.wanted(stream)) this.#faults.pass({ stream, symbol, kind, payload: payload() });
+    };
+    const dialect = this.#dialect;
+    return {
+      trade: (market, trade) =>
+        publish(market, "trade", "trade", () => tradePayload(market.instrument, dialect, trade)),
+      aggregateTrade: (market, trade) =>
+        publish(market, "aggTrade", "aggTrade", () => aggregateTradePayload(market.instrument, dialect, trade)),
+      quote: (market, quote) =>
+        publish(market, "bookTicker", "bookTicker", () => quotePayload(market.instrument, dialect, quote, market.time)),
+      depth: (market, update, periodMs) => {
+        const payload = () => depthPayload(market.instrument, dialect, update);
+        publish(market, "depth", `depth@${periodMs}ms`, payload);
+        if (periodMs === (dialect === "spot" ? 1000 : 250)) publish(market, "depth", "depth", payload);
+      },
+    };
+  }
+
+  /** Lets every market trade up to now, for a bounded time. */
+  #advance(): void {
+    const until = Date.now();
+    const stopAt = performance.now() + sliceMs;
+    this.#connections.together(() => {
+      for (const market of this.#markets.values()) {
+        market.runUntil(until, () => performance.now() < stopAt);
+        const lag = until - market.time;
+        if (lag <= mayLagMs) continue;
+        this.#skippedMs += lag;
+        market.skipTo(until);
+      }
+      const second = Math.floor(until / 1000);
+      if (second !== this.#lastSecond) this.#everySecond();
+      this.#lastSecond = second;
+    });
+  }
+
+  #everySecond(): void {
+    for (const stream of this.#connections.streams()) {
+      const name = parseStreamName(stream, this.#dialect);
+      const market = this.#markets.get(name?.symbol ?? "");
+      if (name === undefined || market === undefined) continue;
+      const payload = this.#periodicPayload(market, name.kind, name.interval ?? "");
+      if (payload !== undefined) this.#faults.pass({ stream, symbol: name.symbol, kind: name.kind, payload });
+    }
+  }
+
+  #periodicPayload(market: Market, kind: StreamKind, interval: string): string | undefined {
+    if (kind === "ticker") {
+      const day = dayStatistics(market);
+      return day && tickerPayload(market.instrument, this.#dialect, day, market.quote);
+    }
+    if (kind !== "kline") return undefined;
+    const candle = market.candles.of(intervalMs(interval)!, market.time).at(-1);
+    return candle && klinePayload(market.instrument, interval, candle, market.time);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? "/", this.url);
+    const answer = url.pathname.startsWith("/simulator/")
+      ? control(this, request.method ?? "GET", url)
+      : this.#rest.answer(url.pathname, url.searchParams);
+    response.writeHead(answer.status, { "Content-Type": "application/json;charset=UTF-8", ...answer.headers });
+    response.end(answer.body);
+  }
+}
+
+const nativeId = (symbol: string): string => symbol.replace(/:.*$/, "").replace("/", "").toUpperCase();
+
+function native<Target extends { symbol?: string }>(target: Target): Target {
+  return target.symbol === undefined ? target : { ...target, symbol: nativeId(target.symbol) };
+}
+
+export class NoSuchMarket extends PlantError {
+  constructor(symbol: string, listed: readonly string[]) {
+    super("TP_SIMULATOR_NO_MARKET", `the simulator has no market ${symbol}: it lists ${listed.join(", ")}`);
+  }
+}
+
+export class BadInterval extends PlantError {
+  constructor(interval: string) {
+    super("TP_SIMULATOR_INTERVAL", `the simulator has no interval "${interval}": use Binance's from 1m to 1w`);
+  }
+}
