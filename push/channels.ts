@@ -1,0 +1,114 @@
+import { PlantError } from "../schemas/errors.js";
+import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
+
+/**
+ * How a channel's messages follow each other.
+ * `value`: each message is the whole newest value. `increment`: each builds on the one before it.
+ * `event`: each stands for itself, and none may be missing.
+ */
+export type Delivery = "value" | "increment" | "event";
+
+const deliveries = {
+  ticker: "value",
+  trade: "event",
+  depth: "increment",
+  kline: "value",
+  index: "value",
+  signal: "event",
+  instrument: "value",
+  feed: "value",
+  "price.upd": "event",
+  "pool.upd": "event",
+} as const satisfies Record<string, Delivery>;
+
+export type ChannelKind = keyof typeof deliveries;
+export const channelKinds = Object.keys(deliveries) as ChannelKind[];
+
+export interface Channel {
+  readonly name: string;
+  readonly kind: ChannelKind;
+  readonly delivery: Delivery;
+  /** The symbol; the index's, strategy's or venue's name for `index`, `signal` and `feed`; "" for a bare DEX kind. */
+  readonly subject: SymbolName;
+  /** The venue, `aggregate` where the name has none. */
+  readonly venue: VenueId;
+  /** Of a K-line channel only. */
+  readonly interval: string | undefined;
+}
+
+/** The name is not that of any channel. */
+export class UnknownChannel extends PlantError {
+  constructor(name: string, why: string) {
+    super("TP_CHANNEL_UNKNOWN", `"${name.slice(0, 160)}" is not a channel: ${why}`);
+  }
+}
+
+const longestName = 160;
+const nameCharacters = /^[A-Za-z0-9/:@._-]+$/;
+const symbolForm = /^[A-Za-z0-9][A-Za-z0-9/:._-]*$/;
+const wordForm = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
+export const venueForm = /^[a-z0-9][a-z0-9._-]*$/;
+export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
+
+/**
+ * Reads a channel's name: the kind ends at the first `:`, a K-line's interval starts after the last `:`,
+ * the venue follows the last `@`.
+ *
+ * @throws UnknownChannel when the name is none, saying what is wrong with it
+ */
+export function parseChannel(name: string): Channel {
+  if (name.length > longestName) throw new UnknownChannel(name, `it has more than ${longestName} characters`);
+  if (!nameCharacters.test(name)) {
+    throw new UnknownChannel(name, "only letters, digits and / : @ . _ - may stand in a name");
+  }
+  const colon = name.indexOf(":");
+  const kind = colon < 0 ? name : name.slice(0, colon);
+  if (!Object.hasOwn(deliveries, kind)) {
+    throw new UnknownChannel(name, `the kind "${kind}" is none of ${channelKinds.join(", ")}`);
+  }
+  return readSubject(name, kind as ChannelKind, colon < 0 ? "" : name.slice(colon + 1), colon >= 0);
+}
+
+function readSubject(name: string, kind: ChannelKind, text: string, named: boolean): Channel {
+  const channel = { name, kind, delivery: deliveries[kind], interval: undefined };
+  if (kind === "price.upd" || kind === "pool.upd") {
+    if (!named) return { ...channel, subject: "", venue: AGGREGATE };
+    return { ...channel, ...readSymbol(name, text) };
+  }
+  if (kind === "index" || kind === "signal" || kind === "feed") {
+    const form = kind === "feed" ? venueForm : wordForm;
+    if (!form.test(text)) throw new UnknownChannel(name, `after "${kind}:" a name must follow`);
+    return { ...channel, subject: text, venue: kind === "feed" ? text : AGGREGATE };
+  }
+  if (kind === "kline") {
+    const colon = text.lastIndexOf(":");
+    const interval = text.slice(colon + 1);
+    if (colon < 0 || !intervalForm.test(interval)) {
+      throw new UnknownChannel(name, "a K-line channel ends in its interval, such as :1m");
+    }
+    return { ...channel, interval, ...readSymbol(name, text.slice(0, colon)) };
+  }
+  const read = readSymbol(name, text);
+  if (kind === "instrument" && read.venue === AGGREGATE) {
+    throw new UnknownChannel(name, "an instrument belongs to a venue: instrument:{symbol}@{venue}");
+  }
+  return { ...channel, ...read };
+}
+
+function readSymbol(name: string, text: string): { subject: SymbolName; venue: VenueId } {
+  const at = text.lastIndexOf("@");
+  const subject = at < 0 ? text : text.slice(0, at);
+  const venue = at < 0 ? AGGREGATE : text.slice(at + 1);
+  if (!symbolForm.test(subject)) throw new UnknownChannel(name, "a symbol such as BTC/USDT must follow the kind");
+  if (at >= 0 && venue === AGGREGATE) {
+    throw new UnknownChannel(name, "the aggregate over venues is the bare symbol, without @");
+  }
+  if (!venueForm.test(venue)) throw new UnknownChannel(name, "a venue such as binance must follow the @");
+  return { subject, venue };
+}
+
+/** The channel's name for a symbol of a venue, or of the aggregate. */
+export function channelName(kind: ChannelKind, symbol: SymbolName, venue: VenueId, interval?: string): string {
+  const place = venue === AGGREGATE ? symbol : `${symbol}@${venue}`;
+  return interval === undefined ? `${kind}:${place}` : `${kind}:${place}:${interval}`;
+}

@@ -1,0 +1,136 @@
+import type { Bus, BusMessage, BusSubscription } from "../infra/bus/bus.js";
+import type { Logger } from "../infra/logging.js";
+import type { Channel } from "./channels.js";
+import { Client, type ClientHost, type Connection } from "./client.js";
+import { Feed, type Outlet } from "./feed.js";
+import type { PushMetrics } from "./metrics.js";
+import { answers, closeReasons } from "./protocol.js";
+import type { PushSettings } from "./settings.js";
+
+/** Every connection has joined it. No channel's name has a space. */
+export const everyone = "to everyone";
+
+/** Hands bytes to all connections that joined a topic. @returns how many there are */
+export type Publish = (topic: string, payload: string) => number;
+
+const inspectMs = 100;
+
+/** Between the bus and the connections: one feed a channel that somebody has subscribed. */
+export class Hub implements Outlet, ClientHost {
+  private readonly feeds = new Map<string, Feed>();
+  private readonly clients = new Set<Client>();
+  private subscription: BusSubscription | undefined;
+  private timers: NodeJS.Timeout[] = [];
+  private uninspected = 0;
+
+  constructor(
+    readonly bus: Bus,
+    readonly settings: PushSettings,
+    private readonly metrics: PushMetrics,
+    private readonly logger: Logger,
+    private readonly toAll: Publish,
+  ) {}
+
+  async start(): Promise<void> {
+    this.subscription = await this.bus.subscribe(() => true, {
+      messages: (messages) => this.take(messages),
+      reconnected: () => {
+        for (const feed of this.feeds.values()) feed.reconnected();
+      },
+    });
+    this.timers = [
+      setInterval(() => this.inspect(), inspectMs).unref(),
+      setInterval(() => this.toAll(everyone, answers.heartbeat(this.now())), this.settings.heartbeatMs).unref(),
+    ];
+  }
+
+  /** A batch from the bus; the channels nobody has subscribed cost one look each. */
+  take(messages: readonly BusMessage[]): void {
+    for (const message of messages) this.feeds.get(message.channel)?.accept(message);
+  }
+
+  connected(connection: Connection): Client {
+    const client = new Client(connection, this);
+    this.clients.add(client);
+    this.metrics.connections.set(this.clients.size);
+    connection.join(everyone);
+    return client;
+  }
+
+  disconnected(client: Client): void {
+    this.clients.delete(client);
+    this.metrics.connections.set(this.clients.size);
+    client.gone();
+  }
+
+  get connections(): number {
+    return this.clients.size;
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.subscription?.close();
+    for (const client of this.clients) {
+      client.turnOut("TP_SERVER_STOPPING", "the server stops: reconnect in some seconds", closeReasons.serverStopping);
+    }
+    for (const feed of this.feeds.values()) feed.close();
+    this.feeds.clear();
+  }
+
+  publish(channel: string, payload: string): void {
+    const copies = this.toAll(channel, payload);
+    if (copies === 0) return;
+    this.metrics.messagesOut.inc(copies);
+    this.uninspected += payload.length;
+    // No client can have piled up more than what was published since the last look, so the bound holds by bytes too.
+    if (this.uninspected > this.settings.bounds.bufferedBytes / 4) this.inspect();
+  }
+
+  feed(channel: Channel): Feed {
+    let feed = this.feeds.get(channel.name);
+    if (feed === undefined) {
+      feed = new Feed(channel, this);
+      this.feeds.set(channel.name, feed);
+    }
+    return feed;
+  }
+
+  release(feed: Feed): void {
+    if (!feed.release()) return;
+    feed.close();
+    if (this.feeds.get(feed.channel.name) === feed) this.feeds.delete(feed.channel.name);
+  }
+
+  async hasValue(channel: string): Promise<boolean> {
+    try {
+      return (await this.bus.last(channel)) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  dropped(reason: string, count = 1): void {
+    this.metrics.dropped(reason, count);
+  }
+
+  sent(): void {
+    this.metrics.messagesOut.inc(1);
+  }
+
+  subscriptions(change: number): void {
+    this.metrics.subscriptions.inc(change);
+  }
+
+  warn(channel: string, message: string, cause?: unknown): void {
+    this.logger.warn({ channel, err: cause }, message);
+  }
+
+  now(): number {
+    return Date.now() * 1000;
+  }
+
+  private inspect(): void {
+    this.uninspected = 0;
+    for (const client of this.clients) client.inspect();
+  }
+}

@@ -1,0 +1,169 @@
+/** JSON schemas of what REST takes and answers: they check the parameters and are the source of /openapi.json. */
+
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+}
+
+const text = { type: "string" };
+const decimal = { type: "string", description: "Exact decimal", examples: ["61837.63"] };
+const maybeDecimal = { type: ["string", "null"], description: "Exact decimal, null where not known" };
+const whole = { type: "integer" };
+const flag = { type: "boolean" };
+const micros = { type: "integer", description: "µs since the epoch, UTC" };
+const levels = {
+  type: "array",
+  description: "[price, qty], best first",
+  items: { type: "array", items: decimal, minItems: 2, maxItems: 2 },
+};
+const listOf = (items: JsonSchema): JsonSchema => ({ type: "array", items });
+
+function message(id: string, description: string, properties: Record<string, JsonSchema>): JsonSchema {
+  return { $id: id, type: "object", description, properties, required: Object.keys(properties) };
+}
+
+const place = { symbol: text, exchange: { type: "string", description: "The venue, or aggregate" } };
+const order = { timestamp: micros, epoch: whole, sequence_num: whole };
+
+export const messageSchemas: readonly JsonSchema[] = [
+  message("Error", "What went wrong and what to do", {
+    code: { type: "string", description: "Stable, documented in docs/rest.md" },
+    message: text,
+  }),
+  message("Instrument", "What governs a venue's values", {
+    ...place,
+    native_id: text,
+    status: text,
+    contract_type: text,
+    base: text,
+    quote: text,
+    tick_size: decimal,
+    lot_size: decimal,
+    contract_size: decimal,
+    timestamp: micros,
+  }),
+  message("Ticker", "Best prices and 24 h statistics", {
+    ...place,
+    bid_price: maybeDecimal,
+    bid_qty: maybeDecimal,
+    ask_price: maybeDecimal,
+    ask_qty: maybeDecimal,
+    last_price: maybeDecimal,
+    volume_24h: maybeDecimal,
+    quote_volume_24h: maybeDecimal,
+    open_24h: maybeDecimal,
+    high_24h: maybeDecimal,
+    low_24h: maybeDecimal,
+    weighted_price: maybeDecimal,
+    median_price: maybeDecimal,
+    venues: { type: ["array", "null"], items: text },
+    ...order,
+  }),
+  message("Depth", "A full book", {
+    ...place,
+    bids: levels,
+    asks: levels,
+    first_update_id: whole,
+    update_id: whole,
+    is_snapshot: flag,
+    status: { type: "string", enum: ["live", "stale"] },
+    reason: { type: ["string", "null"] },
+    ...order,
+    previous_sequence: whole,
+  }),
+  message("Trade", "A trade; side is the taker's", {
+    ...place,
+    trade_id: text,
+    price: decimal,
+    qty: decimal,
+    side: { type: "string", enum: ["buy", "sell"] },
+    ...order,
+    retracts: { type: ["string", "null"] },
+  }),
+  message("Kline", "A candle", {
+    ...place,
+    interval: text,
+    open_time: micros,
+    close_time: micros,
+    open: decimal,
+    high: decimal,
+    low: decimal,
+    close: decimal,
+    volume: decimal,
+    quote_volume: decimal,
+    trade_count: whole,
+    taker_buy_volume: decimal,
+    taker_buy_quote_volume: decimal,
+    is_closed: flag,
+    revision: whole,
+    flags: listOf(text),
+    ...order,
+  }),
+  message("Index", "A composite price with its constituents", {
+    name: text,
+    value: maybeDecimal,
+    status: text,
+    ...order,
+    constituents: listOf({
+      type: "object",
+      properties: { ...place, price: maybeDecimal, weight: decimal, included: flag, reason: text },
+    }),
+  }),
+  message("Feed", "The state of a venue's connections", {
+    exchange: text,
+    feeds: listOf({ type: "object", properties: { feed: text, connected: flag, since: micros } }),
+    timestamp: micros,
+  }),
+  message("Readiness", "Whether the plant serves, and if not, why", { ready: flag, reasons: listOf(text) }),
+  message("Info", "Where to find the rest of the public API", {
+    name: text,
+    version: text,
+    web_socket: { type: "object", properties: { port: whole, path: text } },
+    intervals: { ...listOf(text), description: "Intervals that have K-line channels now" },
+    time: micros,
+  }),
+];
+
+export const ref = (id: string): JsonSchema => ({ $ref: `${id}#` });
+export const refs = (id: string): JsonSchema => listOf(ref(id));
+
+const errorAnswers = (statuses: readonly number[]): Record<string, JsonSchema> =>
+  Object.fromEntries(statuses.map((status) => [status, { description: "Error", ...ref("Error") }]));
+
+/** A route's schema: what it is for, its parameters, its answer. */
+export function route(summary: string, query: JsonSchema, answer: JsonSchema, errors: readonly number[]): JsonSchema {
+  return {
+    summary,
+    querystring: { type: "object", additionalProperties: false, ...query },
+    response: { 200: { description: summary, ...answer }, ...errorAnswers(errors) },
+  };
+}
+
+export const symbolParameter = {
+  type: "string",
+  pattern: "^[A-Za-z0-9][A-Za-z0-9/:._-]*$",
+  maxLength: 80,
+  description: "Unified symbol, such as BTC/USDT",
+};
+export const symbolsParameter = {
+  type: "string",
+  pattern: "^[A-Za-z0-9][A-Za-z0-9/:._-]*(,[A-Za-z0-9][A-Za-z0-9/:._-]*){0,99}$",
+  description: "Up to 100 symbols, separated by commas",
+};
+export const exchangeParameter = {
+  type: "string",
+  pattern: "^[a-z0-9][a-z0-9._-]*$",
+  maxLength: 40,
+  description: "The venue, or aggregate",
+};
+export const microsParameter = (description: string): JsonSchema => ({
+  type: "integer",
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: `${description}, in µs since the epoch`,
+});
+export const limitParameter = (usual: number, most: number): JsonSchema => ({
+  type: "integer",
+  minimum: 1,
+  maximum: most,
+  default: usual,
+});

@@ -1,0 +1,47 @@
+/** The `push` part of the plant's configuration, and little more. */
+export interface PushSettings {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly restPort: number;
+  readonly webSocketPort: number;
+  /** permessage-deflate. */
+  readonly deflate: boolean;
+  readonly heartbeatMs: number;
+  readonly bounds: PushBounds;
+  readonly rateLimit: {
+    /** REST requests of one address. */
+    readonly requestsPerMinute: number;
+    /** WebSocket messages of one client. */
+    readonly messagesPerSecond: number;
+  };
+  /** Value of access-control-allow-origin on REST; without it browsers keep other sites' pages from reading. */
+  readonly corsOrigin?: string | undefined;
+}
+
+export interface PushBounds {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** Channels of one client. */
+  readonly subscriptions: number;
+  readonly messageBytes: number;
+  /** What may wait for one client. */
+  readonly bufferedBytes: number;
+}
+
+export const defaultPushSettings: PushSettings = {
+  host: "127.0.0.1",
+  restPort: 8080,
+  webSocketPort: 8081,
+  deflate: false,
+  heartbeatMs: 15_000,
+  bounds: {
+    connections: 10_000,
+    connectionsPerAddress: 1_000,
+    subscriptions: 1_000,
+    messageBytes: 64 * 1024,
+    bufferedBytes: 4 * 1024 * 1024,
+  },
+  rateLimit: { requestsPerMinute: 1_200, messagesPerSecond: 20 },
+};
+
+export const version = "0.1.0";
