@@ -1,0 +1,104 @@
+import type { BusMessage, LastValue } from "./bus.js";
+
+/** Increments kept behind a snapshot. With more than these the last value counts as gone until the next snapshot. */
+export const mostIncrements = 10_000;
+/** Events kept of an event channel. */
+export const mostEvents = 100;
+
+type Kept = BusMessage;
+
+interface Channel {
+  /** The value or snapshot; undefined for events, and where increments have no snapshot to stand on. */
+  value: Kept | undefined;
+  increments: Kept[];
+  /** Newest published position, so that a snapshot with a hole behind it is not taken for whole. */
+  newest: Kept;
+  isEvents: boolean;
+}
+
+/**
+ * Last values by channel, each no larger than one value and its bounded increments. A reader is given all that follows
+ * a snapshot or nothing at all: never a book with a hole.
+ */
+export class LastValues {
+  private readonly byChannel = new Map<string, Channel>();
+
+  put(message: BusMessage): void {
+    const channel = this.byChannel.get(message.channel);
+    if (channel === undefined) {
+      this.byChannel.set(message.channel, begin(message));
+      return;
+    }
+    switch (message.kind) {
+      case "value":
+        if (isNewer(message, channel.newest)) {
+          channel.value = message;
+          channel.newest = message;
+        }
+        return;
+      case "snapshot":
+        putSnapshot(channel, message);
+        return;
+      case "increment":
+        putIncrement(channel, message);
+        return;
+      case "event":
+        if (!isNewer(message, channel.newest)) return;
+        channel.newest = message;
+        channel.isEvents = true;
+        channel.increments.push(message);
+        if (channel.increments.length > mostEvents) channel.increments.shift();
+    }
+  }
+
+  get(name: string): LastValue | undefined {
+    const channel = this.byChannel.get(name);
+    if (channel === undefined || !hasValue(channel)) return undefined;
+    const { epoch, sequence, payload } = channel.value ?? { ...channel.newest, payload: "" };
+    return { epoch, sequence, payload, increments: channel.increments.map(stripped) };
+  }
+
+  channels(): string[] {
+    const names: string[] = [];
+    for (const [name, channel] of this.byChannel) if (hasValue(channel)) names.push(name);
+    return names.sort();
+  }
+}
+
+function begin(message: BusMessage): Channel {
+  const { kind } = message;
+  return {
+    value: kind === "value" || kind === "snapshot" ? message : undefined,
+    increments: kind === "event" ? [message] : [],
+    newest: message,
+    isEvents: kind === "event",
+  };
+}
+
+function putSnapshot(channel: Channel, snapshot: BusMessage): void {
+  if (channel.value && !isNewer(snapshot, channel.value)) return;
+  // Increments beyond the snapshot must all be at hand, or readers would see a hole.
+  if (!channel.value && isNewer(channel.newest, snapshot)) return;
+  channel.value = snapshot;
+  channel.increments = channel.increments.filter((increment) => isNewer(increment, snapshot));
+  if (isNewer(snapshot, channel.newest)) channel.newest = snapshot;
+}
+
+function putIncrement(channel: Channel, increment: BusMessage): void {
+  if (!isNewer(increment, channel.newest)) return;
+  channel.newest = increment;
+  if (!channel.value) return;
+  channel.increments.push(increment);
+  const otherStream = increment.epoch !== channel.value.epoch;
+  if (otherStream || channel.increments.length > mostIncrements) {
+    channel.value = undefined;
+    channel.increments = [];
+  }
+}
+
+const hasValue = (channel: Channel): boolean => channel.value !== undefined || channel.isEvents;
+
+const isNewer = (a: BusMessage, b: BusMessage): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence);
+
+const stripped = ({ epoch, sequence, payload }: BusMessage) => ({ epoch, sequence, payload });

@@ -1,0 +1,342 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import type { Micros } from "../../schemas/words.js";
+import type { Logger } from "../logging.js";
+import type { Metrics } from "../metrics.js";
+import { AppendSignal } from "./append-signal.js";
+import { compact, worthCompacting } from "./compaction.js";
+import { DiskBudget } from "./disk-budget.js";
+import { EmbeddedConsumer } from "./embedded-consumer.js";
+import { EmbeddedTransactions } from "./embedded-transactions.js";
+import { LogClosed, LogLocked, OffsetOutOfRange } from "./errors.js";
+import { GroupOffsets, groupKey, groupPlace, groupValue } from "./group-offsets.js";
+import type {
+  Consumer,
+  Log,
+  LogRecord,
+  PartitionHandler,
+  StoredRecord,
+  TopicSettings,
+  TransactionalWriter,
+} from "./log.js";
+import { FramePool, type LogEnvironment } from "./log-environment.js";
+import { PartitionReader } from "./partition-reader.js";
+import { PartitionWriter, type PendingFrame } from "./partition-writer.js";
+import { partitionOf } from "./partitioner.js";
+import { retain } from "./retention.js";
+import { diskFiles, type SegmentFiles } from "./segment.js";
+import { TopicCatalog } from "./topic-catalog.js";
+import { recoverTransactions } from "./transaction-journal.js";
+
+export interface EmbeddedLogOptions {
+  /** Several threads and processes may open the same one; each partition has one writer among them. */
+  readonly folder: string;
+  /** A new file begins after so many; 16 MiB unless told. */
+  readonly segmentBytes?: number;
+  /** Bound over the whole folder; without it, the disk's. */
+  readonly maxBytes?: number;
+  /** Survive the loss of power too, not only of the process; slow. */
+  readonly fsync?: boolean;
+  /** How long a tombstone outlives its key's compaction; one hour unless told. */
+  readonly tombstoneRetentionMs?: number;
+  /** A compacted partition is not compacted for less new bytes; 8 MiB unless told. */
+  readonly compactionBytes?: number;
+  readonly files?: SegmentFiles;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+}
+
+const defaultSegmentBytes = 16 * 1024 * 1024;
+const defaultCompactionBytes = 8 * 1024 * 1024;
+const defaultTombstoneRetentionMs = 3_600_000;
+/** A frame of this size is written at once instead of at the turn's end. */
+const gatheredBytes = 1024 * 1024;
+const smallestRead = 64 * 1024;
+const largestRead = 4 * 1024 * 1024;
+
+/**
+ * The log in process, on disk. What is appended within one turn of the event loop goes out in one write a partition;
+ * it is acknowledged once the kernel has it, so it outlives the process.
+ */
+export class EmbeddedLog implements Log {
+  private readonly catalog: TopicCatalog;
+  private readonly writers = new Map<string, (PartitionWriter | undefined)[]>();
+  private readonly groupWriters = new Map<string, PartitionWriter>();
+  private readonly groups = new Map<string, GroupOffsets>();
+  private readonly readers = new Map<string, PartitionReader>();
+  private readonly ends = new Map<string, PartitionReader>();
+  private readonly consumers = new Map<string, EmbeddedConsumer>();
+  private readonly compacting = new Map<PartitionWriter, Promise<void>>();
+  private readonly dirty = new Set<PartitionWriter>();
+  private turn: Promise<void> | undefined;
+  private closed: Promise<void> | undefined;
+
+  private constructor(private readonly environment: LogEnvironment) {
+    this.catalog = new TopicCatalog(environment.folder);
+  }
+
+  /** Opens the log in a folder, which is created where missing, and completes transactions that a crash interrupted. */
+  static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+    mkdirSync(options.folder, { recursive: true });
+    const folder = realpathSync(options.folder);
+    recoverTransactions(folder, options.logger);
+    return new EmbeddedLog({
+      folder,
+      files: options.files ?? diskFiles,
+      signal: AppendSignal.open(folder),
+      budget: new DiskBudget(folder, options.maxBytes),
+      builders: new FramePool(),
+      segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+      fsync: options.fsync ?? false,
+      tombstoneRetentionMs: options.tombstoneRetentionMs ?? defaultTombstoneRetentionMs,
+      compactionBytes: options.compactionBytes ?? defaultCompactionBytes,
+      logger: options.logger,
+      metrics: options.metrics,
+    });
+  }
+
+  async createTopics(topics: readonly TopicSettings[]): Promise<void> {
+    for (const topic of topics) this.catalog.put(topic);
+  }
+
+  /** All topics, sorted by name. */
+  topics(): TopicSettings[] {
+    return this.catalog.list();
+  }
+
+  partitions(topic: string): number {
+    return this.catalog.get(topic).partitions;
+  }
+
+  async append(records: readonly LogRecord[]): Promise<void> {
+    if (this.closed) throw new LogClosed(this.environment.folder);
+    const writers = records.map((record) => this.writerFor(record));
+    const frames: PendingFrame[] = [];
+    const touched: PartitionWriter[] = [];
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!;
+      const writer = writers[i]!;
+      if (writer !== touched.at(-1) && !touched.includes(writer)) {
+        touched.push(writer);
+        frames.push(writer.gather());
+      }
+      const { builder } = writer.pending!;
+      builder.add(builder.count, record.key, record.value, record.timestamp);
+    }
+    for (const writer of touched) this.written(writer);
+    await this.turn;
+    for (const frame of frames) if (frame.failure) throw frame.failure;
+  }
+
+  async transactions(writer: string): Promise<TransactionalWriter> {
+    return EmbeddedTransactions.open(writer, this.environment, {
+      record: (record) => this.writerFor(record),
+      group: (group) => this.groupWriter(group),
+      written: (partition) => this.compactIfWorth(partition),
+    });
+  }
+
+  async read(topic: string, partition: number, offset: number, maxBytes: number): Promise<StoredRecord[]> {
+    this.catalog.withPartition(topic, partition);
+    const reader = this.kept(this.readers, topic, partition);
+    if (offset < reader.start()) await this.refuse(topic, partition, offset);
+    reader.seek(offset);
+    const records: StoredRecord[] = [];
+    const size = Math.min(largestRead, Math.max(smallestRead, maxBytes + (maxBytes >> 2)));
+    const needed = reader.fetch(Buffer.allocUnsafeSlow(size), records, maxBytes);
+    if (needed > 0) reader.fetch(Buffer.allocUnsafeSlow(needed), records, maxBytes);
+    if (records.length === 0 && offset > (await this.offsets(topic, partition)).end) {
+      await this.refuse(topic, partition, offset);
+    }
+    return records;
+  }
+
+  async offsets(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    this.catalog.withPartition(topic, partition);
+    const writer = this.writers.get(topic)?.[partition];
+    if (writer) return { start: writer.segments[0]!.base, end: writer.end };
+    const reader = this.kept(this.ends, topic, partition);
+    reader.seekNearEnd();
+    let buffer = Buffer.allocUnsafeSlow(largestRead / 4);
+    for (let needed = reader.fetch(buffer, undefined); needed > 0; needed = reader.fetch(buffer, undefined)) {
+      buffer = Buffer.allocUnsafeSlow(needed);
+    }
+    return { start: reader.start(), end: reader.position };
+  }
+
+  /** @throws LogLocked when the group has a consumer: one at a time, whatever thread or process it is in */
+  async consume(group: string, topics: readonly string[], handler: PartitionHandler): Promise<Consumer> {
+    if (this.closed) throw new LogClosed(this.environment.folder);
+    const partitions = topics.flatMap((topic) =>
+      Array.from({ length: this.partitions(topic) }, (_, partition) => ({ topic, partition })),
+    );
+    if (this.consumers.has(group)) throw new LogLocked(`group ${group}`, "another consumer of this log");
+    this.groupWriter(group);
+    const source = {
+      signal: this.environment.signal,
+      logger: this.environment.logger,
+      reader: (topic: string, partition: number, lost: (records: number) => void) =>
+        this.newReader(topic, partition, lost),
+      offsets: (topic: string, partition: number) => this.offsets(topic, partition),
+      committed: (name: string, topic: string, partition: number) => this.committed(name, topic, partition),
+      release: (name: string) => this.releaseGroup(name),
+    };
+    const consumer = new EmbeddedConsumer(source, group, partitions, handler);
+    this.consumers.set(group, consumer);
+    return consumer;
+  }
+
+  async committed(group: string, topic: string, partition: number): Promise<number | undefined> {
+    let offsets = this.groups.get(group);
+    if (!offsets) {
+      offsets = new GroupOffsets(group, this.environment);
+      this.groups.set(group, offsets);
+    }
+    return offsets.committed(topic, partition);
+  }
+
+  async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
+    if (this.closed) throw new LogClosed(this.environment.folder);
+    const writer = this.groupWriter(group);
+    const frame = writer.gather();
+    frame.builder.add(frame.builder.count, groupKey(topic, partition), groupValue(offset), 0);
+    this.written(writer);
+    await this.turn;
+    if (frame.failure) throw frame.failure;
+  }
+
+  /**
+   * Retention and compaction of the partitions that this instance writes; call it every few seconds or minutes.
+   *
+   * @param now what "older than" is measured from, as the records' timestamps
+   */
+  async maintain(now: Micros): Promise<void> {
+    for (const [topic, writers] of this.writers) {
+      const settings = this.catalog.get(topic);
+      for (const writer of writers) {
+        if (!writer) continue;
+        writer.flush();
+        if (settings.cleanup === "delete") retain(writer, settings, now);
+        else this.compactIfWorth(writer);
+      }
+    }
+    await Promise.all(this.compacting.values());
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.finish();
+    return this.closed;
+  }
+
+  private async finish(): Promise<void> {
+    await Promise.all([...this.consumers.values()].map((consumer) => consumer.close()));
+    await this.turn;
+    for (const writers of this.writers.values()) for (const writer of writers) writer?.close();
+    for (const writer of this.groupWriters.values()) writer.close();
+    await Promise.all(this.compacting.values());
+    for (const reader of [...this.readers.values(), ...this.ends.values()]) reader.close();
+    for (const group of this.groups.values()) group.close();
+    this.environment.signal.close();
+  }
+
+  /** Where the record goes. Without key and partition it goes to partition 0. */
+  private writerFor({ topic, key, partition }: LogRecord): PartitionWriter {
+    const writers = this.writers.get(topic);
+    if (partition !== undefined) return writers?.[partition] ?? this.openWriter(topic, partition);
+    const count = this.catalog.get(topic).partitions;
+    const chosen = key === null || count === 1 ? 0 : partitionOf(key, count);
+    return writers?.[chosen] ?? this.openWriter(topic, chosen);
+  }
+
+  private openWriter(topic: string, partition: number): PartitionWriter {
+    const settings = this.catalog.withPartition(topic, partition);
+    const place = { name: `${topic}/${partition}`, folder: this.catalog.partitionFolder(topic, partition) };
+    const writer = PartitionWriter.open(place, this.environment);
+    writer.retentionBytes = settings.retentionBytes;
+    writer.compacted = settings.cleanup === "compact";
+    const writers = this.writers.get(topic) ?? [];
+    writers[partition] = writer;
+    this.writers.set(topic, writers);
+    return writer;
+  }
+
+  private groupWriter(group: string): PartitionWriter {
+    let writer = this.groupWriters.get(group);
+    if (!writer) {
+      writer = PartitionWriter.open(groupPlace(this.environment.folder, group), this.environment);
+      writer.compacted = true;
+      this.groupWriters.set(group, writer);
+    }
+    return writer;
+  }
+
+  private releaseGroup(group: string): void {
+    this.consumers.delete(group);
+    const writer = this.groupWriters.get(group);
+    this.groupWriters.delete(group);
+    if (!writer) return;
+    this.dirty.delete(writer);
+    writer.close();
+  }
+
+  private written(writer: PartitionWriter): void {
+    if (writer.pending!.builder.size >= gatheredBytes) {
+      writer.flush();
+      this.compactIfWorth(writer);
+    }
+    this.dirty.add(writer);
+    this.turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.turn = undefined;
+        for (const dirty of this.dirty) {
+          dirty.flush();
+          this.compactIfWorth(dirty);
+        }
+        this.dirty.clear();
+        resolve();
+      });
+    });
+  }
+
+  private compactIfWorth(writer: PartitionWriter): void {
+    if (!writer.compacted || this.compacting.has(writer) || !worthCompacting(writer)) return;
+    const work = compact(writer)
+      .then(() => {
+        writer.compactionPostponedTo = 0;
+      })
+      .catch((error: unknown) => {
+        writer.compactionPostponedTo = writer.dirtyBytes + this.environment.compactionBytes;
+        this.environment.logger.error({ err: error, partition: writer.place.name }, "compaction failed: later again");
+      })
+      .finally(() => this.compacting.delete(writer));
+    this.compacting.set(writer, work);
+  }
+
+  private kept(readers: Map<string, PartitionReader>, topic: string, partition: number): PartitionReader {
+    const name = `${topic}/${partition}`;
+    let reader = readers.get(name);
+    if (!reader) {
+      reader = this.newReader(topic, partition, () => {});
+      readers.set(name, reader);
+    }
+    return reader;
+  }
+
+  private newReader(topic: string, partition: number, lost: (records: number) => void): PartitionReader {
+    const { logger, metrics } = this.environment;
+    return new PartitionReader(this.catalog.partitionFolder(topic, partition), {
+      lost,
+      damaged: (file, position, bytes) => {
+        logger.error(
+          { topic, partition, file, position, bytes },
+          "damaged frames in the log are passed over: check the disk",
+        );
+        metrics?.dropped.inc({ place: "log_read", reason: "damaged_frame" });
+      },
+    });
+  }
+
+  private async refuse(topic: string, partition: number, offset: number): Promise<never> {
+    const { start, end } = await this.offsets(topic, partition);
+    throw new OffsetOutOfRange(topic, partition, offset, start, end);
+  }
+}

@@ -1,0 +1,79 @@
+import { Fenced } from "./errors.js";
+import type { FrameBuilder } from "./frame.js";
+import { groupKey, groupValue } from "./group-offsets.js";
+import type { GroupOffset, LogRecord, TransactionalWriter } from "./log.js";
+import type { LogEnvironment } from "./log-environment.js";
+import type { HiddenFrame, PartitionWriter } from "./partition-writer.js";
+import { TransactionJournal } from "./transaction-journal.js";
+
+/** How a transaction finds the partitions' writers. */
+export interface WriterLookup {
+  record(record: LogRecord): PartitionWriter;
+  group(group: string): PartitionWriter;
+  written(writer: PartitionWriter): void;
+}
+
+/** Writes of one task that appear whole: one frame where they fall in one partition, else through the journal. */
+export class EmbeddedTransactions implements TransactionalWriter {
+  private closed = false;
+
+  private constructor(
+    private readonly id: string,
+    private readonly environment: LogEnvironment,
+    private readonly writers: WriterLookup,
+    private readonly journal: TransactionJournal,
+  ) {}
+
+  static open(id: string, environment: LogEnvironment, writers: WriterLookup): EmbeddedTransactions {
+    return new EmbeddedTransactions(id, environment, writers, TransactionJournal.open(id, environment));
+  }
+
+  async write(records: readonly LogRecord[], offsets: readonly GroupOffset[] = []): Promise<void> {
+    if (this.closed) throw new Fenced(this.id);
+    this.journal.checkNotFenced();
+    const parts = this.gather(records, offsets);
+    try {
+      if (parts.size === 1) for (const [writer, builder] of parts) writer.write(builder.seal(writer.end));
+      else this.writeTogether(parts);
+    } finally {
+      for (const builder of parts.values()) this.environment.builders.give(builder);
+    }
+    for (const writer of parts.keys()) this.writers.written(writer);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.journal.close();
+  }
+
+  /** One frame a partition; what was appended before goes out first, so that the order stays. */
+  private gather(records: readonly LogRecord[], offsets: readonly GroupOffset[]) {
+    const targets = records.map((record) => this.writers.record(record));
+    const groups = offsets.map(({ group }) => this.writers.group(group));
+    const frames = new Map<PartitionWriter, FrameBuilder>();
+    for (const writer of new Set([...targets, ...groups])) frames.set(writer, this.environment.builders.take());
+    for (const writer of frames.keys()) writer.flush();
+    records.forEach((record, i) => {
+      const builder = frames.get(targets[i]!)!;
+      builder.add(builder.count, record.key, record.value, record.timestamp);
+    });
+    offsets.forEach(({ topic, partition, offset }, i) => {
+      const builder = frames.get(groups[i]!)!;
+      builder.add(builder.count, groupKey(topic, partition), groupValue(offset), 0);
+    });
+    return frames;
+  }
+
+  private writeTogether(parts: ReadonlyMap<PartitionWriter, FrameBuilder>): void {
+    const hidden: HiddenFrame[] = [];
+    try {
+      for (const [writer, builder] of parts) hidden.push(writer.writeHidden(builder.seal(writer.end)));
+      this.journal.prepare(hidden);
+    } catch (error) {
+      for (const { writer } of hidden) writer.cutBack();
+      throw error;
+    }
+    this.journal.finish(hidden);
+  }
+}
