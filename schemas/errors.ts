@@ -26,3 +26,22 @@ export class UnwritableRecord extends PlantError {
     super("TP_RECORD_UNWRITABLE", `${what}: mend the code that made it`, options);
   }
 }
+
+/** A registry, or a codec that was not prepared for it, does not know a schema's id. */
+export class UnknownSchema extends PlantError {
+  constructor(id: number, advice: string) {
+    super("TP_SCHEMA_UNKNOWN", `schema id ${id} is not known: ${advice}`);
+  }
+}
+
+/** Data written with the subject's newest schema could not be read with this one. */
+export class IncompatibleSchema extends PlantError {
+  constructor(subject: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      "TP_SCHEMA_INCOMPATIBLE",
+      `the schema for ${subject} can not read what its newest registered one wrote (${why}): add fields with defaults, remove none that others need, or use a new topic`,
+      { cause },
+    );
+  }
+}

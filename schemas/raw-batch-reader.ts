@@ -13,6 +13,7 @@ import { InternedTexts } from "./interned-texts.js";
 import { rawTickType } from "./raw-batch-type.js";
 import { type RawTickRecord, tickOfRecord } from "./raw-tick-record.js";
 import type { RawTick } from "./ticks.js";
+import { asBuffer, WIRE_HEAD } from "./wire.js";
 
 export const KIND_TRADE = 0;
 export const KIND_QUOTE = 1;
@@ -42,8 +43,6 @@ const SHAPES = [...TRADE_FIELDS, ...QUOTE_FIELDS, ...DEPTH_FIELDS, ...TICKER_FIE
 /** Bytes that a tick, and a level, take at least. */
 const SHORTEST_TICK = 6 + FIELDS;
 const SHORTEST_LEVEL = 4;
-/** Wire format: a zero byte and four of the schema's id. */
-const HEAD = 5;
 
 /**
  * Reads a record of `market.raw` tick by tick without making objects: texts are positions in `bytes`, names are interned.
@@ -121,9 +120,9 @@ export class RawBatchReader extends AvroCursor {
    *   of `market.raw` makes of it, encoded again, can be opened
    */
   open(wireValue: Uint8Array): void {
-    this.start(wireValue, HEAD);
+    this.start(wireValue, WIRE_HEAD);
     this.ended = true;
-    if (this.end < HEAD || this.bytes[0] !== 0) throw this.unreadable("no wire format");
+    if (this.end < WIRE_HEAD || this.bytes[0] !== 0) throw this.unreadable("no wire format");
     const id = this.bytes.readInt32BE(1);
     if (id !== this.schemaId) throw this.unreadable(`schema id ${id}, not ${this.schemaId},`);
     const start = this.text();
@@ -179,7 +178,7 @@ export class RawBatchReader extends AvroCursor {
   }
 
   private start(bytes: Uint8Array, at: number): void {
-    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = asBuffer(bytes);
     this.at = at;
     this.end = bytes.length;
     this.index = -1;

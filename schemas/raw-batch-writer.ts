@@ -11,6 +11,7 @@ import { UnwritableRecord } from "./errors.js";
 import { rawTickType } from "./raw-batch-type.js";
 import { recordOfTick } from "./raw-tick-record.js";
 import type { DepthTick, LevelText, QuoteTick, RawTick, TradeTick } from "./ticks.js";
+import { WIRE_HEAD, writeHead } from "./wire.js";
 
 const ZIGZAG_KIND = Object.fromEntries(TICK_KINDS.map((kind, index) => [kind, index * 2])) as Record<
   RawTick["kind"],
@@ -45,8 +46,8 @@ export class RawBatchWriter {
    */
   constructor(schemaId: number, session: string) {
     const head = Buffer.alloc(16 + session.length * WIDEST);
-    head.writeInt32BE(schemaId, 1);
-    this.head = head.subarray(0, writeText(head, 5, session));
+    writeHead(head, schemaId);
+    this.head = head.subarray(0, writeText(head, WIRE_HEAD, session));
     this.front = this.head.length + 8;
     this.end = this.front;
     this.buffer = Buffer.alloc(32_768);

@@ -44,6 +44,9 @@ export function record(name: string, fields: readonly AvroField[], doc?: string)
   return doc === undefined ? { ...head, fields } : { ...head, doc, fields };
 }
 
+/** What every message of an output stream has: its time, and where it stands in its stream. */
+export const STREAM = [long("timestamp", "µs since the epoch, UTC"), long("epoch"), long("sequence_num")];
+
 /** A record inside another one, in the namespace of its parent. */
 export const nested = (name: string, fields: readonly AvroField[]): AvroRecord => ({ type: "record", name, fields });
 

@@ -1,0 +1,13 @@
+import { enumeration, nullable, record, STREAM, text, typed } from "./fields.js";
+import { SIDES } from "./raw-batch.js";
+
+export const TRADE = record("Trade", [
+  text("symbol"),
+  text("exchange"),
+  text("trade_id"),
+  text("price"),
+  text("qty"),
+  typed("side", enumeration("Side", SIDES), "the taker's"),
+  ...STREAM,
+  nullable("retracts", "string", "the trade that this one takes back"),
+]);
