@@ -1,16 +1,19 @@
 import type { DepthTick, LevelText, TickSink } from "../schemas/ticks.js";
-import type { Micros } from "../schemas/words.js";
+import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { mergeSnapshot } from "./merge-snapshot.js";
 import type { BookSequence } from "./venue.js";
 
 export interface BookFeedOptions {
-  /** Increments kept while no snapshot is there; the oldest go first. */
+  /** Increments kept while a snapshot is awaited; the oldest go first. */
   readonly maxBuffered: number;
   /** Levels a side in one part of a snapshot. */
   readonly levelsPerPart: number;
   /** A fresh snapshot without any gap, so that whoever starts to read the log need not go back further. */
   readonly snapshotEvery: Micros;
-  /** Between two requests for a snapshot of one book. */
+  /** Until a request for a snapshot that was not answered is repeated. */
   readonly retryAfter: Micros;
+  /** Until another is asked for after one that was too old. */
+  readonly retrySoon: Micros;
 }
 
 export const bookFeedDefaults: BookFeedOptions = {
@@ -18,22 +21,33 @@ export const bookFeedDefaults: BookFeedOptions = {
   levelsPerPart: 5_000,
   snapshotEvery: 300_000_000,
   retryAfter: 2_000_000,
+  retrySoon: 250_000,
 };
+
+/** Which book, and when. A depth tick is one. */
+export interface BookInstant {
+  readonly exchange: VenueId;
+  readonly symbol: SymbolName;
+  readonly receiveTime: Micros;
+}
 
 /**
  * One book of one venue on its way into the log: runs the venue's sequence over what is published, so that what stands
  * in the log is a gap or continues. Holds no socket and no clock; time is that of the ticks and of `onTime`.
  *
  * A book starts without a snapshot. While it waits for one, increments are kept; the snapshot goes out with those that
- * follow it. A snapshot that is older than what is kept, or than what went out already, is not used and asked for again.
+ * follow it, and one that is older than all that is kept is asked for again. A snapshot asked for without a gap goes
+ * out at its right place: if increments beyond it are published already, it is brought up to them first.
  */
 export class BookFeed {
   private live = false;
-  private waiting: DepthTick[] = [];
+  private connected = true;
+  private wanted = true;
+  /** Not live: increments that were not published. Live and a snapshot wanted: those published since it was asked for. */
+  private kept: DepthTick[] = [];
   private lastUpdateId = 0;
   private snapshotAt = 0;
   private askedAt = Number.NEGATIVE_INFINITY;
-  private wanted = true;
 
   constructor(
     private readonly sequence: BookSequence,
@@ -50,75 +64,125 @@ export class BookFeed {
 
   /** Takes a depth tick as read from a frame. */
   depth(tick: DepthTick): void {
-    if (tick.action === "snapshot") this.onSnapshot(tick);
-    else if (tick.action === "increment") this.onIncrement(tick);
-    else this.interrupt(tick.reason ?? "sequence_gap", tick);
+    if (tick.action === "increment") this.onIncrement(tick);
+    else if (tick.action === "gap") this.interrupt(tick.reason ?? "sequence_gap", tick);
+    else if (this.live) this.onFreshSnapshot(tick);
+    else if (this.connected) this.onAwaitedSnapshot(tick);
   }
 
   /** Time passes: asks for a snapshot when one is due or was not answered. */
   onTime(now: Micros): void {
+    if (!this.connected) return;
     if (this.live && now - this.snapshotAt >= this.options.snapshotEvery) this.wanted = true;
     if (this.wanted && now - this.askedAt >= this.options.retryAfter) this.ask(now);
   }
 
   /**
-   * What was published does not continue: a reconnect, or ticks that were dropped.
+   * What was published does not continue: a gap in the sequence, or ticks that were dropped.
    *
    * @param announced the gap stands in the log already
    */
-  interrupt(reason: string, at: Pick<DepthTick, "exchange" | "symbol" | "receiveTime">, announced = false): void {
-    if (this.live && !announced) this.out(this.gap(reason, at));
+  interrupt(reason: string, at: BookInstant, announced = false): void {
+    if (this.live && !announced) this.out(gapTick(reason, at, this.lastUpdateId));
     this.live = false;
-    this.waiting = [];
-    this.ask(at.receiveTime);
+    this.kept = [];
+    this.wanted = true;
+    if (this.connected) this.ask(at.receiveTime);
+  }
+
+  /** The connection is gone; a snapshot taken now would follow nothing. */
+  disconnected(at: BookInstant): void {
+    this.connected = false;
+    this.interrupt("reconnect", at);
+  }
+
+  /** The connection is there (again) and subscribed. */
+  reconnected(now: Micros): void {
+    this.connected = true;
+    this.ask(now);
   }
 
   private onIncrement(tick: DepthTick): void {
     if (!this.live) {
       this.keep(tick);
+      if (this.askedAt === Number.NEGATIVE_INFINITY) this.ask(tick.receiveTime);
       return;
     }
     const verdict = this.sequence.next(tick);
     if (verdict === "skip") return;
-    if (verdict === "apply") {
-      this.lastUpdateId = tick.updateId;
-      this.out(tick);
+    if (verdict === "gap") {
+      this.interrupt("sequence_gap", tick);
+      this.keep(tick);
       return;
     }
-    this.interrupt("sequence_gap", tick);
-    this.keep(tick);
+    this.lastUpdateId = tick.updateId;
+    if (this.wanted) this.keep(tick);
+    this.out(tick);
   }
 
-  private keep(tick: DepthTick): void {
-    if (this.waiting.length >= this.options.maxBuffered) this.waiting.shift();
-    this.waiting.push(tick);
-    if (this.wanted && this.askedAt === Number.NEGATIVE_INFINITY) this.ask(tick.receiveTime);
-  }
-
-  private onSnapshot(tick: DepthTick): void {
-    if (this.live && tick.updateId < this.lastUpdateId) {
-      this.wanted = true;
+  private onAwaitedSnapshot(snapshot: DepthTick): void {
+    const following = this.following(snapshot);
+    if (following === undefined) {
+      this.askSoon(snapshot.receiveTime);
       return;
     }
-    this.sequence.snapshot(tick);
+    this.live = true;
+    this.publishSnapshot(snapshot);
+    for (const increment of following) this.out(increment);
+    this.lastUpdateId = following.at(-1)?.updateId ?? snapshot.updateId;
+  }
+
+  /** The book is live: the snapshot may not take it back to an older id. */
+  private onFreshSnapshot(snapshot: DepthTick): void {
+    if (snapshot.updateId >= this.lastUpdateId) {
+      this.sequence.snapshot(snapshot);
+      this.publishSnapshot(snapshot);
+      return;
+    }
+    const following = this.following(snapshot);
+    if (following?.at(-1)?.updateId === this.lastUpdateId) {
+      this.publishSnapshot(mergeSnapshot(snapshot, following));
+      return;
+    }
+    this.sequence.snapshot({ ...snapshot, updateId: this.lastUpdateId });
+    this.kept = [];
+    this.askSoon(snapshot.receiveTime);
+  }
+
+  /** The kept increments that continue the snapshot; undefined when they do not connect to it. */
+  private following(snapshot: DepthTick): DepthTick[] | undefined {
+    this.sequence.snapshot(snapshot);
     const following: DepthTick[] = [];
-    for (const increment of this.waiting) {
+    for (let i = 0; i < this.kept.length; i++) {
+      const increment = this.kept[i]!;
       const verdict = this.sequence.next(increment);
       if (verdict === "gap") {
-        // Older than what is kept, or a hole within it: what is kept from there on may follow a later snapshot.
-        this.waiting = this.waiting.slice(this.waiting.indexOf(increment));
-        this.ask(tick.receiveTime);
-        return;
+        // Snapshot too old, or a hole in what is kept: what comes from there on may follow a later snapshot.
+        this.kept = this.kept.slice(i);
+        return undefined;
       }
       if (verdict === "apply") following.push(increment);
     }
-    this.waiting = [];
-    this.live = true;
+    return following;
+  }
+
+  private publishSnapshot(snapshot: DepthTick): void {
+    this.kept = [];
     this.wanted = false;
-    this.snapshotAt = tick.receiveTime;
-    this.lastUpdateId = following.at(-1)?.updateId ?? tick.updateId;
-    for (const part of snapshotParts(tick, this.options.levelsPerPart)) this.out(part);
-    for (const increment of following) this.out(increment);
+    this.snapshotAt = snapshot.receiveTime;
+    this.lastUpdateId = snapshot.updateId;
+    for (const part of snapshotParts(snapshot, this.options.levelsPerPart)) this.out(part);
+  }
+
+  private keep(tick: DepthTick): void {
+    if (this.kept.length >= this.options.maxBuffered) this.kept.shift();
+    this.kept.push(tick);
+  }
+
+  /** The venue's answer was too old: not at once, or its REST would be asked without a pause. */
+  private askSoon(now: Micros): void {
+    this.wanted = true;
+    this.askedAt = now - this.options.retryAfter + this.options.retrySoon;
   }
 
   private ask(now: Micros): void {
@@ -126,22 +190,23 @@ export class BookFeed {
     this.askedAt = now;
     this.requestSnapshot();
   }
+}
 
-  private gap(reason: string, at: Pick<DepthTick, "exchange" | "symbol" | "receiveTime">): DepthTick {
-    return {
-      kind: "depth",
-      exchange: at.exchange,
-      symbol: at.symbol,
-      exchangeTime: at.receiveTime,
-      receiveTime: at.receiveTime,
-      action: "gap",
-      firstUpdateId: 0,
-      updateId: this.lastUpdateId,
-      bids: [],
-      asks: [],
-      reason,
-    };
-  }
+/** A mark in the log: the book is not right from here on until its next snapshot. */
+export function gapTick(reason: string, at: BookInstant, lastUpdateId: number): DepthTick {
+  return {
+    kind: "depth",
+    exchange: at.exchange,
+    symbol: at.symbol,
+    exchangeTime: at.receiveTime,
+    receiveTime: at.receiveTime,
+    action: "gap",
+    firstUpdateId: 0,
+    updateId: lastUpdateId,
+    bids: [],
+    asks: [],
+    reason,
+  };
 }
 
 /** Splits a snapshot into numbered parts of at most so many levels a side; a small one is part 0 of 1. */

@@ -59,6 +59,8 @@ export interface Venue {
   sequence(): BookSequence;
   /** Asks for a book snapshot; its frame goes through `read` like any other. */
   snapshot(rest: Rest, instrument: InstrumentTick): Promise<{ text: string; url: string }>;
+  /** The venue numbers the trades of an instrument without holes, so that a missing one shows. */
+  readonly contiguousTradeIds: boolean;
   /** Trades after `fromId` (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
   tradesSince?(rest: Rest, instrument: InstrumentTick, fromId: string): Promise<{ text: string; url: string }[]>;
 }

@@ -22,7 +22,7 @@ const streamsPerFrame = 200;
 const hourMs = 3_600_000;
 const noInstruments: InstrumentLookup = { byNativeId: () => undefined };
 
-/** Binance spot (`binance`), USD-M (`binanceusdm`) or COIN-M (`binancecoinm`): one protocol, three addresses. */
+/** Binance spot (`binance`, `binanceus`), USD-M (`binanceusdm`) or COIN-M (`binancecoinm`): one protocol. */
 export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> = {}): Venue {
   const settings = binanceSettings(id, given);
   const { market, api } = settings;
@@ -66,6 +66,7 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     id,
     restUrl: settings.restUrl,
     weightLimit: settings.weightLimit,
+    contiguousTradeIds: true,
 
     async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {
       const answer = await rest.get(`${api}/exchangeInfo`, {}, market === "spot" ? 20 : 1);

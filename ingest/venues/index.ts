@@ -9,6 +9,7 @@ export type VenueSettings = Readonly<Record<string, unknown>>;
 /** The registry of venues: one line a venue. */
 const registry: Readonly<Record<VenueId, (settings: VenueSettings) => Venue>> = {
   binance: (settings) => binance("binance", settings),
+  binanceus: (settings) => binance("binanceus", settings),
   binanceusdm: (settings) => binance("binanceusdm", settings),
   binancecoinm: (settings) => binance("binancecoinm", settings),
 };

@@ -52,6 +52,17 @@ export const binanceDefaults = {
     weightLimit: 6000,
     sendIntervalMs: 300,
   },
+  binanceus: {
+    id: "binanceus",
+    market: "spot",
+    wsUrl: "wss://stream.binance.us:9443",
+    restUrl: "https://api.binance.us",
+    api: "/api/v3",
+    tradeStream: "trade",
+    snapshotLevels: 1000,
+    weightLimit: 1200,
+    sendIntervalMs: 300,
+  },
   binanceusdm: {
     id: "binanceusdm",
     market: "usdm",

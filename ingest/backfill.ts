@@ -1,0 +1,70 @@
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { InstrumentTick, TradeTick } from "../schemas/ticks.js";
+import { backoffMs } from "./backoff.js";
+import type { TradeIds } from "./trade-ids.js";
+import type { Rest, Venue } from "./venue.js";
+
+export interface BackfillOptions {
+  readonly venue: Venue;
+  readonly rest: Rest;
+  readonly instrument: InstrumentTick;
+  readonly ids: TradeIds;
+  /** Reads an answer of REST as any other frame; its trades go to `take`. */
+  readonly read: (answer: { text: string; url: string }, take: (trade: TradeTick) => void) => void;
+  readonly publish: (trade: TradeTick) => boolean;
+  /** Resolves when the publisher has room: what is fetched can wait, what is live can not. */
+  readonly room: () => Promise<void>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+const attempts = 5;
+
+/**
+ * Fetches the trades that are missing of one symbol, while the live ones flow, and publishes just those, marked as
+ * back-filled. What the venue does not give after several attempts is counted and given up.
+ */
+export async function backfill(options: BackfillOptions): Promise<void> {
+  const { venue, ids, instrument, signal, metrics, logger } = options;
+  if (venue.tradesSince === undefined) return;
+  for (let attempt = 0; ids.missing.length > 0 && !signal.aborted; attempt++) {
+    if (attempt > 0) await pause(backoffMs(attempt, { baseMs: 500, capMs: 5_000 }), signal);
+    const asked = [...ids.missing];
+    try {
+      await fetchMissing(options, asked[0]!.first);
+    } catch (error) {
+      logger.warn({ err: error, symbol: instrument.symbol, attempt }, "back-fill of trades failed");
+      if (attempt + 1 < attempts) continue;
+    }
+    const finite = asked.some((hole) => hole.last !== Number.POSITIVE_INFINITY && ids.isMissing(String(hole.first)));
+    if (finite && attempt + 1 < attempts) continue;
+    const absent = ids.settled(asked);
+    if (absent > 0) metrics.dropped.inc({ place: "backfill", reason: "not_at_venue" }, absent);
+  }
+}
+
+async function fetchMissing(options: BackfillOptions, first: number): Promise<void> {
+  const { venue, rest, instrument, ids, publish, room, signal } = options;
+  const pages = (await venue.tradesSince?.(rest, instrument, String(first - 1))) ?? [];
+  for (const page of pages) {
+    const trades: TradeTick[] = [];
+    options.read(page, (trade) => trades.push(trade));
+    await room();
+    if (signal.aborted) return;
+    for (const trade of trades) {
+      if (ids.isMissing(trade.tradeId) && publish(trade)) ids.filled(trade.tradeId);
+    }
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

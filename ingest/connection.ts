@@ -1,0 +1,223 @@
+import WebSocket from "ws";
+import type { Logger } from "../infra/logging.js";
+import { backoffMs } from "./backoff.js";
+import type { ConnectionPlan } from "./venue.js";
+
+export interface ConnectionHandlers {
+  /** One message, as text. */
+  frame(text: string): void;
+  /** Open and subscribed. `after` says whether frames may be missing since the last one. */
+  up(after: "start" | "loss"): void;
+  /** The last open socket is gone. */
+  down(reason: string): void;
+}
+
+export interface ConnectionOptions {
+  readonly logger: Logger;
+  /** A socket that is not open and subscribed by then is given up. */
+  readonly openTimeoutMs?: number;
+  /** How long the old socket goes on after the new one delivers, at a planned reconnect. */
+  readonly overlapMs?: number;
+  readonly backoff?: { readonly baseMs: number; readonly capMs: number };
+}
+
+/** One WebSocket and what is known of it. */
+interface Line {
+  readonly socket: WebSocket;
+  readonly timers: Set<NodeJS.Timeout>;
+  subscribed: boolean;
+  lastFrameAt: number;
+}
+
+const maxSilenceMs = 600_000;
+
+/**
+ * Keeps one planned connection open: subscribes with paced frames, comes back after a loss with exponential backoff
+ * and full jitter, and before the venue's own time limit or shutdown opens and subscribes a new socket before the old
+ * one is closed. In between both deliver; what comes twice is told by its ids further down.
+ *
+ * A line that brings nothing for the plan's silence is dead, whatever TCP says; where a fresh line is as silent, the
+ * market may be quiet, and patience doubles. Pings of the venue are answered by the socket itself.
+ */
+export class Connection {
+  private current: Line | undefined;
+  private successor: Line | undefined;
+  private attempt = 0;
+  private everUp = false;
+  private stopped = false;
+  private silenceMs: number;
+  private retry: NodeJS.Timeout | undefined;
+  private age: NodeJS.Timeout | undefined;
+  private watch: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly plan: ConnectionPlan,
+    private readonly handlers: ConnectionHandlers,
+    private readonly options: ConnectionOptions,
+  ) {
+    this.silenceMs = plan.silenceMs;
+  }
+
+  get connected(): boolean {
+    return this.current?.subscribed === true;
+  }
+
+  start(): void {
+    this.current = this.open();
+    this.watch = setInterval(() => this.checkSilence(), Math.max(10, Math.min(1_000, this.plan.silenceMs / 4)));
+  }
+
+  /** A planned reconnect: the new socket takes over once it delivers. */
+  renew(reason: string): void {
+    if (this.stopped || this.successor !== undefined || !this.connected) return;
+    this.options.logger.info({ connection: this.plan.name, reason }, "opening a new connection beside the old one");
+    this.successor = this.open();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.retry);
+    clearTimeout(this.age);
+    clearInterval(this.watch);
+    const { current, successor } = this;
+    this.current = undefined;
+    this.successor = undefined;
+    for (const line of [current, successor]) if (line !== undefined) closeLine(line);
+  }
+
+  private open(): Line {
+    const socket = new WebSocket(this.plan.url, {
+      handshakeTimeout: this.options.openTimeoutMs ?? 10_000,
+      maxPayload: 32 * 1024 * 1024,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+    });
+    const line: Line = { socket, timers: new Set(), subscribed: false, lastFrameAt: performance.now() };
+    socket.on("open", () => void this.subscribe(line));
+    socket.on("message", (data: Buffer) => this.onMessage(line, data));
+    socket.on("error", (error) => {
+      this.options.logger.debug({ err: error, connection: this.plan.name }, "socket error");
+    });
+    socket.on("close", (code) => this.onClose(line, `closed with code ${code}`));
+    return line;
+  }
+
+  private async subscribe(line: Line): Promise<void> {
+    const { hello, sendIntervalMs } = this.plan;
+    for (let i = 0; i < hello.length; i++) {
+      if (i > 0) await pause(line, sendIntervalMs);
+      if (line.socket.readyState !== WebSocket.OPEN) return;
+      line.socket.send(hello[i]!);
+    }
+    line.subscribed = true;
+    line.lastFrameAt = performance.now();
+    if (line === this.current) this.onCurrentUp();
+  }
+
+  private onCurrentUp(): void {
+    clearTimeout(this.age);
+    this.age = setTimeout(() => this.renew("the venue limits a connection's age"), this.plan.maxAgeMs);
+    this.handlers.up(this.everUp ? "loss" : "start");
+    this.everUp = true;
+  }
+
+  private onMessage(line: Line, data: Buffer): void {
+    if (line !== this.current && line !== this.successor) return;
+    line.lastFrameAt = performance.now();
+    if (line.subscribed) {
+      this.attempt = 0;
+      this.silenceMs = this.plan.silenceMs;
+      if (line === this.successor && line.timers.size === 0) {
+        after(line, this.options.overlapMs ?? 2_000, () => this.takeOver());
+      }
+    }
+    this.handlers.frame(data.toString("utf8"));
+  }
+
+  /** The successor delivers: from now on it is the connection. */
+  private takeOver(): void {
+    const { current, successor } = this;
+    if (successor === undefined) return;
+    this.current = successor;
+    this.successor = undefined;
+    clearTimeout(this.age);
+    this.age = setTimeout(() => this.renew("the venue limits a connection's age"), this.plan.maxAgeMs);
+    if (current !== undefined) closeLine(current);
+  }
+
+  private onClose(line: Line, reason: string): void {
+    clearTimers(line);
+    if (this.stopped) return;
+    if (line === this.successor) {
+      this.successor = undefined;
+      // The old line still stands; another attempt after a while, before its time is up.
+      clearTimeout(this.age);
+      this.age = setTimeout(() => this.renew("the last attempt failed"), this.nextPause());
+      return;
+    }
+    if (line !== this.current) return;
+    const { successor } = this;
+    if (successor?.subscribed === true && successor.timers.size > 0) {
+      this.takeOver();
+      return;
+    }
+    if (line.subscribed) this.handlers.down(reason);
+    if (successor !== undefined) {
+      this.current = successor;
+      this.successor = undefined;
+      if (successor.subscribed) this.onCurrentUp();
+      return;
+    }
+    const pauseMs = this.nextPause();
+    this.options.logger.warn({ connection: this.plan.name, reason, pauseMs }, "connection lost; coming back");
+    this.retry = setTimeout(() => {
+      this.current = this.open();
+    }, pauseMs);
+  }
+
+  private nextPause(): number {
+    const pauseMs = backoffMs(this.attempt, this.options.backoff ?? { baseMs: 250, capMs: 30_000 });
+    this.attempt += 1;
+    return pauseMs;
+  }
+
+  private checkSilence(): void {
+    const { current, successor } = this;
+    if (current?.subscribed === true && performance.now() - current.lastFrameAt > this.silenceMs) {
+      this.silenceMs = Math.min(this.silenceMs * 2, maxSilenceMs);
+      this.options.logger.warn({ connection: this.plan.name }, "no frame for long; the connection is given up");
+      current.socket.terminate();
+    }
+    const openTimeoutMs = (this.options.openTimeoutMs ?? 10_000) + this.plan.hello.length * this.plan.sendIntervalMs;
+    for (const line of [current, successor]) {
+      if (line !== undefined && !line.subscribed && performance.now() - line.lastFrameAt > openTimeoutMs) {
+        line.socket.terminate();
+      }
+    }
+  }
+}
+
+function after(line: Line, ms: number, then: () => void): void {
+  const timer = setTimeout(() => {
+    line.timers.delete(timer);
+    then();
+  }, ms);
+  line.timers.add(timer);
+}
+
+function pause(line: Line, ms: number): Promise<void> {
+  return new Promise((resolve) => after(line, ms, resolve));
+}
+
+function clearTimers(line: Line): void {
+  for (const timer of line.timers) clearTimeout(timer);
+  line.timers.clear();
+}
+
+function closeLine(line: Line): void {
+  clearTimers(line);
+  if (line.socket.readyState === WebSocket.CONNECTING) line.socket.terminate();
+  else line.socket.close(1000);
+  // A peer that does not answer the close must not keep the process.
+  setTimeout(() => line.socket.terminate(), 1_000).unref();
+}

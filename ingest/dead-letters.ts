@@ -1,0 +1,98 @@
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { DeadLetter } from "../schemas/messages.js";
+import type { Micros, VenueId } from "../schemas/words.js";
+import { backoffMs } from "./backoff.js";
+
+export const deadLetterTopic = "market.dlq";
+
+export interface DeadLettersOptions {
+  readonly log: Log;
+  /** The letter in the wire format of `market.dlq`. */
+  readonly encode: (letter: DeadLetter) => Uint8Array;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Names the run of ingest in the letters' epoch: its start, µs. */
+  readonly epoch: number;
+  /** Letters that wait for the log; one more is counted and let go. */
+  readonly maxQueued?: number;
+  /** Bytes of the original that are kept. */
+  readonly maxBytes?: number;
+}
+
+/** Frames that could not be read, with their original bytes, into `market.dlq`. Never throws and never blocks. */
+export class DeadLetters {
+  private readonly queue: { letter: DeadLetter; key: string }[] = [];
+  private sending = Promise.resolve();
+  private busy = false;
+  private sequence = 0;
+  private stopped = false;
+
+  constructor(private readonly options: DeadLettersOptions) {}
+
+  /** Takes a frame that was refused at ingest. @param reason a stable word, e.g. `unreadable_frame` */
+  frame(exchange: VenueId, text: string, reason: string, detail: string, timestamp: Micros): void {
+    const { metrics } = this.options;
+    metrics.deadLetters.inc({ topic: deadLetterTopic, reason });
+    if (this.queue.length >= (this.options.maxQueued ?? 1_000)) {
+      metrics.dropped.inc({ place: "dead_letters", reason: "buffer_full" });
+      return;
+    }
+    this.sequence += 1;
+    const letter: DeadLetter = {
+      topic: "",
+      partition: -1,
+      offset: -1,
+      index: -1,
+      exchange,
+      symbol: "",
+      reason,
+      detail: detail.slice(0, 1_000),
+      original: Buffer.from(text).subarray(0, this.options.maxBytes ?? 64 * 1024),
+      timestamp,
+      epoch: this.options.epoch,
+      sequence_num: this.sequence,
+    };
+    this.queue.push({ letter, key: exchange });
+    if (this.busy) return;
+    this.busy = true;
+    this.sending = this.send();
+  }
+
+  /** Writes what waits, for at most so long. */
+  async close(timeoutMs = 1_000): Promise<void> {
+    const timer = setTimeout(() => {
+      this.stopped = true;
+    }, timeoutMs);
+    await this.sending;
+    clearTimeout(timer);
+    if (this.queue.length > 0) {
+      this.options.metrics.dropped.inc({ place: "dead_letters", reason: "closed" }, this.queue.length);
+    }
+  }
+
+  private async send(): Promise<void> {
+    const { log, encode, logger } = this.options;
+    for (let attempt = 0; this.queue.length > 0 && !this.stopped; ) {
+      const some = this.queue.slice(0, 50);
+      try {
+        await log.append(
+          some.map(({ letter, key }) => ({
+            topic: deadLetterTopic,
+            key,
+            value: encode(letter),
+            timestamp: letter.timestamp,
+          })),
+        );
+        this.queue.splice(0, some.length);
+        attempt = 0;
+      } catch (error) {
+        if (attempt === 0) logger.warn({ err: error }, "dead letters could not be written; they wait");
+        attempt += 1;
+        await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, { baseMs: 50, capMs: 500 })));
+      }
+    }
+    this.busy = false;
+  }
+}

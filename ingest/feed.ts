@@ -1,0 +1,348 @@
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { DepthTick, FeedState, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
+import type { Micros } from "../schemas/words.js";
+import { backfill } from "./backfill.js";
+import { backoffMs } from "./backoff.js";
+import { BookFeed, bookFeedDefaults } from "./book-feed.js";
+import type { Clock } from "./clock.js";
+import { Connection, type ConnectionOptions } from "./connection.js";
+import type { DeadLetters } from "./dead-letters.js";
+import { Instruments } from "./instruments.js";
+import type { Hole, Publisher } from "./publisher.js";
+import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { TradeIds } from "./trade-ids.js";
+import { type ConnectionPlan, type FeedKind, type Frame, type Rest, UnreadableFrame, type Venue } from "./venue.js";
+
+/** One venue and what to take in of it. */
+export interface VenueChoice {
+  readonly venue: Venue;
+  readonly symbols: readonly string[];
+  readonly kinds: readonly FeedKind[];
+}
+
+export interface FeedOptions {
+  readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly snapshotEvery: Micros;
+  readonly backfill: boolean;
+  readonly onFrame?: (venue: string, frame: Frame) => void;
+  readonly connection?: Omit<ConnectionOptions, "logger">;
+  readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
+}
+
+interface Market {
+  readonly instrument: InstrumentTick;
+  readonly book: BookFeed | undefined;
+  readonly ids: TradeIds;
+  backfilling: boolean;
+}
+
+interface Line {
+  readonly plan: ConnectionPlan;
+  readonly connection: Connection;
+  since: Micros;
+  lastFrameAt: Micros;
+}
+
+const instrumentsEvery: Micros = 600_000_000;
+const republishEvery: Micros = 3_600_000_000;
+const gaugesEvery: Micros = 1_000_000;
+
+/**
+ * One venue, live: its instruments, connections, books and back-fills. A frame walks connection → `venue.read` → book
+ * or publisher; nothing it contains stops the feed.
+ */
+export class Feed {
+  private readonly venue: Venue;
+  private readonly rest: RestClient;
+  private readonly logger: Logger;
+  private readonly instruments = new Instruments();
+  private readonly markets = new Map<string, Market>();
+  private readonly snapshotsAsked = new Set<string>();
+  private readonly abort = new AbortController();
+  private lines: Line[] = [];
+  private refreshing = false;
+  private refreshedAt = 0;
+  private republishedAt = 0;
+  private gaugesAt = 0;
+
+  constructor(
+    private readonly choice: VenueChoice,
+    private readonly options: FeedOptions,
+  ) {
+    this.venue = choice.venue;
+    this.logger = options.logger.child({ exchange: choice.venue.id });
+    this.rest = new RestClient({
+      baseUrl: choice.venue.restUrl,
+      weightLimit: choice.venue.weightLimit,
+      logger: this.logger,
+      ...options.rest,
+    });
+  }
+
+  /** Asks for the instruments until the venue answers, then connects. */
+  async start(): Promise<void> {
+    for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
+      if (await this.refreshInstruments(this.options.clock())) break;
+      const pauseMs = backoffMs(attempt, { baseMs: 500, capMs: 30_000 });
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pauseMs);
+        this.abort.signal.addEventListener("abort", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    if (this.abort.signal.aborted) return;
+    const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
+    this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
+    for (const line of this.lines) line.connection.start();
+  }
+
+  stop(): void {
+    this.abort.abort();
+    for (const line of this.lines) line.connection.stop();
+    this.rest.close();
+  }
+
+  /** The feeds' states, for the heartbeat. A venue that has no connections yet is one feed that is down. */
+  states(): FeedState[] {
+    const exchange = this.venue.id;
+    if (this.lines.length === 0) return [{ exchange, feed: "instruments", connected: false, since: 0 }];
+    return this.lines.map(({ plan, connection, since }) => ({
+      exchange,
+      feed: plan.name,
+      connected: connection.connected,
+      since,
+    }));
+  }
+
+  /** Connected, and every book right. */
+  get isReady(): boolean {
+    if (this.lines.length === 0 || this.lines.some((line) => !line.connection.connected)) return false;
+    for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
+    return true;
+  }
+
+  /** Time passes: snapshots that are due, instruments on change and hourly, gauges. */
+  onTime(now: Micros): void {
+    for (const { book } of this.markets.values()) book?.onTime(now);
+    if (this.markets.size > 0 && now - this.refreshedAt >= instrumentsEvery) void this.refreshInstruments(now);
+    if (now - this.republishedAt >= republishEvery) this.publishInstruments(now, this.instruments.all());
+    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+  }
+
+  /** There is room again after ticks of one stream were dropped. */
+  onHole(hole: Hole): void {
+    const market = this.markets.get(hole.symbol);
+    if (market === undefined) return;
+    if (hole.kind === "trade") void this.backfill(market);
+    else market.book?.interrupt("dropped", { ...hole, receiveTime: this.options.clock() }, true);
+  }
+
+  private lineOf(plan: ConnectionPlan): Line {
+    const origin = { socket: plan.name };
+    const { clock } = this.options;
+    const connection = new Connection(
+      plan,
+      {
+        frame: (text) => {
+          line.lastFrameAt = clock();
+          this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publish, line);
+        },
+        up: (after) => this.onUp(line, after),
+        down: () => this.onDown(line),
+      },
+      { ...this.options.connection, logger: this.logger },
+    );
+    const now = clock();
+    const line: Line = { plan, connection, since: now, lastFrameAt: now };
+    return line;
+  }
+
+  /** Reads a frame and puts its ticks into `out`; what can not be read goes to the dead letters. */
+  private take(frame: Frame, out: (tick: RawTick) => void, line?: Line): void {
+    const { metrics, deadLetters, onFrame } = this.options;
+    const { id } = this.venue;
+    onFrame?.(id, frame);
+    try {
+      const note = this.venue.read(frame, this.instruments, out);
+      if (note === undefined) return;
+      metrics.dropped.inc({ place: "ingest", reason: note === "shutdown" ? "server_shutdown" : `frame_${note}` });
+      if (note === "shutdown") line?.connection.renew("the venue's server is about to shut down");
+    } catch (error) {
+      const reason = error instanceof UnreadableFrame ? "unreadable_frame" : "reader_failed";
+      if (reason === "reader_failed") this.logger.error({ err: error }, "reading a frame failed");
+      deadLetters.frame(id, frame.text, reason, (error as Error).message, frame.receiveTime);
+    }
+  }
+
+  /** The way of every tick that was read. */
+  private readonly publish = (tick: RawTick): void => {
+    switch (tick.kind) {
+      case "depth":
+        this.markets.get(tick.symbol)?.book?.depth(tick);
+        return;
+      case "trade":
+        this.publishTrade(tick);
+        return;
+      default:
+        this.options.publisher.publish(tick);
+    }
+  };
+
+  private publishTrade(trade: TradeTick): void {
+    const published = this.options.publisher.publish(trade);
+    const market = this.markets.get(trade.symbol);
+    if (market === undefined || !this.venue.contiguousTradeIds) return;
+    if (published) market.ids.seen(trade.tradeId);
+    else market.ids.dropped(trade.tradeId);
+    if (published && market.ids.missing.length > 0) void this.backfill(market);
+  }
+
+  private onUp(line: Line, after: "start" | "loss"): void {
+    const now = this.options.clock();
+    line.since = now;
+    line.lastFrameAt = now;
+    this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
+    for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
+    if (after === "start") return;
+    for (const market of this.marketsOf(line, "trade")) void this.backfill(market);
+  }
+
+  private onDown(line: Line): void {
+    const { clock, metrics } = this.options;
+    const now = clock();
+    line.since = now;
+    metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
+    for (const market of this.marketsOf(line, "depth")) {
+      market.book?.disconnected({ ...market.instrument, receiveTime: now });
+    }
+    for (const market of this.marketsOf(line, "trade")) market.ids.lost();
+  }
+
+  private marketsOf(line: Line, kind: FeedKind): Market[] {
+    return line.plan.subscriptions
+      .filter((subscription) => subscription.kinds.includes(kind))
+      .map((subscription) => this.markets.get(subscription.instrument.symbol))
+      .filter((market) => market !== undefined);
+  }
+
+  private requestSnapshot(instrument: InstrumentTick): void {
+    const { symbol } = instrument;
+    if (this.snapshotsAsked.has(symbol) || this.abort.signal.aborted) return;
+    this.snapshotsAsked.add(symbol);
+    this.venue.snapshot(this.rest, instrument).then(
+      ({ text, url }) => {
+        this.snapshotsAsked.delete(symbol);
+        this.take({ text, receiveTime: this.options.clock(), origin: { url } }, this.publish);
+      },
+      (error: unknown) => {
+        this.snapshotsAsked.delete(symbol);
+        if (!this.abort.signal.aborted) this.logger.warn({ err: error, symbol }, "no snapshot; it is asked for again");
+      },
+    );
+  }
+
+  private async backfill(market: Market): Promise<void> {
+    if (!this.options.backfill || market.backfilling || !this.venue.contiguousTradeIds) return;
+    market.backfilling = true;
+    const { publisher, clock, metrics } = this.options;
+    try {
+      await backfill({
+        venue: this.venue,
+        rest: this.rest,
+        instrument: market.instrument,
+        ids: market.ids,
+        read: ({ text, url }, take) =>
+          this.take({ text, receiveTime: clock(), origin: { url } }, (tick) => tick.kind === "trade" && take(tick)),
+        publish: (trade) => publisher.publish(trade),
+        room: () => publisher.room(),
+        metrics,
+        logger: this.logger,
+        signal: this.abort.signal,
+      });
+    } finally {
+      market.backfilling = false;
+    }
+  }
+
+  /** @returns false when the venue did not answer */
+  private async refreshInstruments(now: Micros): Promise<boolean> {
+    if (this.refreshing) return true;
+    this.refreshing = true;
+    try {
+      const wanted = new Set(this.choice.symbols);
+      const answers: { text: string; url: string }[] = [];
+      const rest: Rest = {
+        get: async (path, query, weight) => {
+          const answer = await this.rest.get(path, query, weight);
+          answers.push(answer);
+          return answer;
+        },
+      };
+      const found = (await this.venue.instruments(rest, now)).filter(({ symbol }) => wanted.has(symbol));
+      for (const { symbol } of found) wanted.delete(symbol);
+      if (wanted.size > 0) {
+        this.logger.error(
+          { code: "TP_SYMBOL_UNKNOWN", symbols: [...wanted] },
+          "the venue has no such symbols; see their spelling, as ccxt",
+        );
+      }
+      const changed = found.filter((instrument) => this.instruments.put(instrument));
+      if (changed.length > 0) for (const answer of answers) this.showFrame(answer, now);
+      this.publishInstruments(now, changed);
+      for (const instrument of found) this.addMarket(instrument);
+      this.refreshedAt = now;
+      if (this.republishedAt === 0) this.republishedAt = now;
+      return true;
+    } catch (error) {
+      if (!this.abort.signal.aborted) this.logger.warn({ err: error }, "no instruments from the venue; asking again");
+      return false;
+    } finally {
+      this.refreshing = false;
+    }
+  }
+
+  private showFrame({ text, url }: { text: string; url: string }, receiveTime: Micros): void {
+    this.options.onFrame?.(this.venue.id, { text, receiveTime, origin: { url } });
+  }
+
+  private addMarket(instrument: InstrumentTick): void {
+    if (this.markets.has(instrument.symbol)) return;
+    const book = this.choice.kinds.includes("depth")
+      ? new BookFeed(
+          this.venue.sequence(),
+          (tick: RawTick) => this.options.publisher.publish(tick as DepthTick),
+          () => this.requestSnapshot(instrument),
+          { ...bookFeedDefaults, snapshotEvery: this.options.snapshotEvery },
+        )
+      : undefined;
+    this.markets.set(instrument.symbol, { instrument, book, ids: new TradeIds(), backfilling: false });
+  }
+
+  private publishInstruments(now: Micros, instruments: readonly InstrumentTick[]): void {
+    this.republishedAt = now;
+    for (const instrument of instruments) {
+      this.options.publisher.publish({ ...instrument, exchangeTime: now, receiveTime: now });
+    }
+  }
+
+  private setGauges(now: Micros): void {
+    this.gaugesAt = now;
+    const { metrics } = this.options;
+    const exchange = this.venue.id;
+    for (const { plan, connection, lastFrameAt } of this.lines) {
+      const labels = { exchange, feed: plan.name };
+      metrics.feedConnected.set(labels, connection.connected ? 1 : 0);
+      metrics.feedStaleness.set(labels, (now - lastFrameAt) / 1_000_000);
+    }
+    for (const { instrument, book } of this.markets.values()) {
+      if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { DeadLetter } from "../schemas/messages.js";
+import type { FeedState } from "../schemas/ticks.js";
+import { type Clock, wallClock } from "./clock.js";
+import { DeadLetters } from "./dead-letters.js";
+import { Feed, type FeedOptions, type VenueChoice } from "./feed.js";
+import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
+import type { Frame } from "./venue.js";
+
+export type { VenueChoice } from "./feed.js";
+
+export interface IngestOptions {
+  readonly venues: readonly VenueChoice[];
+  readonly log: Log;
+  /** Ids of the schemas of the topics' values. */
+  readonly schemaIds: { readonly "market.raw": number };
+  /** A dead letter in the wire format of `market.dlq`. */
+  readonly encodeDeadLetter: (letter: DeadLetter) => Uint8Array;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly heartbeatMs?: number;
+  readonly resnapshotMinutes?: number;
+  /** Fetch missing trades over REST. */
+  readonly backfill?: boolean;
+  readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs">;
+  /** Sees every frame before it is read, WebSocket and REST alike: the recorder's place. */
+  readonly onFrame?: (venue: string, frame: Frame) => void;
+  readonly connection?: FeedOptions["connection"];
+  readonly rest?: FeedOptions["rest"];
+}
+
+export interface Ingest {
+  /** Names this run; stands in every batch. */
+  readonly session: string;
+  /** Every feed is connected and every book right. */
+  readonly isReady: boolean;
+  feeds(): FeedState[];
+  /** Stops the sockets and drains what was taken in, within about 4 s. */
+  stop(): Promise<void>;
+}
+
+/** The ingest role: venues in, `market.raw` out, with a heartbeat into every partition. */
+export function runIngest(options: IngestOptions): Ingest {
+  const { log, metrics, logger } = options;
+  const clock = options.clock ?? wallClock();
+  const epoch = clock();
+  const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
+  const feeds = new Map<string, Feed>();
+  const publisher = new Publisher({
+    ...options.publisher,
+    log,
+    schemaId: options.schemaIds["market.raw"],
+    session,
+    metrics,
+    logger,
+    onHole: (hole) => feeds.get(hole.exchange)?.onHole(hole),
+  });
+  const deadLetters = new DeadLetters({ log, encode: options.encodeDeadLetter, metrics, logger, epoch });
+  for (const choice of options.venues) {
+    const feed = new Feed(choice, {
+      publisher,
+      deadLetters,
+      metrics,
+      logger,
+      clock,
+      snapshotEvery: (options.resnapshotMinutes ?? 5) * 60_000_000,
+      backfill: options.backfill ?? true,
+      ...(options.onFrame && { onFrame: options.onFrame }),
+      ...(options.connection && { connection: options.connection }),
+      ...(options.rest && { rest: options.rest }),
+    });
+    feeds.set(choice.venue.id, feed);
+    feed.start().catch((error: unknown) => logger.error({ err: error, exchange: choice.venue.id }, "feed failed"));
+  }
+  const states = () => [...feeds.values()].flatMap((feed) => feed.states());
+  const beat = () => {
+    const now = clock();
+    for (const feed of feeds.values()) feed.onTime(now);
+    publisher.heartbeat(heartbeatOf(states(), now));
+  };
+  beat();
+  const heartbeat = setInterval(beat, options.heartbeatMs ?? 250);
+
+  return {
+    session,
+    get isReady() {
+      return [...feeds.values()].every((feed) => feed.isReady);
+    },
+    feeds: states,
+    async stop() {
+      clearInterval(heartbeat);
+      for (const feed of feeds.values()) feed.stop();
+      await Promise.all([publisher.close(3_000), deadLetters.close(1_000)]);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
+import type { RawTick } from "../schemas/ticks.js";
+import type { Micros } from "../schemas/words.js";
+import { backoffMs } from "./backoff.js";
+
+export interface PartitionQueueOptions {
+  readonly log: Log;
+  readonly topic: string;
+  readonly partition: number;
+  readonly schemaId: number;
+  readonly session: string;
+  readonly batchTicks: number;
+  readonly batchBytes: number;
+  /** A batch that fills while another is in flight takes ticks for so long. */
+  readonly lingerMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** A batch was acknowledged: so many ticks and bytes are off the buffer. */
+  readonly acknowledged: (ticks: number, bytes: number) => void;
+}
+
+interface Batch {
+  readonly value: Uint8Array;
+  readonly ticks: number;
+  readonly bytes: number;
+  readonly lastNumber: number;
+  readonly timestamp: Micros;
+  /** When its first tick came, by performance.now(). */
+  readonly since: number;
+}
+
+/** Records in one append: enough to catch up quickly, few enough for the log's message limits. */
+const batchesPerAppend = 10;
+
+/**
+ * The ticks of one partition on their way into the log: encoded at once into the open batch, one request in flight, so
+ * that a retry can not reorder. While nothing is in flight a batch leaves at once, at the end of the turn that brought
+ * its ticks; while something is, batches fill, and nothing waits longer than for that request.
+ */
+export class PartitionQueue {
+  private readonly writer: RawBatchWriter;
+  private writerBytes = 0;
+  private writerSince = 0;
+  private writerTime: Micros = 0;
+  private readonly sealed: Batch[] = [];
+  private sending = false;
+  private lastNumber = 0;
+  private acknowledgedNumber = 0;
+  private heartbeatNumber = 0;
+  private stopped = false;
+  private idle: (() => void)[] = [];
+
+  constructor(private readonly options: PartitionQueueOptions) {
+    this.writer = new RawBatchWriter(options.schemaId, options.session);
+  }
+
+  /** Encodes the tick into the open batch. @returns bytes that it took @throws UnwritableRecord */
+  add(tick: RawTick, number: number): number {
+    const { writer } = this;
+    if (this.sending && writer.count > 0 && performance.now() - this.writerSince >= this.options.lingerMs) this.seal();
+    if (writer.count === 0) {
+      this.writerSince = performance.now();
+      this.writerTime = tick.receiveTime;
+    }
+    const before = writer.bytes;
+    writer.append(tick, number);
+    const grown = writer.bytes - before;
+    this.writerBytes += grown;
+    this.lastNumber = number;
+    if (tick.kind === "heartbeat") this.heartbeatNumber = number;
+    if (tick.receiveTime > this.writerTime) this.writerTime = tick.receiveTime;
+    if (writer.count >= this.options.batchTicks || writer.bytes >= this.options.batchBytes) this.seal();
+    if (!this.sending) {
+      this.sending = true;
+      queueMicrotask(() => void this.send());
+    }
+    return grown;
+  }
+
+  /** Whether a heartbeat waits already: a second one would say nothing more. */
+  get hasHeartbeat(): boolean {
+    return this.heartbeatNumber > this.acknowledgedNumber;
+  }
+
+  /** Resolves when everything added is acknowledged. */
+  drained(): Promise<void> {
+    if (!this.sending) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  /** Gives up what is not acknowledged. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private seal(): void {
+    const { writer } = this;
+    if (writer.count === 0) return;
+    this.sealed.push({
+      ticks: writer.count,
+      bytes: this.writerBytes,
+      value: writer.finish(),
+      lastNumber: this.lastNumber,
+      timestamp: this.writerTime,
+      since: this.writerSince,
+    });
+    this.writerBytes = 0;
+  }
+
+  private async send(): Promise<void> {
+    while (!this.stopped) {
+      if (this.sealed.length === 0) this.seal();
+      const batches = this.sealed.splice(0, batchesPerAppend);
+      if (batches.length === 0) break;
+      if (!(await this.append(batches))) break;
+      this.settle(batches);
+    }
+    this.sending = false;
+    for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** Appends until it works. @returns false when stopped meanwhile */
+  private async append(batches: readonly Batch[]): Promise<boolean> {
+    const { topic, partition, log, logger, metrics } = this.options;
+    const records = batches.map(({ value, timestamp }) => ({ topic, partition, key: null, value, timestamp }));
+    const ticks = batches.reduce((sum, batch) => sum + batch.ticks, 0);
+    for (let attempt = 0; !this.stopped; attempt++) {
+      try {
+        await log.append(records);
+        return true;
+      } catch (error) {
+        metrics.producerMessages.inc({ topic, status: "error" }, ticks);
+        const pause = backoffMs(attempt, { baseMs: 50, capMs: 2_000 });
+        if (attempt === 0)
+          logger.warn({ err: error, topic, partition }, "append failed; the batch is kept and retried");
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+    return false;
+  }
+
+  private settle(batches: readonly Batch[]): void {
+    const { topic, metrics } = this.options;
+    const now = performance.now();
+    let ticks = 0;
+    let bytes = 0;
+    for (const batch of batches) {
+      ticks += batch.ticks;
+      bytes += batch.bytes;
+      metrics.producerLatency.observe({ topic }, (now - batch.since) / 1000);
+      this.acknowledgedNumber = batch.lastNumber;
+    }
+    metrics.producerMessages.inc({ topic, status: "ok" }, ticks);
+    this.options.acknowledged(ticks, bytes);
+  }
+}

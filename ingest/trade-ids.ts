@@ -1,0 +1,107 @@
+/** Ids from `first` to `last`, both missing; `last` is infinite while nothing later was seen. */
+export interface MissingIds {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** More holes than this in one symbol: the oldest are given up, and counted. */
+const maxHoles = 64;
+
+/**
+ * The trade ids of one symbol at a venue that numbers its trades without holes: knows which are missing, so that just
+ * those are back-filled. Ids that are no safe integers are left alone.
+ */
+export class TradeIds {
+  private last = -1;
+  private holes: MissingIds[] = [];
+  /** Ids that were given up, for the metrics. */
+  givenUp = 0;
+
+  get missing(): readonly MissingIds[] {
+    return this.holes;
+  }
+
+  /** A trade was published. */
+  seen(tradeId: string): void {
+    const id = Number(tradeId);
+    if (!Number.isSafeInteger(id)) return;
+    if (id > this.last) {
+      this.closeOpenHole(id);
+      if (this.last >= 0 && id > this.last + 1) this.add({ first: this.last + 1, last: id - 1 });
+      this.last = id;
+    } else if (this.holes.length > 0) {
+      this.fill(id);
+    }
+  }
+
+  /** A trade came, but was dropped. */
+  dropped(tradeId: string): void {
+    const id = Number(tradeId);
+    if (!Number.isSafeInteger(id)) return;
+    this.seen(tradeId);
+    this.add({ first: id, last: id });
+  }
+
+  /** The connection was lost: trades after the last one may be missing. */
+  lost(): void {
+    if (this.last >= 0 && this.holes.at(-1)?.last !== Number.POSITIVE_INFINITY) {
+      this.add({ first: this.last + 1, last: Number.POSITIVE_INFINITY });
+    }
+  }
+
+  /** A trade of a hole was fetched and published. */
+  filled(tradeId: string): void {
+    this.fill(Number(tradeId));
+  }
+
+  isMissing(tradeId: string): boolean {
+    const id = Number(tradeId);
+    return this.holes.some((hole) => id >= hole.first && id <= hole.last);
+  }
+
+  /**
+   * The venue was asked for these holes and gave what it has; holes that opened meanwhile stay.
+   *
+   * @returns how many of the ids the venue did not give
+   */
+  settled(asked: readonly MissingIds[]): number {
+    let absent = 0;
+    this.holes = this.holes.filter((hole) => {
+      const wasAsked = asked.some((range) => hole.first >= range.first && hole.last <= range.last);
+      if (!wasAsked) return true;
+      if (hole.last === Number.POSITIVE_INFINITY) this.last = Math.max(this.last, hole.first - 1);
+      else absent += hole.last - hole.first + 1;
+      return false;
+    });
+    return absent;
+  }
+
+  private closeOpenHole(id: number): void {
+    const open = this.holes.at(-1);
+    if (open?.last !== Number.POSITIVE_INFINITY) return;
+    this.holes.pop();
+    if (id > open.first) this.holes.push({ first: open.first, last: id - 1 });
+    this.last = id - 1;
+  }
+
+  private fill(id: number): void {
+    this.holes = this.holes.flatMap((hole) => {
+      if (id < hole.first || id > hole.last) return [hole];
+      const left = { first: hole.first, last: id - 1 };
+      const right = { first: id + 1, last: hole.last };
+      return [left, right].filter((part) => part.first <= part.last);
+    });
+  }
+
+  private add(hole: MissingIds): void {
+    const before = this.holes.at(-1);
+    if (before !== undefined && before.last + 1 === hole.first) {
+      this.holes[this.holes.length - 1] = { first: before.first, last: hole.last };
+      return;
+    }
+    this.holes.push(hole);
+    if (this.holes.length <= maxHoles) return;
+    const oldest = this.holes.shift();
+    if (oldest !== undefined) this.givenUp += oldest.last - oldest.first + 1;
+  }
+}
