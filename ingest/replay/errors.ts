@@ -1,0 +1,29 @@
+import { PlantError } from "../../infra/errors.js";
+
+/** A file of a recording can not be opened, or nothing tells its format. */
+export class RecordingUnreadable extends PlantError {
+  constructor(file: string, why: string, options?: { cause?: unknown }) {
+    super("TP_RECORDING_UNREADABLE", `${file}: ${why}`, options);
+  }
+}
+
+/** Neither the recording nor the command says which venue the frames are from. */
+export class VenueUnsaid extends PlantError {
+  constructor(file: string, format: string) {
+    super("TP_REPLAY_VENUE_UNSAID", `${file}: format ${format} does not say its venue; name it with --venue`);
+  }
+}
+
+/** A setting of a replay makes no sense. */
+export class ReplaySettingInvalid extends PlantError {
+  constructor(why: string) {
+    super("TP_REPLAY_SETTING", why);
+  }
+}
+
+/** One line can not be read; it is counted and reported with its file and number, and the replay goes on. */
+export class BadLine extends PlantError {
+  constructor(why: string, options?: { cause?: unknown }) {
+    super("TP_RECORDING_LINE", why, options);
+  }
+}

@@ -1,0 +1,91 @@
+import type { DepthTick, FeedState, RawTick, TickSink } from "../../schemas/ticks.js";
+import type { Micros, SymbolName } from "../../schemas/words.js";
+import { BookFeed } from "../book-feed.js";
+import type { Frame, FrameNote, Venue } from "../venue.js";
+import { RecordedInstruments } from "./inferred-instruments.js";
+
+interface RecordedBook {
+  readonly feed: BookFeed;
+  /** The socket that brought its last increment. */
+  socket: string;
+  increments: number;
+}
+
+interface Connection {
+  connected: boolean;
+  since: Micros;
+}
+
+/** What a recording holds of one venue, through the same reading and book keeping as live frames. */
+export class RecordedVenue {
+  readonly instruments: RecordedInstruments;
+  private readonly books = new Map<SymbolName, RecordedBook>();
+  private readonly connections = new Map<string, Connection>();
+  private socket = "";
+  private readonly sink: TickSink = (tick) => this.onTick(tick);
+
+  constructor(
+    private readonly venue: Venue,
+    private readonly out: TickSink,
+  ) {
+    this.instruments = new RecordedInstruments(venue.id, out);
+  }
+
+  /** @throws UnreadableFrame */
+  frame(frame: Frame): FrameNote | undefined {
+    this.socket = "socket" in frame.origin ? frame.origin.socket : "";
+    return this.venue.read(frame, this.instruments, this.sink);
+  }
+
+  /** Whether the socket is known as connected; if not, a frame from it says that it is. */
+  isConnected(feed: string): boolean {
+    return this.connections.get(feed)?.connected === true;
+  }
+
+  /** A connection came up or went down: what its books have does not continue then. */
+  connection(feed: string, connected: boolean, time: Micros): void {
+    if (this.isConnected(feed)) this.interrupt(feed, time);
+    else if (!connected && this.connections.has(feed)) return;
+    this.connections.set(feed, { connected, since: time });
+  }
+
+  feeds(): FeedState[] {
+    return [...this.connections].map(([feed, state]) => ({ exchange: this.venue.id, feed, ...state }));
+  }
+
+  /** Books that never got or never found again their snapshot, and how many increments came for each. */
+  unfinishedBooks(): { symbol: SymbolName; increments: number }[] {
+    const unfinished = [...this.books].filter(([, book]) => !book.feed.isLive);
+    return unfinished.map(([symbol, { increments }]) => ({ symbol, increments }));
+  }
+
+  private interrupt(feed: string, time: Micros): void {
+    for (const [symbol, book] of this.books) {
+      if (book.socket !== feed) continue;
+      book.feed.interrupt("reconnect", { exchange: this.venue.id, symbol, receiveTime: time });
+    }
+  }
+
+  private onTick(tick: RawTick): void {
+    if (tick.kind === "instrument") {
+      this.instruments.learn(tick);
+      return;
+    }
+    this.instruments.govern(tick);
+    if (tick.kind === "depth") this.onDepth(tick);
+    else this.out(tick);
+  }
+
+  private onDepth(tick: DepthTick): void {
+    let book = this.books.get(tick.symbol);
+    if (book === undefined) {
+      book = { feed: new BookFeed(this.venue.sequence(), this.out), socket: this.socket, increments: 0 };
+      this.books.set(tick.symbol, book);
+    }
+    if (tick.action === "increment") {
+      book.socket = this.socket;
+      book.increments += 1;
+    }
+    book.feed.depth(tick);
+  }
+}

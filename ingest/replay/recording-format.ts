@@ -1,0 +1,45 @@
+import type { RawTick } from "../../schemas/ticks.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
+import type { Frame } from "../venue.js";
+import { cryptofeed } from "./formats/cryptofeed.js";
+import { cryptofeedV2 } from "./formats/cryptofeed-v2.js";
+import { hftbacktest } from "./formats/hftbacktest.js";
+import { tickplant } from "./formats/tickplant.js";
+import { ticks } from "./formats/ticks.js";
+
+/** What a recording tells, in the order of its lines. */
+export interface RecordingSink {
+  frame(venue: VenueId, frame: Frame): void;
+  /** A tick that was recorded as such, without a venue's frame. */
+  tick(tick: RawTick): void;
+  /** A connection of the venue came up or went down. */
+  connection(venue: VenueId, feed: string, connected: boolean, time: Micros): void;
+}
+
+/** A way in which people write recordings down. */
+export interface RecordingFormat {
+  readonly name: string;
+  /** Whether a file with this line among its first ones is of this format. */
+  recognises(line: string): boolean;
+  /**
+   * A reader for the lines of one file.
+   *
+   * @param venue where the lines do not say it, or to overrule what they say
+   */
+  reader(file: string, venue: VenueId | undefined): RecordingReader;
+}
+
+export interface RecordingReader {
+  /**
+   * Reads one line, which is not empty.
+   *
+   * @throws BadLine
+   * @throws VenueUnsaid
+   */
+  line(text: string, out: RecordingSink): void;
+}
+
+/** The registry of formats: one line a format. */
+export const recordingFormats: readonly RecordingFormat[] = [tickplant, hftbacktest, cryptofeed, cryptofeedV2, ticks];
+
+export const formatNames: readonly string[] = recordingFormats.map(({ name }) => name);

@@ -1,0 +1,197 @@
+import type { FeedState, RawTick } from "../../schemas/ticks.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
+import { type Frame, UnreadableFrame, type Venue } from "../venue.js";
+import { venueOf } from "../venues/index.js";
+import { formatOf } from "./detect-format.js";
+import { BadLine } from "./errors.js";
+import { RecordedInstruments } from "./inferred-instruments.js";
+import { RecordedVenue } from "./recorded-venue.js";
+import type { RecordingReader, RecordingSink } from "./recording-format.js";
+import { addProblem, emptyReport, type ReplayReport } from "./replay-report.js";
+import { readLines } from "./text-lines.js";
+
+export interface ReplayOptions {
+  /** Files that continue each other, in this order. */
+  readonly files: readonly string[];
+  /** A format's name or `auto` (the default). */
+  readonly format?: string;
+  /** The venue, where the format does not say it. */
+  readonly venue?: VenueId;
+  /** Time of the end record; records after it are left out. By default the next full minute and the grace. */
+  readonly until?: Micros;
+  /** How long after its end a K-line closes. */
+  readonly graceMs?: number;
+  /** Also the heartbeats of quiet stretches, for a replay that people watch as time passes. */
+  readonly everyHeartbeat?: boolean;
+  readonly venueOf?: (id: VenueId) => Venue;
+}
+
+const BEAT: Micros = 250_000;
+const MINUTE: Micros = 60_000_000;
+const HOUR: Micros = 60 * MINUTE;
+
+/**
+ * A recording as the raw ticks of one ingest session: frames go through the venue's reading and its books' sequence as
+ * live ones do, heartbeats stand at recorded time, and an end record closes the timeline. The same files give the same
+ * ticks.
+ */
+export class ReplaySource implements RecordingSink {
+  readonly report: ReplayReport = emptyReport();
+  private readonly venues = new Map<VenueId, RecordedVenue>();
+  /** Instruments of ticks that were recorded as such. */
+  private readonly ofTicks = new Map<VenueId, RecordedInstruments>();
+  private readonly tickFeeds = new Map<VenueId, FeedState>();
+  private batch: RawTick[] = [];
+  private now: Micros = 0;
+  private lastBeat: Micros = 0;
+  private readonly emit = (tick: RawTick): void => {
+    if (tick.kind !== "heartbeat") this.report.ticks += 1;
+    this.batch.push(tick);
+  };
+
+  constructor(private readonly options: ReplayOptions) {}
+
+  /**
+   * Ticks in the order of the recording, in batches of what was read together. The last one is the end record.
+   *
+   * @throws RecordingUnreadable before the first tick when any file can not be opened or recognised
+   * @throws VenueUnsaid, UnknownVenue
+   */
+  async *batches(): AsyncGenerator<readonly RawTick[]> {
+    const formats = [];
+    for (const file of this.options.files) formats.push(await formatOf(file, this.options.format ?? "auto"));
+    for (const [index, file] of this.options.files.entries()) {
+      const reader = formats[index]!.reader(file, this.options.venue);
+      this.report.files += 1;
+      for await (const { lines, firstNumber } of readLines(file, (why) => this.warn(`${file}: ${why}`))) {
+        this.read(file, reader, lines, firstNumber);
+        if (this.batch.length > 0) yield this.taken();
+      }
+    }
+    this.finish();
+    if (this.batch.length > 0) yield this.taken();
+  }
+
+  frame(id: VenueId, frame: Frame): void {
+    if (this.isLate(frame.receiveTime)) return;
+    this.report.frames += 1;
+    this.pass(frame.receiveTime);
+    const venue = this.venue(id);
+    if ("socket" in frame.origin && !venue.isConnected(frame.origin.socket)) {
+      this.connect(venue, frame.origin.socket, true, frame.receiveTime);
+    }
+    const note = venue.frame(frame);
+    if (note !== undefined) this.report.notes[note] = (this.report.notes[note] ?? 0) + 1;
+  }
+
+  tick(tick: RawTick): void {
+    if (this.isLate(tick.receiveTime)) return;
+    this.pass(tick.receiveTime);
+    const { exchange } = tick;
+    if (!this.tickFeeds.has(exchange)) {
+      this.tickFeeds.set(exchange, { exchange, feed: "recording", connected: true, since: tick.receiveTime });
+      this.beat(this.now);
+    }
+    let instruments = this.ofTicks.get(exchange);
+    if (instruments === undefined) {
+      instruments = new RecordedInstruments(exchange, this.emit);
+      this.ofTicks.set(exchange, instruments);
+    }
+    if (tick.kind === "instrument") {
+      instruments.learn(tick);
+      return;
+    }
+    instruments.govern(tick);
+    this.emit(tick);
+  }
+
+  connection(id: VenueId, feed: string, connected: boolean, time: Micros): void {
+    if (this.isLate(time)) return;
+    this.pass(time);
+    this.connect(this.venue(id), feed, connected, time);
+  }
+
+  private read(file: string, reader: RecordingReader, lines: readonly string[], firstNumber: number): void {
+    for (let index = 0; index < lines.length; index++) {
+      const text = lines[index]!;
+      const line = text.charCodeAt(text.length - 1) === 13 ? text.slice(0, -1) : text;
+      if (line === "") continue;
+      this.report.lines += 1;
+      try {
+        reader.line(line, this);
+      } catch (error) {
+        if (!(error instanceof BadLine) && !(error instanceof UnreadableFrame)) throw error;
+        addProblem(this.report, file, firstNumber + index, error.message);
+      }
+    }
+  }
+
+  private taken(): readonly RawTick[] {
+    const { batch } = this;
+    this.batch = [];
+    return batch;
+  }
+
+  private venue(id: VenueId): RecordedVenue {
+    let venue = this.venues.get(id);
+    if (venue === undefined) {
+      venue = new RecordedVenue((this.options.venueOf ?? venueOf)(id), this.emit);
+      this.venues.set(id, venue);
+    }
+    return venue;
+  }
+
+  private connect(venue: RecordedVenue, feed: string, connected: boolean, time: Micros): void {
+    venue.connection(feed, connected, time);
+    this.beat(this.now);
+  }
+
+  private isLate(time: Micros): boolean {
+    if (this.options.until === undefined || time <= this.options.until) return false;
+    this.report.afterUntil += 1;
+    return true;
+  }
+
+  /** Time runs to that of a record: heartbeats that were due stand before it, of a quiet stretch only the last. */
+  private pass(time: Micros): void {
+    this.report.firstTime ??= time;
+    if (time <= this.now) return;
+    if (this.now > 0) {
+      const due = time - (time % BEAT);
+      const quiet = due - this.lastBeat > HOUR;
+      if (this.options.everyHeartbeat === true && !quiet) {
+        for (let beat = this.lastBeat - (this.lastBeat % BEAT) + BEAT; beat < due; beat += BEAT) this.beat(beat);
+      }
+      if (due > this.lastBeat) this.beat(due);
+    }
+    this.now = time;
+    this.report.lastTime = time;
+  }
+
+  private beat(time: Micros, end = false): void {
+    this.lastBeat = time;
+    const feeds = [...this.tickFeeds.values(), ...[...this.venues.values()].flatMap((venue) => venue.feeds())];
+    const times = { exchangeTime: time, receiveTime: time };
+    this.emit({ kind: "heartbeat", exchange: "", symbol: "", ...times, feeds, ...(end && { end: true }) });
+  }
+
+  private finish(): void {
+    for (const [id, venue] of this.venues) {
+      for (const { symbol, increments } of venue.unfinishedBooks()) {
+        this.warn(`${symbol}@${id}: no snapshot that fits, so its last depth updates (of ${increments}) are no book`);
+      }
+    }
+    if (this.now === 0) {
+      this.warn("the recording holds nothing to replay");
+      return;
+    }
+    const grace = (this.options.graceMs ?? 1000) * 1000;
+    const end = this.options.until ?? this.now - (this.now % MINUTE) + MINUTE + grace;
+    this.beat(end, true);
+    this.report.endTime = end;
+  }
+
+  private warn(why: string): void {
+    this.report.warnings.push(why);
+  }
+}

@@ -1,0 +1,68 @@
+import type { ContractType } from "../../schemas/ticks.js";
+import type { SymbolName, VenueId } from "../../schemas/words.js";
+
+/** What a symbol says by itself of its instrument. */
+export interface SymbolParts {
+  readonly symbol: SymbolName;
+  readonly contractType: ContractType;
+  readonly base: string;
+  readonly quote: string;
+}
+
+/** Currencies in which markets are quoted; of several that fit the longest is meant. */
+const quotes = (
+  "USDT USDC FDUSD TUSD BUSD USDP USDS USD1 PAX DAI UST USD EUR GBP TRY BRL RUB UAH AUD JPY KRW IDR NGN PLN RON ARS " +
+  "CZK ZAR MXN COP BIDR BVND VAI IDRT BKRW XUSD EURI AEUR BTC ETH BNB XRP TRX DOGE DOT SOL"
+)
+  .split(" ")
+  .sort((a, b) => b.length - a.length);
+
+/** How the ids of a venue that brings no instruments are to be taken; others are taken as spot. */
+const contractTypes: Readonly<Record<VenueId, ContractType>> = { binanceusdm: "linear", binancecoinm: "inverse" };
+
+/**
+ * The unified symbol of a venue's own id by the known quote currencies: BTCUSDT is BTC/USDT, on `binanceusdm`
+ * BTC/USDT:USDT; BTCUSD_PERP on `binancecoinm` is BTC/USD:BTC; BTCUSDT_250328 is BTC/USDT:USDT-250328. Ids that divide
+ * base and quote themselves (BTC-USDT, BTC_USDT, BTC/USDT) are taken at their word.
+ *
+ * @returns undefined when no quote currency fits
+ */
+export function symbolOfNativeId(venue: VenueId, nativeId: string): SymbolParts | undefined {
+  const contractType = contractTypes[venue] ?? "spot";
+  const [pair = "", delivery] = contractType === "spot" ? [nativeId] : nativeId.split("_");
+  const halves = pairOf(pair);
+  if (halves === undefined) return undefined;
+  const { base, quote } = halves;
+  if (contractType === "spot") return { symbol: `${base}/${quote}`, contractType, base, quote };
+  const settle = contractType === "linear" ? quote : base;
+  const date = delivery === undefined || delivery === "PERP" ? "" : `-${delivery}`;
+  return { symbol: `${base}/${quote}:${settle}${date}`, contractType, base, quote };
+}
+
+/** What a unified symbol says: a settlement currency makes it a contract, inverse where that is the base. */
+export function instrumentOfSymbol(symbol: SymbolName): SymbolParts {
+  const [pair = "", settlement] = symbol.split(":");
+  const slash = pair.indexOf("/");
+  const base = slash < 0 ? pair : pair.slice(0, slash);
+  const quote = slash < 0 ? "" : pair.slice(slash + 1);
+  const settle = settlement?.split("-")[0];
+  const contractType = settle === undefined ? "spot" : settle === base ? "inverse" : "linear";
+  return { symbol, contractType, base, quote };
+}
+
+/**
+ * Quote currency in a contract of Binance's COIN-M: 100 USD for bitcoin, 10 USD for all others.
+ * https://www.binance.com/en/support/faq/detail/a4470430e3164c13932be8967961aede
+ */
+export function contractSizeOf(venue: VenueId, base: string): string {
+  if (venue !== "binancecoinm") return "1";
+  return base === "BTC" ? "100" : "10";
+}
+
+function pairOf(pair: string): { base: string; quote: string } | undefined {
+  const divided = /^([A-Za-z0-9]+)[-_/]([A-Za-z0-9]+)$/.exec(pair);
+  if (divided !== null) return { base: (divided[1] ?? "").toUpperCase(), quote: (divided[2] ?? "").toUpperCase() };
+  const upper = pair.toUpperCase();
+  const quote = quotes.find((candidate) => upper.endsWith(candidate) && upper.length > candidate.length);
+  return quote === undefined ? undefined : { base: upper.slice(0, -quote.length), quote };
+}
