@@ -91,11 +91,12 @@ export class Connections {
 
   /** Gathers what `work` sends into one write a connection. */
   together(work: () => void): void {
-    for (const { transport } of this.#connections) transport.cork();
+    const transports = [...this.#connections].map(({ transport }) => transport);
+    for (const transport of transports) transport.cork();
     try {
       work();
     } finally {
-      for (const { transport } of this.#connections) transport.uncork();
+      for (const transport of transports) transport.uncork();
     }
   }
 

@@ -69,15 +69,16 @@ export function simulatedInstrument(wanted: string | SymbolOptions, dialect: Dia
   const lotScale = options.lotScale ?? listedLotScale;
   const price = options.referencePrice ?? listing.price;
   const meanQty = options.meanQty ?? 1500 / (price * (quote === "BTC" ? 97_250 : 1));
+  const priceDecimals = dialect === "spot" ? Math.max(8, priceScale) : Math.max(listing.usdm[2], priceScale);
   return {
     id: base + quote,
     base,
     quote,
     priceScale,
     lotScale,
-    priceDecimals: dialect === "spot" ? Math.max(8, priceScale) : Math.max(listing.usdm[2], priceScale),
+    priceDecimals,
     qtyDecimals: dialect === "spot" ? Math.max(8, lotScale) : lotScale,
-    amountDecimals: dialect === "spot" ? Math.max(8, priceScale + lotScale) : priceScale + lotScale,
+    amountDecimals: dialect === "spot" ? Math.max(8, priceScale + lotScale) : priceDecimals + lotScale,
     referenceTicks: Math.max(100, Math.round(price * 10 ** priceScale)),
     meanLots: Math.max(5, Math.round(meanQty * 10 ** lotScale)),
   };
