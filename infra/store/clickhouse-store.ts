@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseError, createClient } from "@clickhouse/client";
 import type { Kline, Trade } from "../../schemas/messages.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
-import { applyRetention, keepForever, type RetentionDays } from "./retention.js";
+import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
 import type { HistoryRange, Store, StoredMessage, StoredTopic } from "./store.js";
 import { StoreRefused, StoreUnavailable } from "./store-errors.js";
@@ -13,6 +13,7 @@ export interface ClickHouseStoreOptions {
   readonly database?: string | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** Days that rows are kept after they were stored; forever where unset. */
   readonly retention?: Partial<RetentionDays> | undefined;
   /** Default 60 s. */
   readonly requestTimeoutMs?: number | undefined;
@@ -43,10 +44,18 @@ const writeSettings = { max_partitions_per_insert_block: "0" } as const;
 export class ClickHouseStore implements Store {
   private readonly client: ClickHouseClient;
 
+  private readonly database: string;
+
   constructor(private readonly options: ClickHouseStoreOptions) {
-    this.client = createClient({
+    this.database = options.database ?? "default";
+    this.client = this.connect(this.database);
+  }
+
+  private connect(database: string): ClickHouseClient {
+    const { options } = this;
+    return createClient({
       url: options.url,
-      database: options.database ?? "default",
+      database,
       username: options.user ?? "default",
       password: options.password ?? "",
       request_timeout: options.requestTimeoutMs ?? 60_000,
@@ -59,12 +68,13 @@ export class ClickHouseStore implements Store {
   }
 
   async migrate(): Promise<void> {
+    await this.createDatabase();
     const target: MigrationTarget = {
       execute: (sql) => this.command(sql),
       rows: <Row>(sql: string) => this.query<Row>(sql),
     };
     await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
-    await applyRetention(target, { ...keepForever, ...this.options.retention });
+    await applyRetention(target, this.options.retention ?? {});
   }
 
   async insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void> {
@@ -136,9 +146,19 @@ export class ClickHouseStore implements Store {
     await this.client.close();
   }
 
-  private async command(sql: string): Promise<void> {
+  private async createDatabase(): Promise<void> {
+    if (this.database === "default") return;
+    const client = this.connect("default");
     try {
-      await this.client.command({ query: sql });
+      await this.command(`CREATE DATABASE IF NOT EXISTS \`${this.database.replaceAll("`", "")}\``, client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  private async command(sql: string, client = this.client): Promise<void> {
+    try {
+      await client.command({ query: sql });
     } catch (error) {
       throw this.failed("command", error);
     }

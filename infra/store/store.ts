@@ -3,6 +3,15 @@ import type { Micros } from "../../schemas/words.js";
 
 /** Topics that go into history. */
 export type StoredTopic = Exclude<OutputTopic, "index.input">;
+export const storedTopics: readonly StoredTopic[] = [
+  "market.trade",
+  "market.ticker",
+  "market.depth",
+  "market.kline",
+  "market.index",
+  "signal.alpha",
+  "market.dlq",
+];
 export type StoredMessage<Topic extends StoredTopic = StoredTopic> = MessageOfTopic[Topic];
 
 /** History: ClickHouse over HTTP, embedded (chDB) or a server. The same code for both; only the address differs. */
@@ -14,6 +23,7 @@ export interface Store {
    * sequence; K-lines by open time, versioned by revision) and read through views with FINAL.
    *
    * @throws StoreUnavailable when it should be tried again later
+   * @throws StoreRefused when a value does not fit and never will; other rows of the batch may have been stored
    */
   insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void>;
   /** Rows of a query with bound parameters, JSONEachRow. */

@@ -1,6 +1,8 @@
 -- History of every stored topic. Rows are identified by their stream (exchange, symbol, epoch, sequence_num), so a
 -- repeated insert replaces itself; the views without `_data` read the newest version of each row.
 --
+-- `stored_at` is what retention goes by: a recording of years ago that is replayed today is kept as long as today's data.
+--
 -- Decimal(76, 24) keeps 52 digits before and 24 behind the point, and leaves room for a product: price * qty of two
 -- Decimal(38, 18) overflows without an error, of two Decimal(76, 24) it has 28 digits before the point. Amounts in the
 -- quote currency are products already and keep 36 decimals. What does not fit is refused by the writer, never rounded.
@@ -16,6 +18,7 @@ CREATE TABLE IF NOT EXISTS trades_data (
   epoch UInt64 CODEC(T64, ZSTD(1)),
   sequence_num UInt64 CODEC(Delta, ZSTD(1)),
   retracts Nullable(String) CODEC(ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1)),
   INDEX timestamp_range timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
@@ -41,6 +44,7 @@ CREATE TABLE IF NOT EXISTS tickers_data (
   timestamp DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
   epoch UInt64 CODEC(T64, ZSTD(1)),
   sequence_num UInt64 CODEC(Delta, ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1)),
   INDEX timestamp_range timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
@@ -61,6 +65,7 @@ CREATE TABLE IF NOT EXISTS depth_data (
   epoch UInt64 CODEC(T64, ZSTD(1)),
   sequence_num UInt64 CODEC(Delta, ZSTD(1)),
   previous_sequence Int64 CODEC(Delta, ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1)),
   INDEX timestamp_range timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
@@ -89,7 +94,8 @@ CREATE TABLE IF NOT EXISTS klines_data (
   timestamp DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
   epoch UInt64 CODEC(T64, ZSTD(1)),
   sequence_num UInt64 CODEC(Delta, ZSTD(1)),
-  version UInt128 MATERIALIZED bitShiftLeft(toUInt128(epoch), 64) + revision
+  version UInt128 MATERIALIZED bitShiftLeft(toUInt128(epoch), 64) + revision,
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1))
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(open_time)
 ORDER BY (exchange, symbol, interval, open_time)
@@ -110,6 +116,7 @@ CREATE TABLE IF NOT EXISTS index_values_data (
     included Bool,
     reason LowCardinality(String)
   )) CODEC(ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1)),
   INDEX timestamp_range timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
@@ -129,7 +136,8 @@ CREATE TABLE IF NOT EXISTS signals_data (
   expected_profit Decimal(76, 36) CODEC(ZSTD(1)),
   timestamp DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
   epoch UInt64 CODEC(T64, ZSTD(1)),
-  sequence_num UInt64 CODEC(Delta, ZSTD(1))
+  sequence_num UInt64 CODEC(Delta, ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1))
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (strategy, symbol, epoch, sequence_num, signal_id)
@@ -147,7 +155,8 @@ CREATE TABLE IF NOT EXISTS dead_letters_data (
   original String CODEC(ZSTD(1)),
   timestamp DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
   epoch UInt64 CODEC(T64, ZSTD(1)),
-  sequence_num UInt64 CODEC(Delta, ZSTD(1))
+  sequence_num UInt64 CODEC(Delta, ZSTD(1)),
+  stored_at DateTime('UTC') MATERIALIZED now() CODEC(Delta, ZSTD(1))
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (topic, partition, exchange, symbol, epoch, sequence_num, offset, `index`, reason)

@@ -1,0 +1,118 @@
+import type { Consumer, Log } from "../../infra/log/log.js";
+import type { Logger } from "../../infra/logging.js";
+import type { Metrics } from "../../infra/metrics.js";
+import { type Store, type StoredTopic, storedTopics } from "../../infra/store/store.js";
+import type { MessageOfTopic } from "../../schemas/messages.js";
+import { SinkStopped, StoreWriter } from "./store-writer.js";
+import { TopicSink } from "./topic-sink.js";
+
+/** How records of a topic are read. @throws on bytes that are none of its messages */
+export type StoredCodecs = {
+  readonly [Topic in StoredTopic]: { decode(bytes: Uint8Array): MessageOfTopic[Topic] };
+};
+
+export interface SinkSettings {
+  /** Consumer group. */
+  readonly group: string;
+  readonly topics: readonly StoredTopic[];
+  /** A topic's messages are inserted at whichever bound is reached first. */
+  readonly rows: number;
+  /** Of the records, as they lie in the log. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** How long a stop waits for a store that is away; what it did not take comes again at the next start. */
+  readonly stopMs: number;
+}
+
+export const defaultSinkSettings: SinkSettings = {
+  group: "sink",
+  topics: storedTopics,
+  rows: 50_000,
+  bytes: 16 * 2 ** 20,
+  ms: 1_000,
+  stopMs: 3_000,
+};
+
+export interface SinkPorts {
+  readonly log: Log;
+  readonly store: Store;
+  readonly codecs: StoredCodecs;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly settings: SinkSettings;
+}
+
+export interface Sink {
+  /** Stores what was taken, commits, and leaves the group. */
+  stop(): Promise<void>;
+  /** Rejects when the sink can not go on; never resolves. */
+  readonly failed: Promise<never>;
+}
+
+const lagEveryMs = 2_000;
+
+/**
+ * Carries the stored topics into history. Offsets are committed after the rows are stored, so a crash repeats rows, and
+ * the tables drop repeats. While the store is away nothing more is read than two batches a topic.
+ */
+export async function runSink(
+  ports: Omit<SinkPorts, "settings"> & { readonly settings?: Partial<SinkSettings> },
+): Promise<Sink> {
+  const settings = { ...defaultSinkSettings, ...ports.settings };
+  const complete: SinkPorts = { ...ports, settings };
+  const { log, store, metrics, logger } = complete;
+  const writer = new StoreWriter(store, logger);
+  let fail!: (error: unknown) => void;
+  const broken = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      if (!(error instanceof SinkStopped)) reject(error);
+    };
+  });
+  const sinks = new Map(
+    settings.topics.map((topic) => [topic as string, new TopicSink(topic, complete, writer, fail)]),
+  );
+  const consumer = await log.consume(settings.group, settings.topics, {
+    records: async (topic, partition, records) => {
+      const end = metrics.consumerProcessing.startTimer({ topic, consumer_group: settings.group });
+      await sinks.get(topic)?.add(partition, records);
+      end();
+    },
+    revoked: async (topic) => {
+      await sinks.get(topic)?.drain();
+    },
+    lost: (topic, partition, records) => {
+      metrics.dropped.inc({ place: "sink", reason: "retention" }, records);
+      logger.error({ topic, partition, records }, "records left the log before they were stored");
+    },
+  });
+  const failed = Promise.race([consumer.failed, broken]);
+  failed.catch(() => undefined);
+  const lag = setInterval(() => void reportLag(consumer, complete), lagEveryMs);
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    clearInterval(lag);
+    const deadline = setTimeout(() => writer.stop(), settings.stopMs);
+    await consumer.close().catch((error: unknown) => {
+      if (!(error instanceof SinkStopped)) throw error;
+      logger.warn("the store was away at the stop: what it did not take comes again at the next start");
+    });
+    clearTimeout(deadline);
+  };
+  return {
+    failed,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+async function reportLag(consumer: Consumer, { metrics, logger, settings }: SinkPorts): Promise<void> {
+  try {
+    for (const { topic, partition, lag } of await consumer.lag()) {
+      metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: settings.group }, lag);
+    }
+  } catch (error) {
+    logger.debug({ err: error }, "lag is not known now");
+  }
+}
