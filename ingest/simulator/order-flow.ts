@@ -20,6 +20,7 @@ export interface OrderFlowOptions {
 }
 
 const basisPoint = 0.0001;
+const fewOrders = 20;
 
 /**
  * The crowd: seeded limit orders, cancels and market orders around a fair price that drifts. A resting order
@@ -84,6 +85,11 @@ export class OrderFlow {
     const { bids, asks } = this.book;
     const stale = asks.best !== undefined && asks.best < fair ? asks : bids;
     if (stale.best === undefined || (stale === bids && stale.best <= fair)) return false;
+    // A market that slept long may be stale as a whole; somebody quotes before the last order is gone.
+    if (stale.orders.length < fewOrders) {
+      this.#limit(stale.side, fair);
+      return true;
+    }
     const draw = this.#random.next();
     if (draw < 0.6) this.book.cancel(stale.oldestAtBest()!);
     else if (draw < 0.8) {
@@ -93,16 +99,17 @@ export class OrderFlow {
     return draw < 0.8;
   }
 
-  /** Never takes a side's last orders: a venue without a price helps nobody. */
+  /** Takes at most 15 levels, and never a side's last one: a venue without a price helps nobody. */
   #market(side: Side): void {
-    const makers = side === "buy" ? this.book.asks : this.book.bids;
-    if (makers.depth < 20) return;
-    const worst = makers.top(15)[14]![0];
-    this.book.submit(side, worst, this.#qty(1), true);
+    const within = (side === "buy" ? this.book.asks : this.book.bids).top(16);
+    const worst = within[within.length - 2];
+    if (worst !== undefined) this.book.submit(side, worst[0], this.#qty(1), true);
   }
 
   #limit(side: Side, fair: number): void {
-    const distance = fair * basisPoint * (0.02 + 0.7 * this.#random.exponential() ** 1.7);
+    const spread =
+      this.#random.next() < 0.75 ? 0.7 * this.#random.exponential() ** 1.7 : 15 * this.#random.exponential();
+    const distance = fair * basisPoint * (0.02 + spread);
     const price = side === "buy" ? Math.floor(fair - distance) : Math.ceil(fair + distance);
     this.book.submit(side, Math.max(1, price), this.#qty(2), false);
   }

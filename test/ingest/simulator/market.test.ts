@@ -189,3 +189,20 @@ test("two venues with a common seed quote nearly equal prices, and a basis sets 
     expect(Math.abs(mid(apart, 100) / price - 1.002)).toBeLessThan(0.0005);
   }
 });
+
+test("a market that slept for hours finds its price again without ever losing a side", () => {
+  for (const symbol of ["BTC/USDT", "SOL/USDT", "ETH/BTC"]) {
+    const market = openMarket({ symbol, seed: "sleeper" });
+    let time = openTime;
+    for (let sleep = 0; sleep < 5; sleep++) {
+      time += 6 * 3_600_000;
+      market.skipTo(time);
+      for (let end = time + 10_000; time < end; time += 20) {
+        market.runUntil(time);
+        const [bid] = market.levels("buy", 1);
+        const [ask] = market.levels("sell", 1);
+        expect(bid![0]).toBeLessThan(ask![0]);
+      }
+    }
+  }
+});
