@@ -73,10 +73,8 @@ export class BookFeed {
   /** Time passes: asks for a snapshot when one is due or was not answered. */
   onTime(now: Micros): void {
     if (!this.connected) return;
-    const due = this.wanted
-      ? now - this.askedAt >= this.options.retryAfter
-      : now - this.snapshotAt >= this.options.snapshotEvery;
-    if (due) this.ask(now);
+    if (this.live && now - this.snapshotAt >= this.options.snapshotEvery) this.wanted = true;
+    if (this.wanted && now - this.askedAt >= this.options.retryAfter) this.ask(now);
   }
 
   /**

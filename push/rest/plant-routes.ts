@@ -20,12 +20,13 @@ export interface Readiness {
 export function plantRoutes(app: FastifyInstance, values: LastValues, plant: PlantState, webSocketPort: number): void {
   const none = { properties: {} };
   app.get("/v1/info", { schema: route("Version, time and the WebSocket's port", none, ref("Info"), []) }, async () => {
-    const intervals = new Set((await values.channels("kline")).map((channel) => channel.interval));
+    const klines = await values.channels("kline");
+    const intervals = new Set(klines.map((channel) => channel.interval ?? ""));
     return {
       name: "tickplant",
       version,
       web_socket: { port: webSocketPort, path: "/" },
-      intervals: [...intervals],
+      intervals: [...intervals].sort(byLength),
       time: Date.now() * 1000,
     };
   });
@@ -43,4 +44,11 @@ export function plantRoutes(app: FastifyInstance, values: LastValues, plant: Pla
   app.get("/metrics", { schema: route("Prometheus metrics", none, metrics, []) }, async (_request, reply) =>
     reply.type("text/plain; version=0.0.4; charset=utf-8").send(await plant.metricsText()),
   );
+}
+
+const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, M: 2_592_000 };
+
+function byLength(a: string, b: string): number {
+  const length = (interval: string) => Number.parseInt(interval, 10) * (secondsOf[interval.slice(-1)] ?? 0);
+  return length(a) - length(b);
 }
