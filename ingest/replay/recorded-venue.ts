@@ -1,6 +1,6 @@
 import type { DepthTick, FeedState, RawTick, TickSink } from "../../schemas/ticks.js";
 import type { Micros, SymbolName } from "../../schemas/words.js";
-import { BookFeed } from "../book-feed.js";
+import { BookFeed, bookFeedDefaults } from "../book-feed.js";
 import type { Frame, FrameNote, Venue } from "../venue.js";
 import { RecordedInstruments } from "./inferred-instruments.js";
 
@@ -10,6 +10,12 @@ interface RecordedBook {
   socket: string;
   increments: number;
 }
+
+/**
+ * A recording tells no wishes: whenever it brings a snapshot, that one was asked for. So books are ready for one at any
+ * time.
+ */
+const bookOptions = { ...bookFeedDefaults, snapshotEvery: 0 };
 
 interface Connection {
   connected: boolean;
@@ -44,9 +50,17 @@ export class RecordedVenue {
 
   /** A connection came up or went down: what its books have does not continue then. */
   connection(feed: string, connected: boolean, time: Micros): void {
-    if (this.isConnected(feed)) this.interrupt(feed, time);
-    else if (!connected && this.connections.has(feed)) return;
+    if (!connected && !this.isConnected(feed)) return;
+    for (const [symbol, book] of this.books) {
+      if (book.socket !== feed) continue;
+      if (this.isConnected(feed)) book.feed.disconnected({ exchange: this.venue.id, symbol, receiveTime: time });
+      if (connected) book.feed.reconnected(time);
+    }
     this.connections.set(feed, { connected, since: time });
+  }
+
+  onTime(now: Micros): void {
+    for (const { feed } of this.books.values()) feed.onTime(now);
   }
 
   feeds(): FeedState[] {
@@ -57,13 +71,6 @@ export class RecordedVenue {
   unfinishedBooks(): { symbol: SymbolName; increments: number }[] {
     const unfinished = [...this.books].filter(([, book]) => !book.feed.isLive);
     return unfinished.map(([symbol, { increments }]) => ({ symbol, increments }));
-  }
-
-  private interrupt(feed: string, time: Micros): void {
-    for (const [symbol, book] of this.books) {
-      if (book.socket !== feed) continue;
-      book.feed.interrupt("reconnect", { exchange: this.venue.id, symbol, receiveTime: time });
-    }
   }
 
   private onTick(tick: RawTick): void {
@@ -79,7 +86,11 @@ export class RecordedVenue {
   private onDepth(tick: DepthTick): void {
     let book = this.books.get(tick.symbol);
     if (book === undefined) {
-      book = { feed: new BookFeed(this.venue.sequence(), this.out), socket: this.socket, increments: 0 };
+      book = {
+        feed: new BookFeed(this.venue.sequence(), this.out, () => {}, bookOptions),
+        socket: this.socket,
+        increments: 0,
+      };
       this.books.set(tick.symbol, book);
     }
     if (tick.action === "increment") {

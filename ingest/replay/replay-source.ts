@@ -170,6 +170,7 @@ export class ReplaySource implements RecordingSink {
 
   private beat(time: Micros, end = false): void {
     this.lastBeat = time;
+    for (const venue of this.venues.values()) venue.onTime(time);
     const feeds = [...this.tickFeeds.values(), ...[...this.venues.values()].flatMap((venue) => venue.feeds())];
     const times = { exchangeTime: time, receiveTime: time };
     this.emit({ kind: "heartbeat", exchange: "", symbol: "", ...times, feeds, ...(end && { end: true }) });
