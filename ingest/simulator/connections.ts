@@ -101,7 +101,8 @@ export class Connections {
   }
 
   upgrade(request: IncomingMessage, transport: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? "/", "ws://simulator");
+    const asked = request.url ?? "/";
+    const url = new URL(URL.canParse(asked, "ws://simulator") ? asked : "/malformed", "ws://simulator");
     const path = url.pathname.replace(/^\/(public|market)(?=\/)/, "");
     const combined = path === "/stream";
     if (!combined && path !== "/ws" && !path.startsWith("/ws/")) {

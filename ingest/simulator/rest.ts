@@ -118,7 +118,7 @@ export class RestApi {
   #exchangeInfo(query: Query): string {
     const one = query.get("symbol");
     const several = query.get("symbols");
-    const wanted = one ? [one] : several ? (JSON.parse(several) as string[]) : [...this.options.markets.keys()];
+    const wanted = one ? [one] : several ? symbolList(several) : [...this.options.markets.keys()];
     const instruments = wanted.map((symbol) => this.#market(new URLSearchParams({ symbol })).instrument);
     return JSON.stringify(
       exchangeInfo(this.options.dialect, instruments, this.options.weightLimit, this.options.now()),
@@ -260,6 +260,11 @@ function whole(query: Query, name: string, otherwise: number, most = Number.MAX_
     throw new RestError(-1100, `Illegal characters found in parameter '${name}'; legal range is '^[0-9]{1,20}$'.`);
   }
   return Math.min(most, Number.parseInt(text, 10));
+}
+
+function symbolList(text: string): string[] {
+  if (/^\["\w+"(,"\w+")*\]$/.test(text)) return JSON.parse(text) as string[];
+  throw new RestError(-1100, "Illegal characters found in parameter 'symbols'.");
 }
 
 function firstWhere(trades: readonly SimulatedTrade[], holds: (trade: SimulatedTrade) => boolean): number {

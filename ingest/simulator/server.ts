@@ -1,32 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PlantError } from "../../infra/errors.js";
-import { intervalMs } from "./candles.js";
 import { type ConnectionLimits, Connections, venueLimits } from "./connections.js";
 import { control } from "./control.js";
-import { dayStatistics } from "./day-statistics.js";
 import { type FaultName, Faults, type FaultTarget, type GarbageForm } from "./faults.js";
-import {
-  type Dialect,
-  defaultSymbols,
-  priceText,
-  qtyText,
-  type SymbolOptions,
-  simulatedInstrument,
-} from "./instruments.js";
-import { Market, type MarketListener } from "./market.js";
-import {
-  aggregateTradePayload,
-  depthPayload,
-  klinePayload,
-  klineRow,
-  parseStreamName,
-  quotePayload,
-  type StreamKind,
-  tickerPayload,
-  tradePayload,
-} from "./protocol.js";
-import { RestApi } from "./rest.js";
+import { type BookText, bookText, klineRows, type TradeText, tradeTexts } from "./inspection.js";
+import { type Dialect, defaultSymbols, type SymbolOptions, simulatedInstrument } from "./instruments.js";
+import { Market } from "./market.js";
+import { Publication } from "./publication.js";
+import { type RestAnswer, RestApi } from "./rest.js";
 
 export interface SimulatorOptions {
   /** 0, the default, takes a free one. Listens on 127.0.0.1 only. */
@@ -44,29 +26,15 @@ export interface SimulatorOptions {
   readonly basis?: number;
   /** Resting orders that each side of a book tends to. */
   readonly ordersPerSide?: number;
-  /** Trades kept a symbol for REST and inspection. */
+  /** Trades kept a symbol for REST and inspection, at least; 20,000 by default. */
   readonly keepTrades?: number | "all";
   /** One-minute candles kept a symbol. */
   readonly keepMinutes?: number;
   /** REST weight a minute; the venue's 6,000 (spot) or 2,400 (USD-M) by default. */
   readonly weightLimit?: number;
   readonly limits?: Partial<ConnectionLimits>;
-}
-
-export interface TradeText {
-  readonly id: number;
-  readonly price: string;
-  readonly qty: string;
-  /** ms. */
-  readonly time: number;
-  readonly side: "buy" | "sell";
-}
-
-export interface BookText {
-  readonly lastUpdateId: number;
-  /** [price, qty], best first, written as the venue writes them. */
-  readonly bids: [price: string, qty: string][];
-  readonly asks: [price: string, qty: string][];
+  /** Opens the books, but lets nobody trade before `resume()`: a reader that connects first misses nothing. */
+  readonly paused?: boolean;
 }
 
 const tickMs = 10;
@@ -79,6 +47,7 @@ export class Simulator {
   readonly #markets = new Map<string, Market>();
   readonly #faults = new Faults((frame) => this.#connections.deliver(frame));
   readonly #connections: Connections;
+  readonly #publication: Publication;
   readonly #rest: RestApi;
   readonly #server: Server;
   readonly #dialect: Dialect;
@@ -94,6 +63,7 @@ export class Simulator {
       if (kind === "depth") market?.depthEvery(periodMs!);
       return market !== undefined;
     });
+    this.#publication = new Publication(this.#dialect, this.#connections, this.#faults);
     this.#list(options);
     this.#rest = new RestApi({
       dialect: this.#dialect,
@@ -116,7 +86,7 @@ export class Simulator {
       simulator.#connections.stop();
       throw error;
     });
-    simulator.resume();
+    if (options.paused !== true) simulator.resume();
     return simulator;
   }
 
@@ -173,7 +143,7 @@ export class Simulator {
     this.#connections.together(() => {
       for (const market of this.#markets.values()) market.flush();
       this.#faults.release();
-      this.#everySecond();
+      this.#publication.everySecond(this.#markets);
     });
   }
 
@@ -200,26 +170,12 @@ export class Simulator {
 
   /** The whole book as it is now. */
   book(symbol: string): BookText {
-    const market = this.market(symbol);
-    const of = market.instrument;
-    const text = ([price, qty]: [number, number]): [string, string] => [priceText(of, price), qtyText(of, qty)];
-    return {
-      lastUpdateId: market.updateId,
-      bids: market.levels("buy").map(text),
-      asks: market.levels("sell").map(text),
-    };
+    return bookText(this.market(symbol));
   }
 
   /** All kept trades, oldest first. */
   trades(symbol: string): TradeText[] {
-    const { instrument, trades } = this.market(symbol);
-    return trades.map(({ id, price, qty, time, buyerIsMaker }) => ({
-      id,
-      price: priceText(instrument, price),
-      qty: qtyText(instrument, qty),
-      time,
-      side: buyerIsMaker ? "sell" : "buy",
-    }));
+    return tradeTexts(this.market(symbol));
   }
 
   /**
@@ -228,11 +184,7 @@ export class Simulator {
    * @param untilMs the interval that holds this time is the last; the market's time by default
    */
   klines(symbol: string, interval: string, untilMs?: number): (string | number)[][] {
-    const market = this.market(symbol);
-    const lengthMs = intervalMs(interval);
-    if (lengthMs === undefined) throw new BadInterval(interval);
-    const candles = market.candles.of(lengthMs, untilMs ?? market.time);
-    return candles.map((candle) => klineRow(market.instrument, lengthMs, candle));
+    return klineRows(this.market(symbol), interval, untilMs);
   }
 
   /** What faults have truly happened, each counted once per spoiled frame, cut connection or refused request. */
@@ -290,7 +242,6 @@ export class Simulator {
   }
 
   #list(options: SimulatorOptions): void {
-    const listener = this.#listener();
     for (const wanted of options.symbols ?? defaultSymbols) {
       const instrument = simulatedInstrument(wanted, this.#dialect);
       const market = new Market(
@@ -303,36 +254,14 @@ export class Simulator {
           basis: options.basis ?? 0,
           ordersPerSide: options.ordersPerSide ?? 250,
           openTime: Date.now(),
-          keepTrades: options.keepTrades ?? 100_000,
+          keepTrades: options.keepTrades ?? 20_000,
           keepMinutes: options.keepMinutes ?? 50_000,
           updateIdHoles: this.#dialect === "usdm",
         },
-        listener,
+        this.#publication,
       );
       this.#markets.set(instrument.id, market);
     }
-  }
-
-  #listener(): MarketListener {
-    const publish = (market: Market, kind: StreamKind, channel: string, payload: () => string) => {
-      const symbol = market.instrument.id;
-      const stream = `${market.streamPrefix}${channel}`;
-      if (this.#connections.wanted(stream)) this.#faults.pass({ stream, symbol, kind, payload: payload() });
-    };
-    const dialect = this.#dialect;
-    return {
-      trade: (market, trade) =>
-        publish(market, "trade", "trade", () => tradePayload(market.instrument, dialect, trade)),
-      aggregateTrade: (market, trade) =>
-        publish(market, "aggTrade", "aggTrade", () => aggregateTradePayload(market.instrument, dialect, trade)),
-      quote: (market, quote) =>
-        publish(market, "bookTicker", "bookTicker", () => quotePayload(market.instrument, dialect, quote, market.time)),
-      depth: (market, update, periodMs) => {
-        const payload = () => depthPayload(market.instrument, dialect, update);
-        publish(market, "depth", `depth@${periodMs}ms`, payload);
-        if (periodMs === (dialect === "spot" ? 1000 : 250)) publish(market, "depth", "depth", payload);
-      },
-    };
   }
 
   /** Lets every market trade up to now, for a bounded time. */
@@ -348,40 +277,27 @@ export class Simulator {
         market.skipTo(until);
       }
       const second = Math.floor(until / 1000);
-      if (second !== this.#lastSecond) this.#everySecond();
+      if (second !== this.#lastSecond) this.#publication.everySecond(this.#markets);
       this.#lastSecond = second;
     });
   }
 
-  #everySecond(): void {
-    for (const stream of this.#connections.streams()) {
-      const name = parseStreamName(stream, this.#dialect);
-      const market = this.#markets.get(name?.symbol ?? "");
-      if (name === undefined || market === undefined) continue;
-      const payload = this.#periodicPayload(market, name.kind, name.interval ?? "");
-      if (payload !== undefined) this.#faults.pass({ stream, symbol: name.symbol, kind: name.kind, payload });
-    }
-  }
-
-  #periodicPayload(market: Market, kind: StreamKind, interval: string): string | undefined {
-    if (kind === "ticker") {
-      const day = dayStatistics(market);
-      return day && tickerPayload(market.instrument, this.#dialect, day, market.quote);
-    }
-    if (kind !== "kline") return undefined;
-    const candle = market.candles.of(intervalMs(interval)!, market.time).at(-1);
-    return candle && klinePayload(market.instrument, interval, candle, market.time);
-  }
-
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? "/", this.url);
-    const answer = url.pathname.startsWith("/simulator/")
-      ? control(this, request.method ?? "GET", url)
-      : this.#rest.answer(url.pathname, url.searchParams);
+    const path = request.url ?? "/";
+    const answer = URL.canParse(path, this.url)
+      ? this.#answerTo(request.method ?? "GET", new URL(path, this.url))
+      : malformed;
     response.writeHead(answer.status, { "Content-Type": "application/json;charset=UTF-8", ...answer.headers });
     response.end(answer.body);
   }
+
+  #answerTo(method: string, url: URL): RestAnswer {
+    if (url.pathname.startsWith("/simulator/")) return control(this, method, url);
+    return this.#rest.answer(url.pathname, url.searchParams);
+  }
 }
+
+const malformed: RestAnswer = { status: 400, body: `{"code":-1000,"msg":"Malformed URL."}`, headers: {} };
 
 const nativeId = (symbol: string): string => symbol.replace(/:.*$/, "").replace("/", "").toUpperCase();
 
@@ -392,11 +308,5 @@ function native<Target extends { symbol?: string }>(target: Target): Target {
 export class NoSuchMarket extends PlantError {
   constructor(symbol: string, listed: readonly string[]) {
     super("TP_SIMULATOR_NO_MARKET", `the simulator has no market ${symbol}: it lists ${listed.join(", ")}`);
-  }
-}
-
-export class BadInterval extends PlantError {
-  constructor(interval: string) {
-    super("TP_SIMULATOR_INTERVAL", `the simulator has no interval "${interval}": use Binance's from 1m to 1w`);
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Simulator } from "../../../ingest/simulator/server.js";
@@ -133,6 +134,23 @@ describe.each([
     }
     expect(codes).toEqual([-1121, -1102, -1120, -1100]);
   });
+});
+
+test("a request that makes no sense is refused, and the next is answered", async () => {
+  const simulator = await Simulator.start({ seed: "sense" });
+  try {
+    const statuses: number[] = [];
+    for (const path of ["//", "/api/v3/exchangeInfo?symbols=[", "/api/v3/nope", "/api/v3/ping"]) {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        request({ port: simulator.port, host: "127.0.0.1", path }, resolve).on("error", reject).end();
+      });
+      answer.resume();
+      statuses.push(answer.statusCode!);
+    }
+    expect(statuses).toEqual([400, 400, 404, 200]);
+  } finally {
+    await simulator.stop();
+  }
 });
 
 test("the used weight is told, and beyond the limit requests are refused with 429", async () => {

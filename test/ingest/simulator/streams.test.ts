@@ -94,6 +94,15 @@ describe.each([
   });
 });
 
+test("who connects to a market that has not opened yet misses no trade", async () => {
+  const simulator = await start({ paused: true, symbols: ["BTC/USDT"], keepTrades: "all" });
+  const client = await StreamClient.open(`${simulator.wsUrl}/stream?streams=btcusdt@trade`);
+  expect(simulator.trades("BTCUSDT")).toEqual([]);
+  simulator.resume();
+  await client.until(() => client.of("btcusdt@trade").length > 10);
+  expect(client.of<TradeFrame>("btcusdt@trade")[0]!.t).toBe(simulator.trades("BTCUSDT")[0]!.id);
+});
+
 test("subscriptions are taken, listed and given back by control frames", async () => {
   const simulator = await start();
   const client = await StreamClient.open(`${simulator.wsUrl}/stream`);

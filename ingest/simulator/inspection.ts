@@ -1,0 +1,54 @@
+import { PlantError } from "../../infra/errors.js";
+import { intervalMs } from "./candles.js";
+import { priceText, qtyText } from "./instruments.js";
+import type { Market } from "./market.js";
+import { klineRow } from "./protocol.js";
+
+export interface TradeText {
+  readonly id: number;
+  readonly price: string;
+  readonly qty: string;
+  /** ms. */
+  readonly time: number;
+  readonly side: "buy" | "sell";
+}
+
+export interface BookText {
+  readonly lastUpdateId: number;
+  /** [price, qty], best first, written as the venue writes them. */
+  readonly bids: [price: string, qty: string][];
+  readonly asks: [price: string, qty: string][];
+}
+
+export function bookText(market: Market): BookText {
+  const of = market.instrument;
+  const text = ([price, qty]: [number, number]): [string, string] => [priceText(of, price), qtyText(of, qty)];
+  return {
+    lastUpdateId: market.updateId,
+    bids: market.levels("buy").map(text),
+    asks: market.levels("sell").map(text),
+  };
+}
+
+export function tradeTexts({ instrument, trades }: Market): TradeText[] {
+  return trades.map(({ id, price, qty, time, buyerIsMaker }) => ({
+    id,
+    price: priceText(instrument, price),
+    qty: qtyText(instrument, qty),
+    time,
+    side: buyerIsMaker ? "sell" : "buy",
+  }));
+}
+
+/** Rows of /klines from the market's first trade on. @throws BadInterval */
+export function klineRows(market: Market, interval: string, untilMs = market.time): (string | number)[][] {
+  const lengthMs = intervalMs(interval);
+  if (lengthMs === undefined) throw new BadInterval(interval);
+  return market.candles.of(lengthMs, untilMs).map((candle) => klineRow(market.instrument, lengthMs, candle));
+}
+
+export class BadInterval extends PlantError {
+  constructor(interval: string) {
+    super("TP_SIMULATOR_INTERVAL", `the simulator has no interval "${interval}": use Binance's from 1m to 1w`);
+  }
+}
