@@ -23,8 +23,8 @@ export class TradeIds {
 
   /** A trade was published. */
   seen(tradeId: string): void {
-    const id = Number(tradeId);
-    if (!Number.isSafeInteger(id)) return;
+    const id = numberOf(tradeId);
+    if (id === undefined) return;
     if (id > this.last) {
       this.closeOpenHole(id);
       if (this.last >= 0 && id > this.last + 1) this.add({ first: this.last + 1, last: id - 1 });
@@ -36,8 +36,8 @@ export class TradeIds {
 
   /** A trade came, but was dropped. */
   dropped(tradeId: string): void {
-    const id = Number(tradeId);
-    if (!Number.isSafeInteger(id)) return;
+    const id = numberOf(tradeId);
+    if (id === undefined) return;
     this.seen(tradeId);
     this.add({ first: id, last: id });
   }
@@ -104,4 +104,9 @@ export class TradeIds {
     const oldest = this.holes.shift();
     if (oldest !== undefined) this.givenUp += oldest.last - oldest.first + 1;
   }
+}
+
+function numberOf(tradeId: string): number | undefined {
+  const id = Number(tradeId);
+  return tradeId !== "" && Number.isSafeInteger(id) ? id : undefined;
 }

@@ -120,7 +120,7 @@ function readUnnamed(
   if (payload.error !== undefined || payload.code !== undefined) {
     throw new UnreadableFrame(settings.id, `the venue refused a request: ${frame.text.slice(0, 200)}`);
   }
-  if (payload.result !== undefined || parsed.stream !== undefined || "url" in frame.origin) return "ignored";
+  if (payload.result !== undefined || payload !== parsed || "url" in frame.origin) return "ignored";
   throw new UnreadableFrame(settings.id, "no known payload");
 }
 

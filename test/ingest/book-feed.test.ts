@@ -1,0 +1,229 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BookFeed, bookFeedDefaults, snapshotParts } from "../../ingest/book-feed.js";
+import { BinanceBookSequence } from "../../ingest/venues/binance/sequence.js";
+import type { DepthTick, LevelText } from "../../schemas/ticks.js";
+import { bookOf } from "./live-rig.js";
+
+const common = { kind: "depth", exchange: "binance", symbol: "BTC/USDT" } as const;
+
+/** A venue's book: every update sets one level; the truth is kept at every id. */
+class VenueBook {
+  readonly increments: DepthTick[] = [];
+  private readonly at: Map<number, Map<string, string>> = new Map([[0, new Map()]]);
+  private id = 0;
+
+  change(price: number, qty: number): DepthTick {
+    const levels = new Map(this.at.get(this.id));
+    this.id += 1;
+    if (qty === 0) levels.delete(`${price}.5`);
+    else levels.set(`${price}.5`, `${qty}`);
+    this.at.set(this.id, levels);
+    const time = this.id * 100_000;
+    const bids: LevelText[] = [[`${price}.5`, `${qty}`]];
+    const ids = { firstUpdateId: this.id, updateId: this.id };
+    const tick: DepthTick = {
+      ...common,
+      exchangeTime: time,
+      receiveTime: time,
+      action: "increment",
+      ...ids,
+      bids,
+      asks: [],
+    };
+    this.increments.push(tick);
+    return tick;
+  }
+
+  levels(id = this.id): ReadonlyMap<string, string> {
+    return this.at.get(id)!;
+  }
+
+  snapshot(id = this.id, receiveTime = this.id * 100_000): DepthTick {
+    const bids = [...this.levels(id)].sort(([a], [b]) => Number(b) - Number(a));
+    const ids = { firstUpdateId: id, updateId: id };
+    return { ...common, exchangeTime: receiveTime, receiveTime, action: "snapshot", ...ids, bids, asks: [] };
+  }
+}
+
+function feedOf(options: Partial<typeof bookFeedDefaults> = {}) {
+  const published: DepthTick[] = [];
+  const requests: number[] = [];
+  const feed = new BookFeed(
+    new BinanceBookSequence(false),
+    (tick) => published.push(tick as DepthTick),
+    () => requests.push(published.length),
+    { ...bookFeedDefaults, ...options },
+  );
+  const story = () => published.map((tick) => `${tick.action} ${tick.reason ?? tick.updateId}`);
+  return { feed, published, requests, story };
+}
+
+describe("book feed", () => {
+  it("keeps increments until a snapshot is there, then publishes it with those that follow", () => {
+    const venue = new VenueBook();
+    const { feed, story, requests } = feedOf();
+    for (let i = 1; i <= 4; i++) feed.depth(venue.change(i, 1));
+    expect(story()).toEqual([]);
+    expect(requests).toHaveLength(1);
+    feed.depth(venue.snapshot(2));
+    feed.depth(venue.change(9, 1));
+    expect(story()).toEqual(["snapshot 2", "increment 3", "increment 4", "increment 5"]);
+    expect(feed.isLive).toBe(true);
+  });
+
+  it("a snapshot older than all that is kept is not used, and another asked for a little later", () => {
+    const venue = new VenueBook();
+    const { feed, story, requests } = feedOf();
+    const old = venue.snapshot(0);
+    venue.change(1, 1);
+    feed.depth(venue.change(2, 1));
+    feed.depth(old);
+    expect(story()).toEqual([]);
+    expect(requests).toHaveLength(1);
+    feed.onTime(old.receiveTime + bookFeedDefaults.retrySoon);
+    expect(requests).toHaveLength(2);
+    feed.depth(venue.snapshot());
+    expect(story()).toEqual(["snapshot 2"]);
+  });
+
+  it("at a gap says so at once, asks for a snapshot, and goes on from there", () => {
+    const venue = new VenueBook();
+    const { feed, published, story, requests } = feedOf();
+    feed.depth(venue.snapshot());
+    feed.depth(venue.change(1, 1));
+    venue.change(2, 1);
+    feed.depth(venue.change(3, 1));
+    expect(story()).toEqual(["snapshot 0", "increment 1", "gap sequence_gap"]);
+    expect(feed.isLive).toBe(false);
+    expect(requests).toHaveLength(1);
+    feed.depth(venue.change(4, 1));
+    feed.depth(venue.snapshot(3));
+    expect(story().slice(3)).toEqual(["snapshot 3", "increment 4"]);
+    expect(bookOf(published).bids).toEqual(venue.levels());
+  });
+
+  it("an update that comes twice goes out once", () => {
+    const venue = new VenueBook();
+    const { feed, story } = feedOf();
+    feed.depth(venue.snapshot());
+    const once = venue.change(1, 1);
+    feed.depth(once);
+    feed.depth(once);
+    expect(story()).toEqual(["snapshot 0", "increment 1"]);
+  });
+
+  it("while disconnected uses no snapshot; when connected again asks for one", () => {
+    const venue = new VenueBook();
+    const { feed, story, requests } = feedOf();
+    feed.depth(venue.snapshot());
+    feed.disconnected({ ...common, receiveTime: 5 });
+    feed.depth(venue.snapshot());
+    feed.onTime(10_000_000_000);
+    expect(story()).toEqual(["snapshot 0", "gap reconnect"]);
+    expect(requests).toHaveLength(0);
+    feed.reconnected(10_000_000_001);
+    expect(requests).toHaveLength(1);
+    feed.depth(venue.snapshot());
+    expect(feed.isLive).toBe(true);
+  });
+
+  it("repeats a request that is not answered, and snapshots a right book every so often", () => {
+    const { feed, requests } = feedOf();
+    const venue = new VenueBook();
+    feed.onTime(0);
+    feed.onTime(bookFeedDefaults.retryAfter - 1);
+    expect(requests).toHaveLength(1);
+    feed.onTime(bookFeedDefaults.retryAfter);
+    expect(requests).toHaveLength(2);
+    feed.depth(venue.snapshot(0, 3_000_000));
+    feed.onTime(3_000_000 + bookFeedDefaults.snapshotEvery - 1);
+    expect(requests).toHaveLength(2);
+    feed.onTime(3_000_000 + bookFeedDefaults.snapshotEvery);
+    expect(requests).toHaveLength(3);
+  });
+
+  it("a gap that the log has already is not said twice", () => {
+    const { feed, story, requests } = feedOf();
+    feed.depth(new VenueBook().snapshot());
+    feed.interrupt("dropped", { ...common, receiveTime: 5 }, true);
+    expect(story()).toEqual(["snapshot 0"]);
+    expect(feed.isLive).toBe(false);
+    expect(requests).toHaveLength(1);
+  });
+
+  it("what is kept has a bound; beyond it the snapshot that comes is too old", () => {
+    const venue = new VenueBook();
+    const { feed, story } = feedOf({ maxBuffered: 10 });
+    for (let i = 0; i < 100; i++) feed.depth(venue.change(i, 1));
+    feed.depth(venue.snapshot(50));
+    expect(story()).toEqual([]);
+    feed.depth(venue.snapshot(95));
+    expect(story()).toHaveLength(6);
+  });
+
+  it("splits a large snapshot into numbered parts that make the same book", () => {
+    const venue = new VenueBook();
+    for (let i = 0; i < 25; i++) venue.change(i, i + 1);
+    const parts = snapshotParts(venue.snapshot(), 10);
+    expect(parts.map(({ part, parts: of, bids }) => [part, of, bids.length])).toEqual([
+      [0, 3, 10],
+      [1, 3, 10],
+      [2, 3, 5],
+    ]);
+    expect(bookOf(parts).bids).toEqual(venue.levels());
+  });
+
+  it("whatever is dropped, doubled or delayed, a book that is live equals the venue's at its id", () => {
+    const change = fc.record({ price: fc.nat(6), qty: fc.nat(3) });
+    const fault = fc.constantFrom("none", "none", "none", "drop", "double", "swap", "snapshot", "old snapshot");
+    fc.assert(
+      fc.property(fc.array(fc.tuple(change, fault), { maxLength: 80 }), (steps) => {
+        const venue = new VenueBook();
+        const { feed, published } = feedOf({ maxBuffered: 20, levelsPerPart: 3 });
+        let held: DepthTick | undefined;
+        for (const [{ price, qty }, what] of steps) {
+          const tick = venue.change(price, qty);
+          if (what === "swap" && held === undefined) {
+            held = tick;
+            continue;
+          }
+          if (what !== "drop") feed.depth(tick);
+          if (what === "double") feed.depth(tick);
+          if (held !== undefined) feed.depth(held);
+          held = undefined;
+          if (what === "snapshot") feed.depth(venue.snapshot());
+          if (what === "old snapshot") {
+            feed.onTime(tick.receiveTime + 10 * bookFeedDefaults.snapshotEvery);
+            feed.depth(venue.snapshot(Math.max(0, tick.updateId - 3), tick.receiveTime));
+          }
+          const book = bookOf(published);
+          expect(book.live).toBe(feed.isLive);
+          if (book.live) expect(book.bids).toEqual(venue.levels(published.at(-1)!.updateId));
+        }
+        const ids = published.filter((entry) => entry.action === "increment").map((entry) => entry.updateId);
+        expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("a fresh snapshot that is behind the stream is brought up to it, from what came since it was asked for", () => {
+    const venue = new VenueBook();
+    const { feed, published, story } = feedOf();
+    feed.depth(venue.snapshot());
+    feed.depth(venue.change(1, 1));
+    feed.onTime(bookFeedDefaults.snapshotEvery);
+    feed.depth(venue.change(2, 1));
+    feed.depth(venue.change(10, 7));
+    feed.depth(venue.change(1, 0));
+    feed.depth(venue.snapshot(2));
+    expect(story().at(-1)).toBe("snapshot 4");
+    const bids = published.at(-1)!.bids;
+    expect(bids).toEqual([
+      ["10.5", "7"],
+      ["2.5", "1"],
+    ]);
+    expect(new Map(bids)).toEqual(venue.levels());
+  });
+});

@@ -1,0 +1,71 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { TradeIds } from "../../ingest/trade-ids.js";
+
+describe("trade ids", () => {
+  it("a jump opens a hole, late trades and back-filled ones close it", () => {
+    const ids = new TradeIds();
+    for (const id of ["10", "11", "15"]) ids.seen(id);
+    expect(ids.missing).toEqual([{ first: 12, last: 14 }]);
+    ids.seen("13");
+    expect(ids.missing).toEqual([
+      { first: 12, last: 12 },
+      { first: 14, last: 14 },
+    ]);
+    ids.filled("12");
+    ids.filled("14");
+    expect(ids.missing).toEqual([]);
+  });
+
+  it("after a loss all that may have come is missing, until a trade says where it ends", () => {
+    const ids = new TradeIds();
+    ids.seen("10");
+    ids.lost();
+    expect(ids.isMissing("11")).toBe(true);
+    expect(ids.isMissing("9999")).toBe(true);
+    ids.filled("11");
+    ids.seen("14");
+    expect(ids.missing).toEqual([{ first: 12, last: 13 }]);
+  });
+
+  it("a loss in which nothing happened leaves nothing", () => {
+    const ids = new TradeIds();
+    ids.seen("10");
+    ids.lost();
+    expect(ids.settled([...ids.missing])).toBe(0);
+    ids.seen("11");
+    expect(ids.missing).toEqual([]);
+  });
+
+  it("what a venue does not give is counted, what opened meanwhile stays", () => {
+    const ids = new TradeIds();
+    for (const id of ["1", "5"]) ids.seen(id);
+    const asked = [...ids.missing];
+    ids.seen("9");
+    ids.filled("2");
+    expect(ids.settled(asked)).toBe(2);
+    expect(ids.missing).toEqual([{ first: 6, last: 8 }]);
+  });
+
+  it("drops in a row are one hole, and text ids are left alone", () => {
+    const ids = new TradeIds();
+    ids.seen("a7");
+    ids.seen("100");
+    for (let id = 101; id <= 5_000; id++) ids.dropped(`${id}`);
+    expect(ids.missing).toEqual([{ first: 101, last: 5_000 }]);
+    ids.seen("5001");
+    expect(ids.missing).toHaveLength(1);
+  });
+
+  it("knows exactly the ids between the first and the newest that never came", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 1 }), (order) => {
+        const ids = new TradeIds();
+        for (const id of order) ids.seen(`${id}`);
+        const first = order[0]!;
+        const came = new Set(order);
+        for (let id = first; id <= Math.max(...order); id++) expect(ids.isMissing(`${id}`)).toBe(!came.has(id));
+      }),
+    );
+  });
+});
