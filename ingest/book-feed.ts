@@ -73,8 +73,10 @@ export class BookFeed {
   /** Time passes: asks for a snapshot when one is due or was not answered. */
   onTime(now: Micros): void {
     if (!this.connected) return;
-    if (this.live && now - this.snapshotAt >= this.options.snapshotEvery) this.wanted = true;
-    if (this.wanted && now - this.askedAt >= this.options.retryAfter) this.ask(now);
+    const due = this.wanted
+      ? now - this.askedAt >= this.options.retryAfter
+      : now - this.snapshotAt >= this.options.snapshotEvery;
+    if (due) this.ask(now);
   }
 
   /**

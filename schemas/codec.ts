@@ -3,17 +3,27 @@ import type { AvroRecord } from "./avro/fields.js";
 import { avroType } from "./avro/type.js";
 import { IncompatibleSchema, UnknownSchema, UnreadableRecord, UnwritableRecord } from "./errors.js";
 import type { DeadLetter } from "./messages.js";
+import { RecordScanner } from "./record-scanner.js";
 import type { SchemaRegistry } from "./registry.js";
 import { type RecordOfTopic, registerAll, SCHEMAS, type SchemaIds, subjectOf, TOPICS, type Topic } from "./subjects.js";
 import { asBuffer, schemaIdOf, WIRE_HEAD, writeHead } from "./wire.js";
 
-/** Reads what an older schema wrote. */
-type Resolver = ReturnType<avro.Type["createResolver"]>;
+/** How to read what another schema wrote. */
+interface OtherWriter {
+  readonly type: avro.Type;
+  readonly counts: boolean;
+  readonly resolver: ReturnType<avro.Type["createResolver"]>;
+}
+
+const scanner = new RecordScanner();
+/** Whether records of this type carry counts, which avsc would believe. */
+const carriesCounts = (type: avro.Type): boolean => /"(array|map)"/.test(JSON.stringify(type.schema()));
 
 /** Encodes and decodes the messages of one topic: Avro in the Confluent wire format. */
 export class MessageCodec<Message> {
   private readonly type: avro.Type;
-  private readonly resolvers = new Map<number, Resolver>();
+  private readonly counts: boolean;
+  private readonly others = new Map<number, OtherWriter>();
   private scratch = Buffer.alloc(4096);
 
   /** @param schemaId the id under which the registry knows this schema */
@@ -24,6 +34,7 @@ export class MessageCodec<Message> {
     private readonly registry: SchemaRegistry,
   ) {
     this.type = avroType(schema);
+    this.counts = carriesCounts(this.type);
     writeHead(this.scratch, schemaId);
   }
 
@@ -49,12 +60,13 @@ export class MessageCodec<Message> {
    */
   decode(wireValue: Uint8Array): Message {
     const id = schemaIdOf(wireValue);
-    const resolver = id === this.schemaId ? undefined : this.resolvers.get(id);
-    if (id !== this.schemaId && resolver === undefined) {
+    const other = id === this.schemaId ? undefined : this.others.get(id);
+    if (id !== this.schemaId && other === undefined) {
       throw new UnknownSchema(id, `prepare the codec of ${this.topic} for it first`);
     }
     try {
-      return this.type.fromBuffer(asBuffer(wireValue).subarray(WIRE_HEAD), resolver) as Message;
+      if (other?.counts ?? this.counts) scanner.scan(other?.type ?? this.type, wireValue, WIRE_HEAD);
+      return this.type.fromBuffer(asBuffer(wireValue).subarray(WIRE_HEAD), other?.resolver) as Message;
     } catch (cause) {
       throw new UnreadableRecord(`a record of ${this.topic} can not be decoded (${String(cause)})`, { cause });
     }
@@ -63,7 +75,7 @@ export class MessageCodec<Message> {
   /** Whether decode knows the schema that wrote the value. */
   isPreparedFor(wireValue: Uint8Array): boolean {
     const id = schemaIdOf(wireValue);
-    return id === this.schemaId || this.resolvers.has(id);
+    return id === this.schemaId || this.others.has(id);
   }
 
   /**
@@ -73,11 +85,12 @@ export class MessageCodec<Message> {
    * @throws IncompatibleSchema when this codec's schema can not read it
    */
   async prepare(schemaId: number): Promise<void> {
-    if (schemaId === this.schemaId || this.resolvers.has(schemaId)) return;
+    if (schemaId === this.schemaId || this.others.has(schemaId)) return;
     const text = await this.registry.schema(schemaId);
     try {
       const writer = avro.Type.forSchema(JSON.parse(text) as avro.Schema);
-      this.resolvers.set(schemaId, this.type.createResolver(writer));
+      const resolver = this.type.createResolver(writer);
+      this.others.set(schemaId, { type: writer, counts: carriesCounts(writer), resolver });
     } catch (cause) {
       throw new IncompatibleSchema(subjectOf(this.topic), cause);
     }

@@ -8,24 +8,15 @@ import {
   TICKER_FIELDS,
   TRADE_FIELDS,
 } from "./avro/raw-batch.js";
-import { AvroCursor } from "./avro-cursor.js";
+import type { UnreadableRecord } from "./errors.js";
 import { InternedTexts } from "./interned-texts.js";
 import { rawTickType } from "./raw-batch-type.js";
 import { type RawTickRecord, tickOfRecord } from "./raw-tick-record.js";
+import { KIND_DEPTH, KIND_ORACLE, KIND_QUOTE, KIND_TRADE, RawTickView } from "./raw-tick-view.js";
 import type { RawTick } from "./ticks.js";
 import { asBuffer, WIRE_HEAD } from "./wire.js";
 
-export const KIND_TRADE = 0;
-export const KIND_QUOTE = 1;
-export const KIND_TICKER = 2;
-export const KIND_DEPTH = 3;
-export const KIND_ORACLE = 4;
-export const KIND_INSTRUMENT = 5;
-export const KIND_HEARTBEAT = 6;
-
-export const ACTION_SNAPSHOT = 0;
-export const ACTION_INCREMENT = 1;
-export const ACTION_GAP = 2;
+export * from "./raw-tick-view.js";
 
 const BEFORE_QUOTE = TRADE_FIELDS.length;
 const BEFORE_DEPTH = BEFORE_QUOTE + QUOTE_FIELDS.length;
@@ -44,63 +35,8 @@ const SHAPES = [...TRADE_FIELDS, ...QUOTE_FIELDS, ...DEPTH_FIELDS, ...TICKER_FIE
 const SHORTEST_TICK = 6 + FIELDS;
 const SHORTEST_LEVEL = 4;
 
-/**
- * Reads a record of `market.raw` tick by tick without making objects: texts are positions in `bytes`, names are interned.
- * The fields of a kind hold for ticks of that kind only, and until the next call of next.
- */
-export class RawBatchReader extends AvroCursor {
-  session = "";
-  /** Index of the current tick in its batch. */
-  index = -1;
-
-  kind = KIND_TRADE;
-  exchange = "";
-  symbol = "";
-  number = 0;
-  exchangeTime = 0;
-  receiveTime = 0;
-
-  /** Trade and oracle. */
-  priceStart = 0;
-  priceEnd = 0;
-  /** Trade. */
-  qtyStart = 0;
-  qtyEnd = 0;
-  tradeIdStart = 0;
-  tradeIdEnd = 0;
-  /** 0 buy, 1 sell. */
-  side = 0;
-  backfilled = false;
-  /** Both -1 where the trade takes nothing back. */
-  retractsStart = -1;
-  retractsEnd = -1;
-
-  /** Quote. */
-  bidPriceStart = 0;
-  bidPriceEnd = 0;
-  bidQtyStart = 0;
-  bidQtyEnd = 0;
-  askPriceStart = 0;
-  askPriceEnd = 0;
-  askQtyStart = 0;
-  askQtyEnd = 0;
-  /** Quote (-1 where the venue gives none) and depth. */
-  updateId = -1;
-
-  /** Depth: an ACTION_ constant. */
-  action = ACTION_SNAPSHOT;
-  firstUpdateId = 0;
-  /** -1 where the venue gives none. */
-  previousUpdateId = -1;
-  part = 0;
-  parts = 1;
-  bidCount = 0;
-  askCount = 0;
-  /** [priceStart, priceEnd, qtyStart, qtyEnd] a level, the bids first. */
-  levels = new Int32Array(4 * 64);
-  /** Why, with a gap; else "". */
-  reason = "";
-
+/** Reads a record of `market.raw` tick by tick, pulled by its caller. */
+export class RawBatchReader extends RawTickView {
   private readonly names = new InternedTexts();
   private exchangeStart = 0;
   private exchangeEnd = 0;
@@ -175,6 +111,13 @@ export class RawBatchReader extends AvroCursor {
     this.index = 0;
     this.scan();
     if (this.at !== this.end) throw this.unreadable("bytes behind its tick");
+  }
+
+  /** Where its bytes are broken a record ends. */
+  protected override unreadable(what: string): UnreadableRecord {
+    this.left = 0;
+    this.ended = true;
+    return super.unreadable(what);
   }
 
   private start(bytes: Uint8Array, at: number): void {

@@ -11,6 +11,8 @@ import { compactedSegment, type SegmentFiles, writeWhole } from "./segment.js";
 
 const chunkBytes = 512 * 1024;
 const frameBytes = 128 * 1024;
+/** So many times what would be worth compacting. */
+const mostAhead = 4;
 /** Offsets that one frame may span: a delta is kept in 32 bits. */
 const widestFrame = 2 ** 31;
 
@@ -19,6 +21,13 @@ export function worthCompacting(writer: PartitionWriter): boolean {
   const dirty = writer.dirtyBytes;
   if (dirty < writer.compactionPostponedTo) return false;
   return dirty > writer.environment.compactionBytes && dirty > writer.bytes - dirty;
+}
+
+/** Writing is so far ahead of a running compaction that it should wait for it. */
+export function outrunsCompaction(writer: PartitionWriter): boolean {
+  if (!writer.compacted) return false;
+  const dirty = writer.dirtyBytes;
+  return dirty > mostAhead * Math.max(writer.environment.compactionBytes, writer.bytes - dirty);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Micros } from "../../schemas/words.js";
 import type { Logger } from "../logging.js";
 import type { Metrics } from "../metrics.js";
 import { AppendSignal } from "./append-signal.js";
-import { compact, worthCompacting } from "./compaction.js";
+import { compact, outrunsCompaction, worthCompacting } from "./compaction.js";
 import { DiskBudget } from "./disk-budget.js";
 import { EmbeddedConsumer } from "./embedded-consumer.js";
 import { EmbeddedTransactions } from "./embedded-transactions.js";
@@ -125,13 +125,17 @@ export class EmbeddedLog implements Log {
     for (const writer of touched) this.written(writer);
     await this.turn;
     for (const frame of frames) if (frame.failure) throw frame.failure;
+    for (const writer of touched) if (outrunsCompaction(writer)) await this.compacting.get(writer);
   }
 
   async transactions(writer: string): Promise<TransactionalWriter> {
     return EmbeddedTransactions.open(writer, this.environment, {
       record: (record) => this.writerFor(record),
       group: (group) => this.groupWriter(group),
-      written: (partition) => this.compactIfWorth(partition),
+      written: async (partition) => {
+        this.compactIfWorth(partition);
+        if (outrunsCompaction(partition)) await this.compacting.get(partition);
+      },
     });
   }
 
@@ -307,7 +311,10 @@ export class EmbeddedLog implements Log {
         writer.compactionPostponedTo = writer.dirtyBytes + this.environment.compactionBytes;
         this.environment.logger.error({ err: error, partition: writer.place.name }, "compaction failed: later again");
       })
-      .finally(() => this.compacting.delete(writer));
+      .finally(() => {
+        this.compacting.delete(writer);
+        if (!writer.closed) this.compactIfWorth(writer);
+      });
     this.compacting.set(writer, work);
   }
 

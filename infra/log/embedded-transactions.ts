@@ -10,7 +10,8 @@ import { TransactionJournal } from "./transaction-journal.js";
 export interface WriterLookup {
   record(record: LogRecord): PartitionWriter;
   group(group: string): PartitionWriter;
-  written(writer: PartitionWriter): void;
+  /** Waits where compaction has fallen behind. */
+  written(writer: PartitionWriter): Promise<void>;
 }
 
 /** Writes of one task that appear whole: one frame where they fall in one partition, else through the journal. */
@@ -38,7 +39,7 @@ export class EmbeddedTransactions implements TransactionalWriter {
     } finally {
       for (const builder of parts.values()) this.environment.builders.give(builder);
     }
-    for (const writer of parts.keys()) this.writers.written(writer);
+    for (const writer of parts.keys()) await this.writers.written(writer);
   }
 
   async close(): Promise<void> {

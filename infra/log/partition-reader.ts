@@ -141,7 +141,6 @@ export class PartitionReader {
   }
 
   private nextSegment(): boolean {
-    if (!this.closedBehind && !this.folderChanged()) return false;
     const list = this.list();
     const current = this.segment!;
     const index = list.findIndex((segment) => segment.path === current.path);

@@ -13,6 +13,8 @@ export interface EmbeddedStoreOptions extends Partial<ChdbHttpOptions> {
   /** The setting that names the port, for messages. */
   readonly portSetting?: string;
   readonly logger: Logger;
+  /** How long the first start tries, since a plant that was killed a moment ago may still hold port and folder. */
+  readonly patienceMs?: number;
   /** Called after the child died and answers again. */
   readonly onRestart?: (restarts: number) => void;
 }
@@ -36,8 +38,7 @@ export class StoreNotStarted extends PlantError {
 
 const startDeadlineMs = 60_000;
 const stopDeadlineMs = 8_000;
-/** A plant that was killed a moment ago may still be releasing port and folder. */
-const firstStartPatienceMs = 5_000;
+const defaultPatienceMs = 5_000;
 const firstBackoffMs = 100;
 const lastBackoffMs = 5_000;
 const steadyAfterMs = 30_000;
@@ -65,7 +66,7 @@ export class EmbeddedStoreServer {
    */
   static async start(options: EmbeddedStoreOptions): Promise<EmbeddedStoreServer> {
     const server = new EmbeddedStoreServer(options, options.port);
-    const deadline = Date.now() + firstStartPatienceMs;
+    const deadline = Date.now() + (options.patienceMs ?? defaultPatienceMs);
     for (;;) {
       try {
         await server.launch();
@@ -85,6 +86,11 @@ export class EmbeddedStoreServer {
   /** Process id of the child, undefined between two. */
   get pid(): number | undefined {
     return this.child?.pid;
+  }
+
+  /** How often the child died and answered again. */
+  get restarted(): number {
+    return this.restarts;
   }
 
   /** Ends the child: asks first, and kills it when it does not end in time. */

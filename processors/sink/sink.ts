@@ -6,10 +6,14 @@ import type { MessageOfTopic } from "../../schemas/messages.js";
 import { SinkStopped, StoreWriter } from "./store-writer.js";
 import { TopicSink } from "./topic-sink.js";
 
-/** How records of a topic are read. @throws on bytes that are none of its messages */
-export type StoredCodecs = {
-  readonly [Topic in StoredTopic]: { decode(bytes: Uint8Array): MessageOfTopic[Topic] };
-};
+/** How records of a topic are read: `MessageCodec` of schemas/. */
+export interface StoredCodec<Message> {
+  /** @throws UnreadableRecord, UnknownSchema */
+  decode(wireValue: Uint8Array): Message;
+  /** The same, fetching a schema that is new. @throws UnreadableRecord, UnknownSchema, IncompatibleSchema */
+  read(wireValue: Uint8Array): Promise<Message>;
+}
+export type StoredCodecs = { readonly [Topic in StoredTopic]: StoredCodec<MessageOfTopic[Topic]> };
 
 export interface SinkSettings {
   /** Consumer group. */

@@ -1,13 +1,19 @@
 import type { StoredRecord } from "../../infra/log/log.js";
-import type { StoredMessage, StoredTopic } from "../../infra/store/store.js";
+import type { StoredTopic } from "../../infra/store/store.js";
+import { IncompatibleSchema, UnknownSchema, UnreadableRecord } from "../../schemas/errors.js";
 import type { DeadLetter, MessageOfTopic } from "../../schemas/messages.js";
 import type { Micros } from "../../schemas/words.js";
-import type { SinkPorts } from "./sink.js";
+import type { SinkPorts, StoredCodec } from "./sink.js";
 import type { StoreWriter } from "./store-writer.js";
+
+/** Bytes that are none of the topic's messages. */
+class Unreadable {
+  constructor(readonly why: string) {}
+}
 
 /** The rows of one topic that gather for one insert, and where in the log each came from. */
 class Batch<Topic extends StoredTopic> {
-  readonly messages: StoredMessage<Topic>[] = [];
+  readonly messages: MessageOfTopic[Topic][] = [];
   readonly partitions: number[] = [];
   readonly offsets: number[] = [];
   readonly timestamps: Micros[] = [];
@@ -30,19 +36,30 @@ export class TopicSink<Topic extends StoredTopic> {
   private batch = new Batch<Topic>();
   private storing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
+  private readonly codec: StoredCodec<MessageOfTopic[Topic]>;
 
   constructor(
     private readonly topic: Topic,
     private readonly ports: SinkPorts,
     private readonly writer: StoreWriter,
     private readonly fail: (error: unknown) => void,
-  ) {}
+  ) {
+    this.codec = ports.codecs[topic];
+  }
 
   /** Takes records over; resolves when there is room for more. */
   async add(partition: number, records: readonly StoredRecord[]): Promise<void> {
     const { rows, bytes } = this.ports.settings;
     for (const record of records) {
-      this.take(partition, record);
+      let message: MessageOfTopic[Topic] | Unreadable | undefined;
+      if (record.value !== null) {
+        try {
+          message = this.codec.decode(record.value);
+        } catch (error) {
+          message = await this.readOtherwise(record.value, error);
+        }
+      }
+      this.take(partition, record, message);
       if (this.batch.messages.length >= rows || this.batch.bytes >= bytes) await this.flush();
     }
     if (!this.batch.empty) this.timer ??= setTimeout(() => this.flush().catch(this.fail), this.ports.settings.ms);
@@ -68,23 +85,36 @@ export class TopicSink<Topic extends StoredTopic> {
     this.storing.catch(this.fail);
   }
 
-  private take(partition: number, record: StoredRecord): void {
-    const batch = this.batch;
+  /** Written with a schema that is new here, or no message of the topic at all. */
+  private async readOtherwise(value: Uint8Array, error: unknown): Promise<MessageOfTopic[Topic] | Unreadable> {
+    let reason = error;
+    if (error instanceof UnknownSchema) {
+      try {
+        return await this.codec.read(value);
+      } catch (caught) {
+        reason = caught;
+      }
+    }
+    if (reason instanceof UnreadableRecord || reason instanceof UnknownSchema || reason instanceof IncompatibleSchema) {
+      return new Unreadable(reason.message);
+    }
+    throw reason;
+  }
+
+  private take(partition: number, record: StoredRecord, message: MessageOfTopic[Topic] | Unreadable | undefined): void {
+    const { batch } = this;
     batch.positions.set(partition, record.offset + 1);
-    if (record.value === null) return;
+    if (record.value === null || message === undefined) return;
     batch.bytes += record.value.length;
-    try {
-      batch.messages.push(this.ports.codecs[this.topic].decode(record.value) as MessageOfTopic[Topic]);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      batch.unreadable.push(
-        this.letter("unreadable", reason, partition, record.offset, record.timestamp, record.value),
-      );
+    const { offset, timestamp } = record;
+    if (message instanceof Unreadable) {
+      batch.unreadable.push(this.letter("unreadable", message.why, partition, offset, timestamp, record.value));
       return;
     }
+    batch.messages.push(message);
     batch.partitions.push(partition);
-    batch.offsets.push(record.offset);
-    batch.timestamps.push(record.timestamp);
+    batch.offsets.push(offset);
+    batch.timestamps.push(timestamp);
   }
 
   private async store(batch: Batch<Topic>): Promise<void> {

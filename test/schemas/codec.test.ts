@@ -109,6 +109,34 @@ describe("the codecs", () => {
     expect(() => codec.decode(Buffer.from("garbage"))).toThrow(unreadable);
   });
 
+  it("refuse a count or a length that outgrows the record before anything is made of it", async () => {
+    const codecs = await openCodecs(new EmbeddedRegistry());
+    const huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    const head = (topic: "market.depth" | "market.trade") => [0, 0, 0, 0, codecs[topic].schemaId];
+    const unreadable = expect.objectContaining({ code: "TP_RECORD_UNREADABLE" });
+    expect(() => codecs["market.depth"].decode(Buffer.from([...head("market.depth"), 0, 0, ...huge]))).toThrow(
+      unreadable,
+    );
+    expect(() => codecs["market.trade"].decode(Buffer.from([...head("market.trade"), ...huge]))).toThrow(unreadable);
+  });
+
+  it.each(TOPICS)("%s survives any flipped bytes: a message or a refusal", async (topic) => {
+    const codec = (await openCodecs(new EmbeddedRegistry()))[topic] as unknown as MessageCodec<Record<string, unknown>>;
+    const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(messageOf(FIELDS[topic]), flips, (message, changes) => {
+        const value = Buffer.from(codec.encode(message));
+        for (const [at, byte] of changes) value[5 + (at % (value.length - 5))] = byte;
+        try {
+          codec.decode(value);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "TP_RECORD_UNREADABLE" });
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("read a batch that the specialised writer made, and make one that the specialised reader reads", async () => {
     const codec = (await openCodecs(new EmbeddedRegistry()))["market.raw"];
     const writer = new RawBatchWriter(codec.schemaId, "s");

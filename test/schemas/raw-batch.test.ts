@@ -219,6 +219,7 @@ describe("the raw batch's reader", () => {
           while (reader.next()) read.push(reader.tick());
         } catch (error) {
           expect(error).toMatchObject({ code: "TP_RECORD_UNREADABLE" });
+          expect(reader.next()).toBe(false);
           return;
         }
         const expected = rawBatchType.fromBuffer(value.subarray(5)) as RawBatch;

@@ -1,0 +1,173 @@
+import { power } from "../schemas/safe-integers.js";
+import {
+  multiplyUnits,
+  subtractUnits,
+  type Units,
+  type UnitsJson,
+  unitsFromJson,
+  unitsToJson,
+} from "../schemas/units.js";
+import { AGGREGATE, type Micros, type SymbolName } from "../schemas/words.js";
+import type { MarketBook } from "./book.js";
+import { addAt } from "./book-side.js";
+import { Conflation, type ConflationJson } from "./conflation.js";
+import type { SymbolGroup } from "./market.js";
+import type { TaskContext } from "./operator.js";
+import { OrderBook } from "./order-book.js";
+import type { DepthHead, LevelsOut } from "./outbox.js";
+import { OutputStream } from "./output-stream.js";
+import type { TimerSlot } from "./timers.js";
+
+export interface AggregateBookJson {
+  readonly symbol: SymbolName;
+  readonly stream: readonly [number, number];
+  readonly shown: boolean;
+  readonly touchedBids: readonly UnitsJson[];
+  readonly touchedAsks: readonly UnitsJson[];
+  readonly emission: ConflationJson;
+  readonly snapshotDue: Micros | null;
+}
+
+/**
+ * The live books of one symbol summed by price. It may be crossed, since venues differ, and then says so. What changed
+ * leaves conflated: at the first change at once, then at most once in the emission time.
+ */
+export class AggregateBook {
+  readonly total: OrderBook;
+  readonly stream: OutputStream;
+  readonly #live = new Set<MarketBook>();
+  readonly #touchedBids = new Set<Units>();
+  readonly #touchedAsks = new Set<Units>();
+  readonly #emission: Conflation;
+  readonly #snapshotSlot: TimerSlot;
+  /** Whether readers have its levels, so that increments make sense. */
+  #shown = false;
+
+  constructor(
+    readonly context: TaskContext,
+    readonly group: SymbolGroup,
+  ) {
+    const { symbol } = group;
+    this.total = new OrderBook(group.priceScale, group.qtyScale);
+    this.stream = new OutputStream("market.depth", symbol, `depth:${symbol}`, symbol, AGGREGATE);
+    const { timers, order } = context;
+    this.#emission = new Conflation(context, `${symbol}:emit`, () => this.#emit());
+    this.#snapshotSlot = timers.slot(order, `${symbol}:snapshot`, () => this.#fullBook());
+  }
+
+  /** A venue's book became live: its levels count from here on. The caller then schedules. */
+  add(held: MarketBook): void {
+    if (!held.market.aggregates) return;
+    this.#live.add(held);
+    this.#addLevels(held, true);
+  }
+
+  /** A venue's book went stale: its levels count no more. Call before the book is cleared, then schedule. */
+  withdraw(held: MarketBook): void {
+    if (!this.#live.delete(held)) return;
+    const { prices, quantities, bidCount, count } = held.book.levels();
+    for (let at = 0; at < count; at++) this.#move(held, at < bidCount, prices[at]!, quantities[at]!, 0);
+  }
+
+  /** One level of a live book changed. */
+  change(held: MarketBook, bid: boolean, price: Units, before: Units, after: Units): void {
+    if (this.#live.has(held) && before !== after) this.#move(held, bid, price, before, after);
+  }
+
+  schedule(): void {
+    if (this.#touchedBids.size > 0 || this.#touchedAsks.size > 0) this.#emission.changed();
+  }
+
+  rescale(): void {
+    const { priceScale, qtyScale } = this.group;
+    const factor = power(priceScale - this.total.priceScale);
+    for (const touched of [this.#touchedBids, this.#touchedAsks]) {
+      const prices = [...touched];
+      touched.clear();
+      for (const price of prices) touched.add(multiplyUnits(price, factor));
+    }
+    this.total.rescale(priceScale, qtyScale);
+  }
+
+  #addLevels(held: MarketBook, touch: boolean): void {
+    const { prices, quantities, bidCount, count } = held.book.levels();
+    for (let at = count - 1; at >= 0; at--) this.#move(held, at < bidCount, prices[at]!, 0, quantities[at]!, touch);
+  }
+
+  #move(held: MarketBook, bid: boolean, price: Units, before: Units, after: Units, touch = true): void {
+    const { market } = held;
+    const at = multiplyUnits(price, power(this.total.priceScale - market.priceScale));
+    const change = multiplyUnits(subtractUnits(after, before), power(this.total.qtyScale - market.qtyScale));
+    addAt(bid ? this.total.bids : this.total.asks, at, change);
+    if (touch) (bid ? this.#touchedBids : this.#touchedAsks).add(at);
+  }
+
+  #emit(): void {
+    const { clock, timers, outbox, settings } = this.context;
+    const levels = this.#shown ? this.#touchedLevels() : this.total.levels();
+    outbox.depth(this.stream, this.#head(this.stream.sequence + 1, !this.#shown), levels);
+    this.#shown = true;
+    this.#touchedBids.clear();
+    this.#touchedAsks.clear();
+    if (this.#snapshotSlot.due === Number.POSITIVE_INFINITY) {
+      timers.set(this.#snapshotSlot, clock.now + settings.bookSnapshotMs * 1000);
+    }
+  }
+
+  #fullBook(): void {
+    // a last value repeats what the stream has shown: what is still waiting goes first
+    if (this.#touchedBids.size > 0 || this.#touchedAsks.size > 0) {
+      this.#emission.shown();
+      this.#emit();
+    }
+    this.context.timers.clear(this.#snapshotSlot);
+    this.context.outbox.bookSnapshot(this.stream, this.#head(this.stream.sequence, true), this.total.levels());
+  }
+
+  #touchedLevels(): LevelsOut {
+    const bids = [...this.#touchedBids].sort((a, b) => (a > b ? -1 : 1));
+    const asks = [...this.#touchedAsks].sort((a, b) => (a < b ? -1 : 1));
+    const prices = [...bids, ...asks];
+    const quantities = prices.map((price, at) => (at < bids.length ? this.total.bids : this.total.asks).at(price));
+    const { priceScale, qtyScale } = this.total;
+    return { prices, quantities, bidCount: bids.length, count: prices.length, priceScale, qtyScale };
+  }
+
+  #head(id: number, snapshot: boolean): DepthHead {
+    return {
+      first_update_id: id,
+      update_id: id,
+      is_snapshot: snapshot,
+      status: this.#live.size > 0 ? "live" : "stale",
+      reason: this.#live.size === 0 ? "no_live_book" : this.total.crossed ? "crossed" : null,
+      timestamp: this.context.clock.now,
+    };
+  }
+
+  save(): AggregateBookJson {
+    const snapshotDue = this.#snapshotSlot.due;
+    return {
+      symbol: this.group.symbol,
+      stream: this.stream.save(),
+      shown: this.#shown,
+      touchedBids: [...this.#touchedBids].map(unitsToJson),
+      touchedAsks: [...this.#touchedAsks].map(unitsToJson),
+      emission: this.#emission.save(),
+      snapshotDue: snapshotDue === Number.POSITIVE_INFINITY ? null : snapshotDue,
+    };
+  }
+
+  load(saved: AggregateBookJson, live: readonly MarketBook[]): void {
+    if (saved.stream[1] > 0) this.stream.load(saved.stream);
+    this.#shown = saved.shown;
+    this.#emission.load(saved.emission);
+    for (const held of live) {
+      if (!held.market.aggregates) continue;
+      this.#live.add(held);
+      this.#addLevels(held, false);
+    }
+    for (const price of saved.touchedBids) this.#touchedBids.add(unitsFromJson(price));
+    for (const price of saved.touchedAsks) this.#touchedAsks.add(unitsFromJson(price));
+    if (saved.snapshotDue !== null) this.context.timers.set(this.#snapshotSlot, saved.snapshotDue);
+  }
+}

@@ -1,0 +1,128 @@
+import { type Units, writeUnits } from "../schemas/units.js";
+
+const FIRST = 64 * 1024;
+
+/** Writes ASCII text and Avro's binary forms into a buffer that grows. */
+export class ByteWriter {
+  bytes = Buffer.allocUnsafeSlow(FIRST);
+  at = 0;
+
+  /** Makes room for `more` bytes; call before writes of a bounded total. */
+  reserve(more: number): void {
+    if (this.at + more > this.bytes.length) this.#grow(more);
+  }
+
+  #grow(more: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.at + more));
+    larger.set(this.bytes.subarray(0, this.at));
+    this.bytes = larger;
+  }
+
+  /** Starts a fresh buffer, so that what was written can be handed on as views. */
+  renew(size: number): void {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.at = 0;
+  }
+
+  copy(source: Uint8Array): void {
+    this.reserve(source.length);
+    this.bytes.set(source, this.at);
+    this.at += source.length;
+  }
+
+  copyRange(source: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start);
+    const bytes = this.bytes;
+    let at = this.at;
+    for (let index = start; index < end; index++) bytes[at++] = source[index]!;
+    this.at = at;
+  }
+
+  /** ASCII only. */
+  ascii(text: string): void {
+    const length = text.length;
+    this.reserve(length);
+    if (length > 24) {
+      this.at += this.bytes.write(text, this.at, "latin1");
+      return;
+    }
+    const bytes = this.bytes;
+    let at = this.at;
+    for (let index = 0; index < length; index++) bytes[at++] = text.charCodeAt(index);
+    this.at = at;
+  }
+
+  /** Canonical decimal text. */
+  units(units: Units, scale: number): void {
+    this.reserve(typeof units === "number" ? 48 + scale : units.toString().length + scale + 4);
+    this.at = writeUnits(this.bytes, this.at, units, scale);
+  }
+
+  /** Avro string of canonical decimal text: its length, then the text. */
+  avroUnits(units: Units, scale: number): void {
+    this.reserve(typeof units === "number" ? 48 + scale : units.toString().length + scale + 8);
+    const start = this.at;
+    // texts shorter than 64 bytes have a length of one byte; longer ones are moved by one
+    const end = writeUnits(this.bytes, start + 1, units, scale);
+    const length = end - start - 1;
+    if (length < 64) {
+      this.bytes[start] = length << 1;
+      this.at = end;
+      return;
+    }
+    this.bytes.copyWithin(start + 2, start + 1, end);
+    this.bytes[start] = ((length << 1) & 0x7f) | 0x80;
+    this.bytes[start + 1] = length >> 6;
+    this.at = end + 1;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.at++] = value;
+  }
+
+  /** Avro long (zigzag, variable length) of a safe integer. */
+  avroLong(value: number): void {
+    this.reserve(10);
+    const bytes = this.bytes;
+    let at = this.at;
+    let rest = value >= 0 ? value * 2 : -value * 2 - 1;
+    if (value > 4_503_599_627_370_495 || value < -4_503_599_627_370_496) {
+      let exact = value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n;
+      while (exact >= 0x80n) {
+        bytes[at++] = Number(exact & 0x7fn) | 0x80;
+        exact >>= 7n;
+      }
+      bytes[at++] = Number(exact);
+      this.at = at;
+      return;
+    }
+    while (rest > 0x7fffffff) {
+      const high = Math.floor(rest / 128);
+      bytes[at++] = (rest - high * 128) | 0x80;
+      rest = high;
+    }
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.at = at;
+  }
+
+  /** Avro string of ASCII text. */
+  avroAscii(text: string): void {
+    this.avroLong(text.length);
+    this.ascii(text);
+  }
+
+  /** JSON number of a safe integer. */
+  integer(value: number): void {
+    this.reserve(20);
+    this.at = writeUnits(this.bytes, this.at, value, 0);
+  }
+
+  text(start: number, end: number): string {
+    return this.bytes.toString("latin1", start, end);
+  }
+}

@@ -1,0 +1,102 @@
+import type { HeartbeatTick } from "../schemas/ticks.js";
+import type { Micros, VenueId } from "../schemas/words.js";
+import type { FeedHealth } from "./market.js";
+import type { Json } from "./operator.js";
+import type { TimerSlot, Timers } from "./timers.js";
+
+/** No heartbeat of a venue's session for so long means that its feeds are dead too. */
+const SILENCE: Micros = 2_000_000;
+
+interface VenueFeeds {
+  readonly health: FeedHealth;
+  readonly slot: TimerSlot;
+  feeds: readonly { feed: string; connected: boolean; since: Micros }[];
+}
+
+/** What the heartbeats say of the venues' connections: connected while all of them are, and heard of. */
+export class Feeds {
+  readonly #venues = new Map<VenueId, VenueFeeds>();
+
+  constructor(
+    readonly timers: Timers,
+    readonly onChange: (exchange: VenueId, health: FeedHealth) => void,
+  ) {}
+
+  of(exchange: VenueId): FeedHealth | undefined {
+    return this.#venues.get(exchange)?.health;
+  }
+
+  /** @returns whether any feed's state is not what it was */
+  take(tick: HeartbeatTick, now: Micros): boolean {
+    const byVenue = new Map<VenueId, { feed: string; connected: boolean; since: Micros }[]>();
+    for (const { exchange, feed, connected, since } of tick.feeds) {
+      const feeds = byVenue.get(exchange) ?? [];
+      feeds.push({ feed, connected, since });
+      byVenue.set(exchange, feeds);
+    }
+    let changed = false;
+    for (const [exchange, feeds] of byVenue) {
+      const venue = this.#venues.get(exchange) ?? this.#create(exchange);
+      this.timers.set(venue.slot, now + SILENCE);
+      if (JSON.stringify(venue.feeds) === JSON.stringify(feeds) && venue.health.connected === allConnected(feeds)) {
+        continue;
+      }
+      venue.feeds = feeds;
+      changed = true;
+      this.#set(exchange, venue, allConnected(feeds), Math.max(...feeds.map(({ since }) => since)));
+    }
+    return changed;
+  }
+
+  /** The venues with their connections, by name. */
+  all(): { exchange: VenueId; feeds: VenueFeeds["feeds"] }[] {
+    return [...this.#venues].map(([exchange, { feeds }]) => ({ exchange, feeds }));
+  }
+
+  #set(exchange: VenueId, venue: VenueFeeds, connected: boolean, since: Micros): void {
+    venue.health.connected = connected;
+    venue.health.since = since;
+    this.onChange(exchange, venue.health);
+  }
+
+  #create(exchange: VenueId): VenueFeeds {
+    const slot = this.timers.slot(-1, exchange, (due) => {
+      const venue = this.#venues.get(exchange)!;
+      venue.feeds = venue.feeds.map(({ feed }) => ({ feed, connected: false, since: due }));
+      this.#set(exchange, venue, false, due);
+    });
+    const venue: VenueFeeds = { health: { connected: false, since: 0 }, slot, feeds: [] };
+    this.#venues.set(exchange, venue);
+    return venue;
+  }
+
+  save(): Json {
+    return [...this.#venues].map(([exchange, { health, feeds, slot }]) => ({
+      exchange,
+      connected: health.connected,
+      since: health.since,
+      feeds: feeds.map((feed) => ({ ...feed })),
+      due: slot.due === Number.POSITIVE_INFINITY ? null : slot.due,
+    }));
+  }
+
+  load(saved: Json): void {
+    for (const one of saved as unknown as SavedVenue[]) {
+      const venue = this.#create(one.exchange);
+      venue.health.connected = one.connected;
+      venue.health.since = one.since;
+      venue.feeds = one.feeds;
+      if (one.due !== null) this.timers.set(venue.slot, one.due);
+    }
+  }
+}
+
+interface SavedVenue extends FeedHealth {
+  readonly exchange: VenueId;
+  readonly feeds: VenueFeeds["feeds"];
+  readonly due: Micros | null;
+}
+
+function allConnected(feeds: VenueFeeds["feeds"]): boolean {
+  return feeds.every(({ connected }) => connected);
+}

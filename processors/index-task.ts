@@ -1,0 +1,171 @@
+import type { IndexInput } from "../schemas/messages.js";
+import type { Micros, SymbolName } from "../schemas/words.js";
+import { type IndexState, indexPrice } from "./index-price.js";
+import type { Json, LogClock } from "./operator.js";
+import { Outbox, type OutputCodecs, type OutputSink } from "./outbox.js";
+import { OutputStream } from "./output-stream.js";
+import type { IndexSettings, ProcessSettings } from "./settings.js";
+import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
+
+const TOPIC = "index.input";
+/** Inputs that one source may be ahead of the slowest; beyond, the oldest instant is given up and counted. */
+const MOST_WAITING = 10_000;
+
+interface Source {
+  epoch: number;
+  sequence: number;
+  waiting: IndexInput[];
+}
+
+interface Computed {
+  readonly settings: IndexSettings;
+  readonly stream: OutputStream;
+  /** The tasks whose partitions hold constituents. */
+  readonly sources: Map<string, Source>;
+  state: IndexState;
+  lastInstant: Micros;
+}
+
+interface ComputedJson {
+  readonly stream: readonly [number, number];
+  readonly sources: readonly (readonly [string, number, number, readonly IndexInput[]])[];
+  readonly value: string | null;
+  readonly lastInstant: Micros;
+}
+
+export interface IndexTaskOptions {
+  readonly partition: number;
+  readonly settings: ProcessSettings;
+  readonly codecs: OutputCodecs;
+  readonly sink: OutputSink;
+  /** The partition of market.raw that a symbol's ticks lie in, and that of index.input an index's inputs lie in. */
+  readonly partitionOf: (key: SymbolName) => number;
+  readonly observer?: TaskObserver;
+}
+
+/**
+ * One partition of index.input: computes each of its indices for an instant of the grid once every source partition's
+ * time has passed that instant. How the sources' records interleave makes no difference.
+ */
+export class IndexTask implements Task {
+  readonly name: string;
+  readonly clock: LogClock = { now: 0 };
+  readonly #outbox: Outbox;
+  readonly #indices = new Map<string, Computed>();
+  readonly #state: StateKeeper;
+  readonly #observer: TaskObserver;
+  #offset = -1;
+
+  constructor(readonly options: IndexTaskOptions) {
+    this.name = `${TOPIC}/${options.partition}`;
+    this.#observer = options.observer ?? silentObserver;
+    this.#outbox = new Outbox(options.sink, this.clock, options.codecs);
+    this.#state = new StateKeeper(this.name);
+    for (const settings of options.settings.indices) {
+      if (options.partitionOf(settings.name) === options.partition) this.#add(settings);
+    }
+  }
+
+  #add(settings: IndexSettings): void {
+    const { name } = settings;
+    const sources = new Map<string, Source>();
+    for (const { symbol } of settings.constituents) {
+      sources.set(`market.raw/${this.options.partitionOf(symbol)}`, { epoch: 0, sequence: 0, waiting: [] });
+    }
+    const stream = new OutputStream("market.index", name, `index:${name}`, name, "aggregate");
+    this.#indices.set(name, { settings, stream, sources, state: { value: null }, lastInstant: 0 });
+  }
+
+  process(value: Uint8Array | null, offset: number): void {
+    this.#offset = offset;
+    if (value === null) return;
+    let input: IndexInput;
+    try {
+      input = this.options.codecs[TOPIC].decode(value);
+    } catch {
+      this.#observer.refused(TOPIC, "unreadable_record");
+      return;
+    }
+    this.#observer.ticks(TOPIC, 1);
+    const computed = this.#indices.get(input.name);
+    const source = computed?.sources.get(input.source);
+    // an index that is configured no more, or a constituent that lay elsewhere before
+    if (computed === undefined || source === undefined) {
+      this.#observer.refused(TOPIC, "not_configured");
+      return;
+    }
+    if (input.epoch < source.epoch || (input.epoch === source.epoch && input.sequence_num <= source.sequence)) return;
+    source.epoch = input.epoch;
+    source.sequence = input.sequence_num;
+    source.waiting.push(input);
+    if (source.waiting.length > MOST_WAITING) {
+      source.waiting.shift();
+      this.#observer.refused(TOPIC, "source_behind");
+    }
+    this.#compute(computed);
+  }
+
+  lost(_records: number): void {
+    this.#observer.refused(TOPIC, "lost_to_retention");
+  }
+
+  #compute(computed: Computed): void {
+    const sources = [...computed.sources.values()];
+    while (sources.every(({ waiting }) => waiting.length > 0)) {
+      // sources begin at different instants: the first that all of them have
+      const instant = Math.max(...sources.map(({ waiting }) => waiting[0]!.log_time));
+      for (const source of sources) {
+        while (source.waiting.length > 0 && source.waiting[0]!.log_time < instant) source.waiting.shift();
+      }
+      if (sources.some(({ waiting }) => waiting.length === 0 || waiting[0]!.log_time !== instant)) continue;
+      const prices = sources.flatMap(({ waiting }) => waiting.shift()!.prices);
+      // a source begun anew may bring instants again that were shown
+      if (instant > computed.lastInstant) this.#show(computed, instant, prices);
+    }
+  }
+
+  #show(computed: Computed, instant: Micros, prices: IndexInput["prices"]): void {
+    const { settings, stream } = computed;
+    this.clock.now = instant;
+    computed.lastInstant = instant;
+    const result = indexPrice(prices, instant, settings, computed.state);
+    computed.state = { value: result.value };
+    this.#outbox.index(stream, { name: settings.name, ...result, timestamp: instant });
+  }
+
+  checkpoint(): StateChange[] {
+    return this.#state.changes((write) => {
+      for (const [name, computed] of this.#indices) write(`index/${name}`, saveIndex(computed));
+      write("task", { offset: this.#offset + 1 });
+    });
+  }
+
+  restore(records: ReadonlyMap<string, string>): number | undefined {
+    let position: number | undefined;
+    this.#state.restore(records, (key, value) => {
+      if (key === "task") position = (value as { offset: number }).offset;
+      else loadIndex(this.#indices.get(key.slice("index/".length)), value as unknown as ComputedJson);
+    });
+    return position;
+  }
+}
+
+function saveIndex({ stream, sources, state, lastInstant }: Computed): Json {
+  const saved: ComputedJson = {
+    stream: stream.save(),
+    sources: [...sources].map(([name, { epoch, sequence, waiting }]) => [name, epoch, sequence, waiting]),
+    value: state.value,
+    lastInstant,
+  };
+  return saved as unknown as Json;
+}
+
+function loadIndex(computed: Computed | undefined, saved: ComputedJson): void {
+  if (computed === undefined) return;
+  if (saved.stream[1] > 0) computed.stream.load(saved.stream);
+  computed.state = { value: saved.value };
+  computed.lastInstant = saved.lastInstant;
+  for (const [name, epoch, sequence, waiting] of saved.sources) {
+    if (computed.sources.has(name)) computed.sources.set(name, { epoch, sequence, waiting: [...waiting] });
+  }
+}

@@ -1,0 +1,367 @@
+import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../schemas/units.js";
+import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { AGGREGATE } from "../schemas/words.js";
+import { Candle, type CandleJson } from "./candle.js";
+import { ClosedCandles } from "./closed-candles.js";
+import { Conflation, type ConflationJson } from "./conflation.js";
+import type { Interval } from "./intervals.js";
+import type { TaskContext } from "./operator.js";
+import { AMENDED, FEED_DOWN, type Scales } from "./outbox.js";
+import { OutputStream, streamName } from "./output-stream.js";
+import type { TimerSlot } from "./timers.js";
+
+export interface SeriesJson {
+  readonly symbol: SymbolName;
+  readonly exchange: VenueId | null;
+  readonly scales: Scales;
+  readonly streams: readonly (readonly [number, number])[];
+  readonly open: readonly (readonly CandleJson[])[];
+  readonly first: readonly (number | null)[];
+  readonly nextClose: Micros;
+  readonly lastClose: UnitsJson;
+  readonly lastTraded: Micros | null;
+  readonly emission: ConflationJson;
+  readonly dirty: readonly (readonly Micros[])[];
+}
+
+/**
+ * The K-lines of one market, or of one symbol over all venues, in all intervals.
+ *
+ * A trade touches only the candle of the shortest interval. The longer ones hold what closed candles gave them, and
+ * the open rest is merged in when they are shown or closed: so the path of every trade is one candle long.
+ */
+export class KlineSeries {
+  readonly streams: readonly OutputStream[];
+  readonly #open: readonly Map<Micros, Candle>[];
+  readonly #closed: readonly ClosedCandles[];
+  /** Open time of the earliest candle of each interval; undefined before it. */
+  readonly #first: (Micros | undefined)[];
+  /** Closed candles that late trades changed since they were last shown. */
+  readonly #dirty: readonly Set<Micros>[];
+  readonly #emission: Conflation;
+  readonly #closeSlot: TimerSlot;
+  readonly #view = new Candle(0);
+  #current: Candle | undefined;
+  #currentEnd: Micros = 0;
+  /** Open time of the shortest interval's next candle to close; NaN before the first trade. */
+  #nextClose: Micros = Number.NaN;
+  #lastClose: Units = 0;
+  #lastTraded: Micros = Number.NEGATIVE_INFINITY;
+  #scales: Scales;
+  readonly #grace: Micros;
+  readonly #horizon: Micros;
+
+  constructor(
+    readonly context: TaskContext,
+    readonly intervals: readonly Interval[],
+    readonly symbol: SymbolName,
+    /** undefined for the aggregate. */
+    readonly exchange: VenueId | undefined,
+    scales: Scales,
+    /** The venues whose feeds decide whether a candle is whole. */
+    readonly venues: () => readonly VenueId[],
+  ) {
+    const name = streamName(symbol, exchange);
+    this.streams = intervals.map(
+      ({ name: interval }) =>
+        new OutputStream(
+          "market.kline",
+          `${symbol}:${interval}`,
+          `kline:${name}:${interval}`,
+          symbol,
+          exchange ?? AGGREGATE,
+        ),
+    );
+    this.#open = intervals.map(() => new Map());
+    this.#closed = intervals.map((interval) => new ClosedCandles(interval));
+    this.#first = intervals.map(() => undefined);
+    this.#dirty = intervals.map(() => new Set());
+    this.#scales = scales;
+    this.#grace = context.settings.graceMs * 1000;
+    this.#horizon = context.settings.lateHours * 3_600_000_000;
+    this.#emission = new Conflation(context, `${name}:emit`, () => this.#emit());
+    this.#closeSlot = context.timers.slot(context.order, `${name}:close`, () => this.#closeNext());
+  }
+
+  /**
+   * @param amount price · qty, quote currency at the quote scale
+   * @returns false when the trade is older than late trades may be
+   */
+  add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): boolean {
+    let candle = this.#current;
+    if (candle === undefined || time >= this.#currentEnd || time < candle.openTime) {
+      candle = this.#locate(time);
+      if (candle === undefined) return this.#amend(price, qty, amount, buy, time, id);
+    }
+    candle.add(price, qty, amount, buy, time, id);
+    this.#emission.changed();
+    return true;
+  }
+
+  /** Brings everything to larger scales. */
+  rescale(scales: Scales): void {
+    const from = this.#scales;
+    const price = scales.price - from.price;
+    const qty = scales.qty - from.qty;
+    const quote = scales.quote - from.quote;
+    if (price === 0 && qty === 0 && quote === 0) return;
+    this.#scales = scales;
+    this.#lastClose = rescaleUnits(this.#lastClose, 0, price);
+    for (const candles of this.#open) for (const candle of candles.values()) candle.rescale(price, qty, quote);
+    for (const closed of this.#closed) closed.rescale(price, qty, quote);
+  }
+
+  /** The open candle of the shortest interval that a time belongs to; undefined when that one is closed. */
+  #locate(time: Micros): Candle | undefined {
+    const base = this.intervals[0]!;
+    const openTime = base.openTime(time);
+    if (Number.isNaN(this.#nextClose)) this.#start(openTime);
+    if (openTime < this.#nextClose) return undefined;
+    let candle = this.#open[0]!.get(openTime);
+    if (candle === undefined) {
+      candle = new Candle(openTime);
+      this.#open[0]!.set(openTime, candle);
+    }
+    for (let i = 0; i < this.intervals.length; i++) this.#begins(i, this.intervals[i]!.openTime(time));
+    this.#current = candle;
+    this.#currentEnd = base.nextOpen(openTime);
+    return candle;
+  }
+
+  #begins(i: number, openTime: Micros): void {
+    const first = this.#first[i];
+    if (first === undefined || openTime < first) this.#first[i] = openTime;
+  }
+
+  #start(openTime: Micros): void {
+    const base = this.intervals[0]!;
+    this.#nextClose = Math.max(openTime, base.openTime(this.context.clock.now - this.#grace));
+    this.#awaitClose();
+  }
+
+  #awaitClose(): void {
+    this.context.timers.set(this.#closeSlot, this.intervals[0]!.nextOpen(this.#nextClose) + this.#grace);
+  }
+
+  /** Closes the shortest interval's next candle, and the longer ones that end with it. */
+  #closeNext(): void {
+    const base = this.intervals[0]!;
+    const openTime = this.#nextClose;
+    const end = base.nextOpen(openTime);
+    const candle = this.#open[0]!.get(openTime) ?? new Candle(openTime);
+    if (this.#feedWasDown(openTime)) candle.flags |= FEED_DOWN;
+    for (let i = 1; i < this.intervals.length; i++) {
+      const longer = this.#openCandle(i, openTime);
+      longer.merge(candle);
+      if (candle.changed) longer.changed = true;
+    }
+    if (candle.count > 0) {
+      this.#lastClose = candle.close;
+      this.#lastTraded = openTime;
+    }
+    this.#close(0, candle);
+    for (let i = 1; i < this.intervals.length; i++) {
+      const longer = this.#openCandle(i, openTime);
+      if (this.intervals[i]!.nextOpen(longer.openTime) <= end) this.#close(i, longer);
+    }
+    if (this.#current?.openTime === openTime) this.#current = undefined;
+    this.#nextClose = end;
+    this.#awaitClose();
+    const horizon = this.context.clock.now - this.#horizon;
+    for (const closed of this.#closed) closed.prune(horizon);
+  }
+
+  #close(i: number, candle: Candle): void {
+    this.#open[i]!.delete(candle.openTime);
+    // before the first trade there is no price to show
+    if (candle.count === 0 && this.#lastTraded === Number.NEGATIVE_INFINITY) return;
+    if (candle.count === 0) candle.flatten(this.#lastClose);
+    this.#begins(i, candle.openTime);
+    candle.changed = false;
+    this.#show(i, candle, candle, true);
+    if (candle.count > 0 || candle.flags !== 0) this.#closed[i]!.put(candle);
+  }
+
+  /** What closed candles have given to the longer interval that `time` lies in. */
+  #openCandle(i: number, time: Micros): Candle {
+    const openTime = this.intervals[i]!.openTime(time);
+    let candle = this.#open[i]!.get(openTime);
+    if (candle === undefined) {
+      candle = new Candle(openTime);
+      this.#open[i]!.set(openTime, candle);
+    }
+    return candle;
+  }
+
+  #feedWasDown(openTime: Micros): boolean {
+    for (const venue of this.venues()) {
+      const feed = this.context.feed(venue);
+      if (feed !== undefined && (!feed.connected || feed.since > openTime)) return true;
+    }
+    return false;
+  }
+
+  /** A trade of a candle that is closed: amends it and the quiet ones that took its close, in every interval. */
+  #amend(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): boolean {
+    if (time < this.context.clock.now - this.#horizon) return false;
+    for (let i = 0; i < this.intervals.length; i++) {
+      const interval = this.intervals[i]!;
+      const openTime = interval.openTime(time);
+      if (interval.nextOpen(openTime) <= this.#nextClose) {
+        const candle = this.#closedCandle(i, openTime);
+        const before = candle.count === 0 ? undefined : candle.close;
+        candle.add(price, qty, amount, buy, time, id);
+        this.#markAmended(i, candle);
+        if (candle.close !== before) this.#amendQuiet(i, candle);
+        if (i === 0 && openTime >= this.#lastTraded) {
+          this.#lastTraded = openTime;
+          this.#lastClose = candle.close;
+        }
+      } else {
+        this.#openCandle(i, time).add(price, qty, amount, buy, time, id);
+      }
+      this.#begins(i, openTime);
+    }
+    this.#emission.changed();
+    return true;
+  }
+
+  #closedCandle(i: number, openTime: Micros): Candle {
+    const held = this.#closed[i]!.get(openTime);
+    if (held !== undefined) return held;
+    const candle = new Candle(openTime);
+    // a quiet candle that is not held was shown once; one before the first was not
+    const first = this.#first[i];
+    candle.revision = first !== undefined && openTime >= first ? 1 : 0;
+    this.#closed[i]!.put(candle);
+    return candle;
+  }
+
+  #markAmended(i: number, candle: Candle): void {
+    if (candle.revision > 0) candle.flags |= AMENDED;
+    this.#closed[i]!.touch(candle.openTime);
+    this.#dirty[i]!.add(candle.openTime);
+  }
+
+  #amendQuiet(i: number, after: Candle): void {
+    const interval = this.intervals[i]!;
+    const end = interval.openTime(this.#nextClose);
+    for (let openTime = interval.nextOpen(after.openTime); openTime < end; openTime = interval.nextOpen(openTime)) {
+      const held = this.#closed[i]!.get(openTime);
+      if (held !== undefined && held.count > 0) return;
+      const candle = this.#closedCandle(i, openTime);
+      candle.flatten(after.close);
+      this.#markAmended(i, candle);
+    }
+  }
+
+  /** Shows what changed: amended candles first, then the open ones, so that the newest is the last value. */
+  #emit(): void {
+    for (let i = 0; i < this.intervals.length; i++) {
+      const amended = this.#emitAmended(i);
+      this.#emitOpen(i, amended);
+    }
+    for (const candle of this.#open[0]!.values()) candle.changed = false;
+  }
+
+  #emitAmended(i: number): boolean {
+    const dirty = this.#dirty[i]!;
+    if (dirty.size === 0) return false;
+    for (const openTime of [...dirty].sort((a, b) => a - b)) {
+      const candle = this.#closed[i]!.get(openTime);
+      if (candle !== undefined) this.#show(i, candle, candle, true);
+    }
+    dirty.clear();
+    return true;
+  }
+
+  #emitOpen(i: number, always: boolean): void {
+    const interval = this.intervals[i]!;
+    if (i === 0) {
+      for (const candle of sorted(this.#open[0]!)) {
+        if (candle.changed || (always && candle.count > 0)) this.#show(0, candle, candle, false);
+      }
+      return;
+    }
+    let shown = Number.NaN;
+    for (const base of sorted(this.#open[0]!)) {
+      const openTime = interval.openTime(base.openTime);
+      const held = this.#openCandle(i, openTime);
+      if (openTime !== shown && (always || base.changed || held.changed)) this.#showOpen(i, held);
+      if (always || base.changed || held.changed) shown = openTime;
+      held.changed = false;
+    }
+    for (const held of sorted(this.#open[i]!)) {
+      if (held.changed) this.#showOpen(i, held);
+      held.changed = false;
+    }
+  }
+
+  #showOpen(i: number, held: Candle): void {
+    const view = this.#view;
+    const end = this.intervals[i]!.nextOpen(held.openTime);
+    view.assign(held);
+    for (const base of sorted(this.#open[0]!)) {
+      if (base.openTime >= held.openTime && base.openTime < end) view.merge(base);
+    }
+    if (view.count > 0) this.#show(i, held, view, false);
+  }
+
+  /** @param counted the candle that holds the revision, @param shown what is shown of it */
+  #show(i: number, counted: Candle, shown: Candle, closed: boolean): void {
+    counted.revision++;
+    shown.revision = counted.revision;
+    const interval = this.intervals[i]!;
+    const closeTime = interval.nextOpen(shown.openTime) - 1;
+    this.context.outbox.kline(this.streams[i]!, interval.name, shown, closeTime, this.#scales, closed);
+  }
+
+  saveClosed(write: (interval: number, chunk: number, candles: CandleJson[] | null) => void): void {
+    for (const [i, closed] of this.#closed.entries()) closed.save((chunk, candles) => write(i, chunk, candles));
+  }
+
+  loadClosed(interval: number, candles: readonly CandleJson[]): void {
+    this.#closed[interval]?.load(candles);
+  }
+
+  save(): SeriesJson {
+    return {
+      symbol: this.symbol,
+      exchange: this.exchange ?? null,
+      scales: this.#scales,
+      streams: this.streams.map((stream) => stream.save()),
+      open: this.#open.map((candles) => sorted(candles).map((candle) => candle.save())),
+      first: this.#first.map((openTime) => openTime ?? null),
+      nextClose: this.#nextClose,
+      lastClose: unitsToJson(this.#lastClose),
+      lastTraded: this.#lastTraded === Number.NEGATIVE_INFINITY ? null : this.#lastTraded,
+      emission: this.#emission.save(),
+      dirty: this.#dirty.map((openTimes) => [...openTimes].sort((a, b) => a - b)),
+    };
+  }
+
+  load(saved: SeriesJson): void {
+    saved.streams.forEach((stream, i) => {
+      if (stream[1] > 0) this.streams[i]!.load(stream);
+    });
+    saved.open.forEach((candles, i) => {
+      for (const json of candles) this.#open[i]!.set(json[0] as number, Candle.load(json));
+    });
+    saved.first.forEach((openTime, i) => {
+      this.#first[i] = openTime ?? undefined;
+    });
+    saved.dirty.forEach((openTimes, i) => {
+      for (const openTime of openTimes) this.#dirty[i]!.add(openTime);
+    });
+    this.#nextClose = saved.nextClose;
+    this.#lastClose = unitsFromJson(saved.lastClose);
+    this.#lastTraded = saved.lastTraded ?? Number.NEGATIVE_INFINITY;
+    this.#emission.load(saved.emission);
+    this.#awaitClose();
+  }
+}
+
+function sorted(candles: Map<Micros, Candle>): Candle[] {
+  if (candles.size <= 1) return [...candles.values()];
+  return [...candles.values()].sort((a, b) => a.openTime - b.openTime);
+}

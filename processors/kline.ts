@@ -1,0 +1,129 @@
+import { power } from "../schemas/safe-integers.js";
+import { decimalsOf, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import type { CandleJson } from "./candle.js";
+import { type Interval, interval } from "./intervals.js";
+import { KlineSeries, type SeriesJson } from "./kline-series.js";
+import type { Market, SymbolGroup } from "./market.js";
+import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./operator.js";
+import type { Scales } from "./outbox.js";
+import { streamName } from "./output-stream.js";
+import { orderedIntervals } from "./settings.js";
+
+interface ClosedJson {
+  readonly series: string;
+  readonly interval: string;
+  readonly candles: readonly CandleJson[];
+}
+
+/** K-lines of each venue and of all venues together, in every configured interval. */
+export class KlineOperator implements Operator {
+  readonly name = "kline";
+  readonly #intervals: readonly Interval[];
+  readonly #ofMarket: (KlineSeries | undefined)[] = [];
+  readonly #ofGroup: (KlineSeries | undefined)[] = [];
+  readonly #byName = new Map<string, KlineSeries>();
+
+  constructor(readonly context: TaskContext) {
+    this.#intervals = orderedIntervals(context.settings.klineIntervals).map(interval);
+  }
+
+  onTrade(trade: CleanTrade): void {
+    const { market } = trade;
+    const series = this.#ofMarket[market.id] ?? this.#marketSeries(market);
+    const amount = multiplyUnits(trade.price, market.aggregates ? trade.qty : 1);
+    const { price, qty, buy, exchangeTime, idNumber } = trade;
+    const quote = market.aggregates ? amount : multiplyUnits(qty, inverseSize(market));
+    if (!series.add(price, qty, quote, buy, exchangeTime, idNumber)) {
+      this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
+      return;
+    }
+    if (!market.aggregates) return;
+    const { group } = market;
+    const aggregate = this.#ofGroup[group.id] ?? this.#groupSeries(group);
+    const priceFactor = power(group.priceScale - market.priceScale);
+    const qtyFactor = power(group.qtyScale - market.qtyScale);
+    aggregate.add(
+      scaled(price, priceFactor),
+      scaled(qty, qtyFactor),
+      scaled(amount, priceFactor * qtyFactor),
+      buy,
+      exchangeTime,
+      idNumber,
+    );
+  }
+
+  onScale(market: Market): void {
+    const series = this.#ofMarket[market.id];
+    if (series !== undefined) {
+      series.rescale(marketScales(market));
+    }
+    const aggregate = this.#ofGroup[market.group.id];
+    if (aggregate !== undefined) {
+      aggregate.rescale(groupScales(market.group));
+    }
+  }
+
+  /** Heads sort before what is past, so that a series stands when its closed candles come. */
+  save(write: SaveState): void {
+    for (const series of this.#byName.values()) {
+      const name = streamName(series.symbol, series.exchange);
+      series.saveClosed((i, chunk, candles) => {
+        const length = this.#intervals[i]!.name;
+        write(`past/${name}/${length}/${chunk}`, candles && { series: name, interval: length, candles });
+      });
+      write(`head/${name}`, series.save() as unknown as Json);
+    }
+  }
+
+  load(key: string, value: Json): void {
+    if (key.startsWith("head/")) {
+      const saved = value as unknown as SeriesJson;
+      const group = this.context.markets.groupOf(saved.symbol);
+      const market = saved.exchange === null ? undefined : this.context.markets.findOrAdd(saved.exchange, saved.symbol);
+      const series = market === undefined ? this.#groupSeries(group) : this.#marketSeries(market);
+      series.load(saved);
+      return;
+    }
+    const saved = value as unknown as ClosedJson;
+    const at = this.#intervals.findIndex(({ name }) => name === saved.interval);
+    if (at >= 0) this.#byName.get(saved.series)?.loadClosed(at, saved.candles);
+  }
+
+  #marketSeries(market: Market): KlineSeries {
+    const venues = [market.exchange];
+    const series = this.#create(market.symbol, market.exchange, marketScales(market), () => venues);
+    this.#ofMarket[market.id] = series;
+    return series;
+  }
+
+  #groupSeries(group: SymbolGroup): KlineSeries {
+    const venues = () => group.markets.map(({ exchange }) => exchange);
+    const series = this.#create(group.symbol, undefined, groupScales(group), venues);
+    this.#ofGroup[group.id] = series;
+    return series;
+  }
+
+  #create(symbol: string, exchange: string | undefined, scales: Scales, venues: () => string[]): KlineSeries {
+    const series = new KlineSeries(this.context, this.#intervals, symbol, exchange, scales, venues);
+    this.#byName.set(streamName(symbol, exchange), series);
+    return series;
+  }
+}
+
+const scaled = (units: Units, factor: number): Units => (factor === 1 ? units : multiplyUnits(units, factor));
+
+function marketScales(market: Market): Scales {
+  const { priceScale: price, qtyScale: qty } = market;
+  const quote = market.aggregates ? price + qty : qty + decimalsOf(market.instrument?.contractSize ?? "1");
+  return { price, qty, quote };
+}
+
+function groupScales({ priceScale: price, qtyScale: qty }: SymbolGroup): Scales {
+  return { price, qty, quote: price + qty };
+}
+
+/** Quote currency per contract, at its own decimals. */
+function inverseSize(market: Market): Units {
+  const size = market.instrument?.contractSize ?? "1";
+  return parseUnits(size, decimalsOf(size));
+}

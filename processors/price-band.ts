@@ -1,0 +1,68 @@
+import {
+  compareUnits,
+  multiplyUnits,
+  rescaleUnits,
+  subtractUnits,
+  type Units,
+  type UnitsJson,
+  unitsFromJson,
+  unitsToJson,
+} from "../schemas/units.js";
+
+const MILLION = 1_000_000;
+/** So many refused prices in a row that agree among themselves are a new level, not an error. */
+const AGREEING = 5;
+
+export type PriceBandJson = readonly [accepted: UnitsJson, candidate: UnitsJson, agreeing: number];
+
+/** Refuses a price too far from the last accepted one, until several in a row agree on the new level. */
+export class PriceBand {
+  #accepted: Units = 0;
+  #candidate: Units = 0;
+  #agreeing = 0;
+
+  /** @param millionths the band's share of the last price, in millionths; 0 accepts all */
+  accepts(price: Units, millionths: number): boolean {
+    const last = this.#accepted;
+    if (typeof price === "number" && typeof last === "number") {
+      const distance = price > last ? price - last : last - price;
+      // nearly every price is this near; exact, since both are safe integers
+      if (distance * 64 <= last && millionths >= 15_625) {
+        this.#accepted = price;
+        this.#agreeing = 0;
+        return true;
+      }
+    }
+    if (millionths === 0 || last === 0 || within(price, last, millionths)) {
+      this.#accepted = price;
+      this.#agreeing = 0;
+      return true;
+    }
+    this.#agreeing = this.#agreeing > 0 && within(price, this.#candidate, millionths) ? this.#agreeing + 1 : 1;
+    this.#candidate = price;
+    if (this.#agreeing < AGREEING) return false;
+    this.#accepted = price;
+    this.#agreeing = 0;
+    return true;
+  }
+
+  rescale(by: number): void {
+    this.#accepted = rescaleUnits(this.#accepted, 0, by);
+    this.#candidate = rescaleUnits(this.#candidate, 0, by);
+  }
+
+  save(): PriceBandJson {
+    return [unitsToJson(this.#accepted), unitsToJson(this.#candidate), this.#agreeing];
+  }
+
+  load([accepted, candidate, agreeing]: PriceBandJson): void {
+    this.#accepted = unitsFromJson(accepted);
+    this.#candidate = unitsFromJson(candidate);
+    this.#agreeing = agreeing;
+  }
+}
+
+function within(price: Units, from: Units, millionths: number): boolean {
+  const distance = compareUnits(price, from) > 0 ? subtractUnits(price, from) : subtractUnits(from, price);
+  return compareUnits(multiplyUnits(distance, MILLION), multiplyUnits(from, millionths)) <= 0;
+}

@@ -1,0 +1,209 @@
+import type { Bus } from "../infra/bus/bus.js";
+import type { Consumer, Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
+import { partitionOf } from "../infra/log/partitioner.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { Codecs } from "../schemas/codec.js";
+import { IndexTask } from "./index-task.js";
+import { LogSink } from "./log-sink.js";
+import { RawTask } from "./raw-task.js";
+import type { ProcessSettings } from "./settings.js";
+import type { Task, TaskObserver } from "./task.js";
+
+export const PROCESS_GROUP = "process";
+const STATE_TOPIC = "plant.state";
+const STATE_READ_BYTES = 1024 * 1024;
+const LAG_EVERY_MS = 5_000;
+
+export interface ProcessPorts {
+  readonly log: Log;
+  readonly bus: Bus;
+  readonly codecs: Codecs;
+  readonly settings: ProcessSettings;
+  /** Wall time between checkpoints; they change no output. */
+  readonly checkpointMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface Processing {
+  /** Rejects when a task can not go on; never resolves. */
+  readonly failed: Promise<never>;
+  /** Writes a last checkpoint of every task and leaves the group. */
+  stop(): Promise<void>;
+}
+
+/** The process role: runs a task for each partition that it is given. */
+export async function runProcess(ports: ProcessPorts): Promise<Processing> {
+  const { log, metrics } = ports;
+  const running = new Map<string, RunningTask>();
+  const consumer: Consumer = await log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
+    async assigned(topic, partition) {
+      const task = await RunningTask.start(ports, topic, partition);
+      running.set(task.name, task);
+      return task.position;
+    },
+    async records(topic, partition, records) {
+      await running.get(`${topic}/${partition}`)!.handle(records);
+    },
+    async revoked(topic, partition) {
+      const name = `${topic}/${partition}`;
+      await running.get(name)?.stop();
+      running.delete(name);
+    },
+    lost(topic, partition, records) {
+      running.get(`${topic}/${partition}`)?.lost(records);
+    },
+  });
+  const lag = setInterval(() => {
+    measureLag(consumer, metrics).catch((error: unknown) => ports.logger.warn({ err: error }, "lag is unknown"));
+  }, LAG_EVERY_MS);
+  lag.unref();
+  return {
+    failed: consumer.failed,
+    async stop() {
+      clearInterval(lag);
+      await consumer.close();
+    },
+  };
+}
+
+async function measureLag(consumer: Consumer, metrics: Metrics): Promise<void> {
+  for (const { topic, partition, lag } of await consumer.lag()) {
+    metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: PROCESS_GROUP }, lag);
+  }
+}
+
+/** A task with its place in the log: what it makes is appended first, its state written after. */
+class RunningTask {
+  readonly #sink: LogSink;
+  #lastCheckpoint = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #busy: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly ports: ProcessPorts,
+    readonly topic: string,
+    readonly partition: number,
+    readonly task: Task,
+    sink: LogSink,
+    readonly writer: TransactionalWriter,
+    /** Where to begin; undefined without a former state. */
+    readonly position: number | undefined,
+  ) {
+    this.#sink = sink;
+  }
+
+  /** Fences a former owner out, then restores the state and the position that it stands for. */
+  static async start(ports: ProcessPorts, topic: string, partition: number): Promise<RunningTask> {
+    const { log, codecs, settings, logger } = ports;
+    const sink = new LogSink(settings.partitions);
+    const options = {
+      partition,
+      settings,
+      codecs,
+      sink,
+      partitionOf: (key: string) => partitionOf(key, settings.partitions),
+      observer: observerOf(ports.metrics),
+    };
+    const task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
+    const writer = await log.transactions(task.name);
+    const state = await readState(ports, partition);
+    const position = task.restore(state);
+    if (position !== undefined) logger.info({ task: task.name, position }, "task restored");
+    return new RunningTask(ports, topic, partition, task, sink, writer, position);
+  }
+
+  get name(): string {
+    return this.task.name;
+  }
+
+  async handle(records: readonly StoredRecord[]): Promise<void> {
+    const { metrics, checkpointMs } = this.ports;
+    const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
+    const end = metrics.consumerProcessing.startTimer(labels);
+    for (const { value, offset } of records) this.task.process(value, offset);
+    metrics.consumerMessages.inc(labels, records.length);
+    await this.#send();
+    end();
+    if (performance.now() - this.#lastCheckpoint >= checkpointMs) await this.#checkpoint();
+    else this.#timer ??= setTimeout(() => this.#checkpointLater(), checkpointMs);
+  }
+
+  lost(records: number): void {
+    this.ports.logger.error({ task: this.name, records }, "records had left the log before they were processed");
+    this.task.lost(records);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#busy;
+    await this.#send();
+    await this.#checkpoint();
+    await this.writer.close();
+  }
+
+  async #send(): Promise<void> {
+    const { records, messages } = this.#sink.take();
+    const { log, bus, metrics } = this.ports;
+    if (records.length > 0) await log.append(records);
+    if (messages.length === 0) return;
+    await bus.publish(messages);
+    const latency = (performance.timeOrigin + performance.now()) / 1000 - this.task.clock.now / 1_000_000;
+    metrics.endToEndLatency.observe({ topic: this.topic }, Math.max(0, latency));
+  }
+
+  /** A quiet partition's state is written too. */
+  #checkpointLater(): void {
+    this.#timer = undefined;
+    this.#busy = this.#checkpoint().catch((error: unknown) =>
+      this.ports.logger.error({ err: error, task: this.name }, "checkpoint failed; it is tried again"),
+    );
+  }
+
+  async #checkpoint(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lastCheckpoint = performance.now();
+    const { codecs } = this.ports;
+    const timestamp = this.task.clock.now;
+    const changes = this.task.checkpoint();
+    if (changes.length === 0) return;
+    await this.writer.write(
+      changes.map(
+        ({ key, value }): LogRecord => ({
+          topic: STATE_TOPIC,
+          partition: this.partition,
+          key,
+          value: value === null ? null : codecs[STATE_TOPIC].encode({ value }),
+          timestamp,
+        }),
+      ),
+    );
+  }
+}
+
+/** The newest value of each key of one partition of the state. */
+async function readState({ log, codecs }: ProcessPorts, partition: number): Promise<Map<string, string>> {
+  const state = new Map<string, string>();
+  const { start, end } = await log.offsets(STATE_TOPIC, partition);
+  for (let offset = start; offset < end; ) {
+    const records = await log.read(STATE_TOPIC, partition, offset, STATE_READ_BYTES);
+    if (records.length === 0) break;
+    for (const { key, value } of records) {
+      if (key === null) continue;
+      if (value === null) state.delete(key);
+      else state.set(key, codecs[STATE_TOPIC].decode(value).value);
+    }
+    offset = records.at(-1)!.offset + 1;
+  }
+  return state;
+}
+
+function observerOf(metrics: Metrics): TaskObserver {
+  return {
+    refused: (topic, reason) => metrics.deadLetters.inc({ topic, reason }),
+    book: (exchange, symbol, live) => metrics.bookLive.set({ exchange, symbol }, live ? 1 : 0),
+    ticks: () => {},
+  };
+}

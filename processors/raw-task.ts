@@ -1,0 +1,346 @@
+import { UnreadableRecord } from "../schemas/errors.js";
+import {
+  KIND_DEPTH,
+  KIND_HEARTBEAT,
+  KIND_INSTRUMENT,
+  KIND_ORACLE,
+  KIND_QUOTE,
+  KIND_TICKER,
+  KIND_TRADE,
+  RawBatchReader,
+} from "../schemas/raw-batch-reader.js";
+import type { HeartbeatTick, InstrumentTick, TickerTick } from "../schemas/ticks.js";
+import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { Cleaner, Refusal } from "./clean.js";
+import { Feeds } from "./feeds.js";
+import { type FeedHealth, type Market, Markets } from "./market.js";
+import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
+import { Outbox, type OutputCodecs, type OutputSink } from "./outbox.js";
+import { OutputStream, streamName } from "./output-stream.js";
+import type { ProcessSettings } from "./settings.js";
+import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
+import { Timers } from "./timers.js";
+import { rawOperators } from "./topology.js";
+
+const TOPIC = "market.raw";
+/** Sessions whose numbers are remembered; an older one's retries are long over. */
+const MOST_SESSIONS = 64;
+
+export interface RawTaskOptions {
+  readonly partition: number;
+  readonly settings: ProcessSettings;
+  readonly codecs: OutputCodecs;
+  readonly sink: OutputSink;
+  readonly partitionOf: (symbol: SymbolName) => number;
+  readonly observer?: TaskObserver;
+}
+
+/**
+ * One partition of market.raw: every tick is decoded, cleaned, and shown to the operators. The log's time is the only
+ * clock: timers that are due at or before a tick's receive time fire before it.
+ */
+export class RawTask implements Task {
+  readonly name: string;
+  readonly clock: LogClock = { now: 0 };
+  readonly #timers = new Timers();
+  readonly #markets = new Markets();
+  readonly #reader: RawBatchReader;
+  readonly #cleaner: Cleaner;
+  readonly #outbox: Outbox;
+  readonly #feeds: Feeds;
+  readonly #operators: readonly Operator[];
+  readonly #onTrade: readonly Operator[];
+  readonly #onQuote: readonly Operator[];
+  readonly #state: StateKeeper;
+  readonly #deadLetters: OutputStream;
+  readonly #instruments = new Map<string, OutputStream>();
+  readonly #feedStreams = new Map<VenueId, OutputStream>();
+  /** The last number of each ingest session: a retried batch repeats them. */
+  readonly #sessions = new Map<string, number>();
+  readonly #observer: TaskObserver;
+  #session = "";
+  #lastNumber = -1;
+  #offset = -1;
+
+  constructor(readonly options: RawTaskOptions) {
+    const { partition, settings, codecs, sink } = options;
+    this.name = `${TOPIC}/${partition}`;
+    this.#observer = options.observer ?? silentObserver;
+    this.#reader = new RawBatchReader(codecs[TOPIC].schemaId);
+    this.#cleaner = new Cleaner(settings, this.#markets, this.clock);
+    this.#outbox = new Outbox(sink, this.clock, codecs);
+    this.#feeds = new Feeds(this.#timers, (exchange, health) => this.#feedChanged(exchange, health));
+    this.#state = new StateKeeper(this.name);
+    this.#deadLetters = new OutputStream("market.dlq", this.name, "", "", "");
+    this.#operators = rawOperators((order) => this.#context(order), this.#observer);
+    this.#onTrade = this.#operators.filter(({ onTrade }) => onTrade !== undefined);
+    this.#onQuote = this.#operators.filter(({ onQuote }) => onQuote !== undefined);
+  }
+
+  #context(order: number): TaskContext {
+    const { partition, settings, partitionOf } = this.options;
+    return {
+      task: this.name,
+      partition,
+      partitionOf,
+      settings,
+      clock: this.clock,
+      timers: this.#timers,
+      markets: this.#markets,
+      outbox: this.#outbox,
+      order,
+      feed: (exchange) => this.#feeds.of(exchange),
+      refuse: (exchange, symbol, reason, detail) => this.#refuse(exchange, symbol, reason, detail),
+    };
+  }
+
+  process(value: Uint8Array | null, offset: number): void {
+    this.#offset = offset;
+    if (value === null) return;
+    const reader = this.#reader;
+    try {
+      reader.open(value);
+      this.#enterSession(reader.session);
+      while (reader.next()) this.#take(reader);
+      this.#sessions.set(this.#session, this.#lastNumber);
+      this.#observer.ticks(TOPIC, reader.index + 1);
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error;
+      this.#sessions.set(this.#session, this.#lastNumber);
+      this.#deadLetter("", "", "unreadable_record", error.message, value, -1);
+    }
+  }
+
+  lost(records: number): void {
+    this.#observer.refused(TOPIC, "lost_to_retention");
+    this.#deadLetter("", "", "lost_to_retention", `${records} records had left the log`, new Uint8Array(0), -1);
+  }
+
+  #enterSession(session: string): void {
+    this.#session = session;
+    this.#lastNumber = this.#sessions.get(session) ?? -1;
+    if (this.#sessions.size < MOST_SESSIONS || this.#sessions.has(session)) return;
+    for (const oldest of this.#sessions.keys()) {
+      this.#sessions.delete(oldest);
+      return;
+    }
+  }
+
+  #take(reader: RawBatchReader): void {
+    if (reader.number <= this.#lastNumber) {
+      this.#observer.refused(TOPIC, "repeated_batch");
+      return;
+    }
+    this.#lastNumber = reader.number;
+    this.#advance(reader.receiveTime);
+    switch (reader.kind) {
+      case KIND_HEARTBEAT:
+        this.#takeHeartbeat(reader.tick() as HeartbeatTick);
+        return;
+      case KIND_INSTRUMENT:
+        this.#takeInstrument(reader.tick() as InstrumentTick);
+        return;
+      default:
+        this.#takeMarketTick(reader);
+    }
+  }
+
+  /** Log time is the highest receive time seen; what is due on the way fires at its own time. */
+  #advance(receiveTime: Micros): void {
+    if (receiveTime <= this.clock.now) return;
+    const first = this.clock.now === 0;
+    if (this.#timers.next <= receiveTime) {
+      this.#timers.fire(receiveTime, (due) => {
+        this.clock.now = Math.max(this.clock.now, due);
+      });
+    }
+    this.clock.now = receiveTime;
+    if (first) for (const operator of this.#operators) operator.onTime?.(receiveTime);
+  }
+
+  #takeMarketTick(reader: RawBatchReader): void {
+    const taken = this.#cleaner.take(reader);
+    if (taken instanceof Refusal) {
+      this.#refuse(reader.exchange, reader.symbol, taken.reason, taken.detail);
+      // a book that lost an update is not right any more
+      if (reader.kind === KIND_DEPTH) this.#breakBook(reader);
+      return;
+    }
+    switch (reader.kind) {
+      case KIND_TRADE:
+        for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
+        return;
+      case KIND_QUOTE:
+        for (const operator of this.#onQuote) operator.onQuote!(this.#cleaner.quote);
+        return;
+      case KIND_DEPTH:
+        for (const operator of this.#operators) operator.onDepth?.(taken, this.#cleaner.depth);
+        return;
+      case KIND_TICKER:
+        this.#takeTicker(taken, reader);
+        return;
+      case KIND_ORACLE:
+        return;
+    }
+  }
+
+  #takeTicker(market: Market, reader: RawBatchReader): void {
+    try {
+      const tick = reader.tick() as TickerTick;
+      for (const operator of this.#operators) operator.onTicker?.(market, tick);
+    } catch (error) {
+      this.#refuse(reader.exchange, reader.symbol, "malformed", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #breakBook(reader: RawBatchReader): void {
+    const market = this.#markets.find(reader.exchange, reader.symbol);
+    if (market?.instrument === undefined) return;
+    const { exchangeTime, firstUpdateId, updateId } = reader;
+    const tick = { action: "gap", reason: "refused", firstUpdateId, updateId, exchangeTime } as const;
+    for (const operator of this.#operators) {
+      operator.onDepth?.(market, { tick, prices: [], quantities: [], bidCount: 0, count: 0 });
+    }
+  }
+
+  #takeInstrument(tick: InstrumentTick): void {
+    const governed = this.#cleaner.govern(tick);
+    if (governed instanceof Refusal) {
+      this.#refuse(tick.exchange, tick.symbol, governed.reason, governed.detail);
+      return;
+    }
+    if (governed.grew) for (const operator of this.#operators) operator.onScale?.(governed.market);
+    this.#showInstrument(tick);
+  }
+
+  #showInstrument(tick: InstrumentTick): void {
+    const { symbol, exchange } = tick;
+    const name = streamName(symbol, exchange);
+    let stream = this.#instruments.get(name);
+    if (stream === undefined) {
+      stream = new OutputStream("market.dlq", symbol, `instrument:${name}`, symbol, exchange);
+      this.#instruments.set(name, stream);
+    }
+    this.#outbox.channelOnly(stream, {
+      symbol,
+      exchange,
+      native_id: tick.nativeId,
+      status: tick.status,
+      contract_type: tick.contractType,
+      base: tick.base,
+      quote: tick.quote,
+      tick_size: tick.tickSize,
+      lot_size: tick.lotSize,
+      contract_size: tick.contractSize,
+      timestamp: this.clock.now,
+    });
+  }
+
+  #takeHeartbeat(tick: HeartbeatTick): void {
+    // every partition hears of the feeds; one shows them
+    if (this.#feeds.take(tick, this.clock.now) && this.options.partition === 0) this.#showFeeds();
+  }
+
+  #feedChanged(exchange: VenueId, health: FeedHealth): void {
+    for (const operator of this.#operators) operator.onFeed?.(exchange, health);
+    if (this.options.partition === 0 && !health.connected) this.#showFeeds();
+  }
+
+  #showFeeds(): void {
+    for (const { exchange, feeds } of this.#feeds.all()) {
+      let stream = this.#feedStreams.get(exchange);
+      if (stream === undefined) {
+        stream = new OutputStream("market.dlq", exchange, `feed:${exchange}`, "", exchange);
+        this.#feedStreams.set(exchange, stream);
+      }
+      this.#outbox.channelOnly(stream, { exchange, feeds, timestamp: this.clock.now });
+    }
+  }
+
+  #refuse(exchange: VenueId, symbol: string, reason: string, detail: string): void {
+    this.#deadLetter(exchange, symbol, reason, detail, this.#reader.original(), this.#reader.index);
+  }
+
+  #deadLetter(exchange: string, symbol: string, reason: string, detail: string, original: Uint8Array, index: number) {
+    this.#observer.refused(TOPIC, reason);
+    this.#outbox.deadLetter(this.#deadLetters, {
+      topic: TOPIC,
+      partition: this.options.partition,
+      offset: this.#offset,
+      index,
+      exchange,
+      symbol,
+      reason,
+      detail,
+      original,
+    });
+  }
+
+  checkpoint(): StateChange[] {
+    return this.#state.changes((write) => {
+      this.#cleaner.save((key, value) => write(`clean/${key}`, value));
+      for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
+      write("task", this.#save());
+    });
+  }
+
+  #save(): Json {
+    const streams = [...this.#instruments.values(), ...this.#feedStreams.values()];
+    return {
+      offset: this.#offset + 1,
+      now: this.clock.now,
+      sessions: [...this.#sessions],
+      deadLetters: this.#deadLetters.save(),
+      feeds: this.#feeds.save(),
+      streams: streams.map((stream) => [stream.channel, stream.symbol, stream.exchange, ...stream.save()]),
+    };
+  }
+
+  restore(records: ReadonlyMap<string, string>): number | undefined {
+    let position: number | undefined;
+    const later: (() => void)[] = [];
+    this.#state.restore(records, (key, value) => {
+      if (key === "task") position = this.#load(value as unknown as TaskJson);
+      else if (key.startsWith("clean/")) this.#cleaner.load(value);
+      else later.push(() => this.#loadOperator(key, value));
+    });
+    // operators hold integers at the scales that the instruments bring
+    for (const load of later) load();
+    return position;
+  }
+
+  #loadOperator(key: string, value: Json): void {
+    const slash = key.indexOf("/");
+    const name = key.slice(0, slash);
+    this.#operators.find((operator) => operator.name === name)?.load(key.slice(slash + 1), value);
+  }
+
+  #load(saved: TaskJson): number {
+    this.clock.now = saved.now;
+    for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
+    if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);
+    this.#feeds.load(saved.feeds);
+    for (const [channel, symbol, exchange, epoch, sequence] of saved.streams) {
+      const stream = new OutputStream("market.dlq", symbol, channel, symbol, exchange);
+      if (sequence > 0) stream.load([epoch, sequence]);
+      if (channel.startsWith("feed:")) this.#feedStreams.set(exchange, stream);
+      else this.#instruments.set(streamName(symbol, exchange), stream);
+    }
+    return saved.offset;
+  }
+}
+
+interface TaskJson {
+  readonly offset: number;
+  readonly now: Micros;
+  readonly sessions: readonly (readonly [string, number])[];
+  readonly deadLetters: readonly [number, number];
+  readonly feeds: Json;
+  readonly streams: readonly (readonly [
+    channel: string,
+    symbol: string,
+    exchange: string,
+    epoch: number,
+    sequence: number,
+  ])[];
+}

@@ -1,0 +1,87 @@
+const MOST_RANGES = 1000;
+const MOST_TEXTS = 20_000;
+
+export interface TradeIdsJson {
+  readonly highest: number;
+  readonly missing: readonly number[];
+  readonly texts: readonly string[];
+}
+
+/**
+ * Which trades of a market have been seen. Numeric ids are held as the highest one and the ranges below it that are
+ * still missing, so a trade that comes late or is back-filled is taken once, whatever the order. Ids that are no
+ * numbers are remembered as the newest 20,000.
+ */
+export class TradeIds {
+  #highest = -1;
+  /** [first, last] of missing ids laid flat, ascending. */
+  #missing: number[] = [];
+  readonly #texts = new Set<string>();
+
+  /** Takes in a numeric id. @returns false when it was seen before */
+  takeNumber(id: number): boolean {
+    if (id === this.#highest + 1) {
+      this.#highest = id;
+      return true;
+    }
+    if (id > this.#highest) {
+      this.#missing.push(this.#highest + 1, id - 1);
+      // the oldest range is forgotten: what still comes of it counts as seen
+      if (this.#missing.length > 2 * MOST_RANGES) this.#missing.splice(0, 2);
+      this.#highest = id;
+      return true;
+    }
+    return this.#takeMissing(id);
+  }
+
+  /** Takes in any other id. @returns false when it was seen before */
+  takeText(id: string): boolean {
+    if (this.#texts.has(id)) return false;
+    this.#texts.add(id);
+    if (this.#texts.size > MOST_TEXTS) {
+      for (const oldest of this.#texts) {
+        this.#texts.delete(oldest);
+        break;
+      }
+    }
+    return true;
+  }
+
+  #takeMissing(id: number): boolean {
+    const ranges = this.#missing;
+    for (let at = ranges.length - 2; at >= 0 && id <= ranges[at + 1]!; at -= 2) {
+      const first = ranges[at]!;
+      const last = ranges[at + 1]!;
+      if (id < first) continue;
+      if (first === last) ranges.splice(at, 2);
+      else if (id === first) ranges[at] = id + 1;
+      else if (id === last) ranges[at + 1] = id - 1;
+      else ranges.splice(at, 2, first, id - 1, id + 1, last);
+      return true;
+    }
+    return false;
+  }
+
+  save(): TradeIdsJson {
+    return { highest: this.#highest, missing: this.#missing, texts: [...this.#texts] };
+  }
+
+  load(saved: TradeIdsJson): void {
+    this.#highest = saved.highest;
+    this.#missing = [...saved.missing];
+    for (const id of saved.texts) this.#texts.add(id);
+  }
+}
+
+/** The id as a number where it is one that numbers hold exactly and canonically; else -1. */
+export function numericId(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (length === 0 || length > 15 || (length > 1 && bytes[start] === 48)) return -1;
+  let id = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - 48;
+    if (digit >>> 0 > 9) return -1;
+    id = id * 10 + digit;
+  }
+  return id;
+}

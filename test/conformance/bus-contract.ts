@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Bus, BusHandler, BusMessage } from "../../infra/bus/bus.js";
+
+export interface OpenedBus {
+  readonly bus: Bus;
+  cleanup(): Promise<void>;
+}
+
+/** A subscriber that keeps what it gets and lets a test wait for it. */
+export class Listener implements BusHandler {
+  readonly heard: BusMessage[] = [];
+  reconnections = 0;
+  private readonly waiting: { reached: () => boolean; resolve: () => void }[] = [];
+
+  messages(messages: readonly BusMessage[]): void {
+    this.heard.push(...messages);
+    this.look();
+  }
+
+  reconnected(): void {
+    this.reconnections++;
+    this.look();
+  }
+
+  until(reached: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push({ reached, resolve });
+      this.look();
+    });
+  }
+
+  count(messages: number): Promise<void> {
+    return this.until(() => this.heard.length >= messages);
+  }
+
+  private look(): void {
+    for (const { reached, resolve } of this.waiting) if (reached()) resolve();
+  }
+}
+
+/** What every `Bus` does, whatever lies beneath. */
+export function busContract(name: string, open: () => Promise<OpenedBus>): void {
+  describe(`${name} as a bus`, () => {
+    let opened: OpenedBus;
+    let bus: Bus;
+    let ticker: string;
+    let depth: string;
+    let trade: string;
+
+    const message = (channel: string, kind: BusMessage["kind"], sequence: number, epoch = 1): BusMessage => {
+      return { channel, kind, sequence, epoch, payload: JSON.stringify({ channel, epoch, sequence, kind }) };
+    };
+    const run = (channel: string, kind: BusMessage["kind"], from: number, to: number): BusMessage[] =>
+      Array.from({ length: to - from + 1 }, (_, i) => message(channel, kind, from + i));
+    const positions = (increments: readonly { sequence: number }[]) => increments.map(({ sequence }) => sequence);
+    const ours = (channel: string) => [ticker, depth, trade].includes(channel);
+
+    beforeEach(async () => {
+      opened = await open();
+      bus = opened.bus;
+      const venue = randomUUID();
+      ticker = `ticker:BTC/USDT@${venue}`;
+      depth = `depth:BTC/USDT@${venue}`;
+      trade = `trade:BTC/USDT@${venue}`;
+    });
+
+    afterEach(async () => {
+      await opened.cleanup();
+    });
+
+    test("a subscriber gets every message of the channels it accepts, as published and in order", async () => {
+      const listener = new Listener();
+      await bus.subscribe((channel) => channel === trade, listener);
+      await bus.publish([message(trade, "event", 1), message(ticker, "value", 1), message(trade, "event", 2)]);
+      for (let i = 3; i <= 200; i++) await bus.publish([message(trade, "event", i)]);
+      await listener.count(200);
+      expect(listener.heard).toEqual(run(trade, "event", 1, 200));
+    });
+
+    test("each of several subscribers gets its own, until it closes", async () => {
+      const [one, two] = [new Listener(), new Listener()];
+      const first = await bus.subscribe((channel) => channel === ticker, one);
+      await bus.subscribe(ours, two);
+      await bus.publish([message(ticker, "value", 1), message(trade, "event", 1)]);
+      await Promise.all([one.count(1), two.count(2)]);
+      await first.close();
+      await bus.publish([message(ticker, "value", 2)]);
+      await two.count(3);
+      expect(one.heard.length).toBe(1);
+    });
+
+    test("a snapshot is not published", async () => {
+      const listener = new Listener();
+      await bus.subscribe(ours, listener);
+      await bus.publish([message(depth, "snapshot", 1), message(depth, "increment", 2)]);
+      await listener.count(1);
+      expect(listener.heard).toEqual([message(depth, "increment", 2)]);
+    });
+
+    test("the last value is the newest by epoch and sequence, whatever comes late", async () => {
+      await bus.publish(run(ticker, "value", 1, 5));
+      expect(await bus.last(ticker)).toMatchObject({ epoch: 1, sequence: 5, increments: [] });
+      await bus.publish([message(ticker, "value", 3)]);
+      expect((await bus.last(ticker))!.sequence).toBe(5);
+      await bus.publish([message(ticker, "value", 1, 2)]);
+      expect(await bus.last(ticker)).toMatchObject({ epoch: 2, sequence: 1 });
+      await bus.publish([message(ticker, "value", 9, 1)]);
+      expect((await bus.last(ticker))!.payload).toBe(message(ticker, "value", 1, 2).payload);
+    });
+
+    test("what comes late is published all the same: readers drop what they have seen", async () => {
+      const listener = new Listener();
+      await bus.subscribe(ours, listener);
+      await bus.publish([message(ticker, "value", 2), message(ticker, "value", 1)]);
+      await listener.count(2);
+      expect(positions(listener.heard)).toEqual([2, 1]);
+    });
+
+    test("a book's last value is its snapshot and the increments since", async () => {
+      await bus.publish([message(depth, "snapshot", 10), ...run(depth, "increment", 11, 13)]);
+      const last = await bus.last(depth);
+      expect(last).toMatchObject({ sequence: 10, payload: message(depth, "snapshot", 10).payload });
+      expect(last!.increments).toEqual(
+        run(depth, "increment", 11, 13).map(({ epoch, sequence, payload }) => ({ epoch, sequence, payload })),
+      );
+      await bus.publish([message(depth, "snapshot", 12)]);
+      const newer = await bus.last(depth);
+      expect(newer!.sequence).toBe(12);
+      expect(positions(newer!.increments)).toEqual([13]);
+    });
+
+    test("repeated increments and an older snapshot change nothing", async () => {
+      await bus.publish([message(depth, "snapshot", 10), ...run(depth, "increment", 11, 13)]);
+      await bus.publish([message(depth, "snapshot", 9), ...run(depth, "increment", 11, 12)]);
+      const last = await bus.last(depth);
+      expect(last!.sequence).toBe(10);
+      expect(positions(last!.increments)).toEqual([11, 12, 13]);
+    });
+
+    test("increments without a snapshot are no last value", async () => {
+      await bus.publish(run(depth, "increment", 1, 3));
+      expect(await bus.last(depth)).toBeUndefined();
+      await bus.publish([message(depth, "snapshot", 3)]);
+      expect(await bus.last(depth)).toMatchObject({ sequence: 3, increments: [] });
+    });
+
+    test("a book with more than 10,000 increments counts as gone until its next snapshot, never as one with a hole", async () => {
+      await bus.publish([message(depth, "snapshot", 1), ...run(depth, "increment", 2, 10_001)]);
+      expect((await bus.last(depth))!.increments.length).toBe(10_000);
+      await bus.publish([message(depth, "increment", 10_002)]);
+      expect(await bus.last(depth)).toBeUndefined();
+      await bus.publish([message(depth, "snapshot", 10_002), message(depth, "increment", 10_003)]);
+      expect(positions((await bus.last(depth))!.increments)).toEqual([10_003]);
+    });
+
+    test("a new epoch's increments do not stand on an old epoch's snapshot", async () => {
+      await bus.publish([message(depth, "snapshot", 1), message(depth, "increment", 1, 2)]);
+      expect(await bus.last(depth)).toBeUndefined();
+      await bus.publish([message(depth, "snapshot", 1, 2)]);
+      expect(await bus.last(depth)).toMatchObject({ epoch: 2, sequence: 1, increments: [] });
+    });
+
+    test("of events the last 100 are kept, oldest first", async () => {
+      await bus.publish(run(trade, "event", 1, 30));
+      expect(positions((await bus.last(trade))!.increments)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+      await bus.publish(run(trade, "event", 31, 150));
+      const last = await bus.last(trade);
+      expect(last!.payload).toBe("");
+      expect(last!.sequence).toBe(150);
+      expect(positions(last!.increments)).toEqual(Array.from({ length: 100 }, (_, i) => i + 51));
+    });
+
+    test("channels with a last value are listed, sorted", async () => {
+      await bus.publish([message(trade, "event", 1), message(ticker, "value", 1), message(depth, "increment", 1)]);
+      expect((await bus.channels()).filter(ours)).toEqual([ticker, trade]);
+      expect(await bus.last("ticker:NOBODY/USDT")).toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,134 @@
+import { MessageChannel, Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import type { BusMessage } from "../../infra/bus/bus.js";
+import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
+import { ThreadBus } from "../../infra/bus/thread-bus.js";
+import { entryPoint } from "../../infra/entry-point.js";
+import { busContract, Listener } from "../conformance/bus-contract.js";
+
+const trades = (from: number, to: number, size = 10): BusMessage[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => {
+    return { channel: "trade:A", kind: "event", epoch: 1, sequence: from + i, payload: "x".repeat(size) };
+  });
+
+function joined() {
+  const hub = new EmbeddedBus();
+  const { port1, port2 } = new MessageChannel();
+  hub.attach(port1);
+  const bus = new ThreadBus(port2);
+  const cleanup = async () => {
+    await bus.close();
+    await hub.close();
+  };
+  return { hub, bus, cleanup };
+}
+
+busContract("EmbeddedBus", async () => {
+  const bus = new EmbeddedBus();
+  return { bus, cleanup: () => bus.close() };
+});
+
+busContract("ThreadBus", async () => joined());
+
+test("a subscriber that throws does not keep the others from their messages", async () => {
+  const bus = new EmbeddedBus();
+  const listener = new Listener();
+  const failing = {
+    messages: () => {
+      throw new Error("its own");
+    },
+  };
+  await bus.subscribe(() => true, failing);
+  await bus.subscribe(() => true, listener);
+  await bus.publish(trades(1, 3));
+  expect(listener.heard.length).toBe(3);
+});
+
+test("what a subscriber publishes while it is called comes after, for all subscribers alike", async () => {
+  const bus = new EmbeddedBus();
+  const listener = new Listener();
+  let echoed = false;
+  const echo = {
+    messages: () => {
+      if (!echoed) void bus.publish(trades(2, 2));
+      echoed = true;
+    },
+  };
+  await bus.subscribe(() => true, echo);
+  await bus.subscribe(() => true, listener);
+  await bus.publish(trades(1, 1));
+  await listener.count(2);
+  expect(listener.heard.map(({ sequence }) => sequence)).toEqual([1, 2]);
+});
+
+test("a channel is asked about once a subscriber", async () => {
+  const bus = new EmbeddedBus();
+  const asked: string[] = [];
+  await bus.subscribe((channel) => asked.push(channel) > 0, new Listener());
+  for (let i = 1; i <= 50; i++) await bus.publish(trades(i, i));
+  expect(asked).toEqual(["trade:A"]);
+});
+
+test("a slow hub holds a thread's publish back instead of letting memory grow, and everything arrives in order", async () => {
+  const { hub, bus, cleanup } = joined();
+  const listener = new Listener();
+  await hub.subscribe(() => true, listener);
+  let admitted = 0;
+  const publishes = [];
+  for (let i = 0; i < 300; i++) {
+    publishes.push(
+      bus.publish(trades(i * 100 + 1, i * 100 + 100)).then(() => {
+        admitted++;
+      }),
+    );
+  }
+  await new Promise<void>((resolve) => queueMicrotask(resolve)); // the hub has had no turn of the loop yet
+  expect(admitted).toBe(100);
+  await Promise.all(publishes);
+  await bus.close();
+  expect(listener.heard.map(({ sequence }) => sequence)).toEqual(trades(1, 30_000).map(({ sequence }) => sequence));
+  await cleanup();
+});
+
+test("a thread that listens too slowly loses messages and is told so by `reconnected`", async () => {
+  const { hub, bus, cleanup } = joined();
+  const listener = new Listener();
+  await bus.subscribe(() => true, listener);
+  for (let i = 0; i < 300; i++) await hub.publish(trades(i * 100 + 1, i * 100 + 100));
+  await listener.until(() => listener.reconnections === 1);
+  expect(listener.heard.length).toBe(10_000);
+  await hub.publish(trades(30_001, 30_001));
+  await listener.until(() => listener.heard.at(-1)!.sequence === 30_001);
+  await cleanup();
+});
+
+test("a closed hub makes a thread's publish fail by its code", async () => {
+  const { hub, bus } = joined();
+  await hub.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(bus.last("x").then(() => bus.publish(trades(1, 1)))).rejects.toMatchObject({ code: "TP_BUS_CLOSED" });
+});
+
+test("a worker thread's messages reach the hub's subscribers, and its close waits for them", async () => {
+  const hub = new EmbeddedBus();
+  const { port1, port2 } = new MessageChannel();
+  hub.attach(port1);
+  const listener = new Listener();
+  await hub.subscribe(() => true, listener);
+  const source = `
+    const { workerData } = require("node:worker_threads");
+    import(workerData.module).then(async ({ ThreadBus }) => {
+      const bus = new ThreadBus(workerData.port);
+      for (let i = 0; i < 500; i++) {
+        const message = (j) => ({ channel: "trade:A", kind: "event", epoch: 1, sequence: i * 100 + j, payload: "x" });
+        await bus.publish(Array.from({ length: 100 }, (_, j) => message(j)));
+      }
+      await bus.close();
+    });`;
+  const module = entryPoint("infra/bus/thread-bus.js");
+  const worker = new Worker(source, { eval: true, workerData: { module, port: port2 }, transferList: [port2] });
+  await new Promise((resolve, reject) => worker.once("exit", resolve).once("error", reject));
+  await listener.count(50_000);
+  expect(listener.heard.every(({ sequence }, i) => sequence === i)).toBe(true);
+  await hub.close();
+});

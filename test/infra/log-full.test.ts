@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { EmbeddedLog } from "../../infra/log/embedded-log.js";
+import type { LogRecord } from "../../infra/log/log.js";
+import { diskFiles, type SegmentFiles } from "../../infra/log/segment.js";
+import { bytes, text } from "../conformance/collector.js";
+import { logFolder } from "./log-folder.js";
+
+let place: Awaited<ReturnType<typeof logFolder>>;
+const full = { code: "TP_LOG_FULL" };
+
+beforeEach(async () => {
+  place = await logFolder();
+});
+
+afterEach(async () => {
+  await place.cleanup();
+});
+
+const record = (value: string, partition = 0): LogRecord => {
+  return { topic: "t", partition, key: null, value: bytes(value), timestamp: 1_000_000 };
+};
+const values = async (log: EmbeddedLog, partition = 0) =>
+  (await log.read("t", partition, (await log.offsets("t", partition)).start, 1e6)).map(({ value }) => text(value!));
+
+/** A disk with room for so many more bytes; the write that passes it goes out in part, as a real one may. */
+function smallDisk(): SegmentFiles & { room: number; code: string } {
+  return {
+    ...diskFiles,
+    room: Infinity,
+    code: "ENOSPC",
+    write(file, from, at, length, position) {
+      if (this.room <= 0) throw Object.assign(new Error(`write failed: ${this.code}`), { code: this.code });
+      const done = diskFiles.write(file, from, at, Math.min(length, this.room), position);
+      this.room -= done;
+      return done;
+    },
+  };
+}
+
+test("a full disk refuses by its code, keeps nothing half-written, and appending goes on when there is room", async () => {
+  const files = smallDisk();
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
+  await log.append([record("before")]);
+  for (let room = 0; room < 150; room += 7) {
+    files.room = room;
+    await expect(log.append([record("x".repeat(150))])).rejects.toMatchObject(full);
+    expect(await values(log)).toEqual(["before"]);
+  }
+  files.room = Infinity;
+  await log.append([record("after")]);
+  await log.close();
+  const again = await place.open();
+  expect(await values(again)).toEqual(["before", "after"]);
+});
+
+test("where one partition has no room the others' part is appended, and only who had records in it is refused", async () => {
+  const files = smallDisk();
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
+  await log.append([record("first", 0), record("first", 1)]);
+  files.room = 100;
+  const outcomes = await Promise.allSettled([
+    log.append([record("fits", 0)]),
+    log.append([record("does not", 1)]),
+    log.append([record("nor this", 1)]),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+  expect(await values(log, 0)).toEqual(["first", "fits"]);
+  expect(await values(log, 1)).toEqual(["first"]);
+});
+
+test("a transaction without room leaves nothing in any partition", async () => {
+  const files = smallDisk();
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
+  const writer = await log.transactions("task");
+  const write = (value: string) => writer.write([record(value, 0), record(value, 1)]);
+  await write("one");
+  for (let room = 0; room < 330; room += 13) {
+    files.room = room;
+    await expect(write("x".repeat(100))).rejects.toMatchObject({ message: expect.stringContaining("ENOSPC") });
+    expect([await values(log, 0), await values(log, 1)]).toEqual([["one"], ["one"]]);
+  }
+  files.room = Infinity;
+  await write("two");
+  expect([await values(log, 0), await values(log, 1)]).toEqual([
+    ["one", "two"],
+    ["one", "two"],
+  ]);
+});
+
+test("the bound in bytes refuses by its code until retention makes room", async () => {
+  const log = await place.open({ maxBytes: 10_000, segmentBytes: 1000 });
+  await log.createTopics([{ name: "t", partitions: 1, cleanup: "delete", retentionMs: 1000 }]);
+  let appended = 0;
+  const fill = async (): Promise<void> => {
+    for (;;) {
+      await log.append([record(`${appended}`.padEnd(100))]);
+      appended++;
+    }
+  };
+  await expect(fill()).rejects.toMatchObject(full);
+  expect(appended).toBeGreaterThan(50);
+  expect((await log.offsets("t", 0)).end).toBe(appended);
+  await log.maintain(10_000_000);
+  await log.append([record("there is room")]);
+  expect((await values(log)).at(-1)).toBe("there is room");
+});
+
+test("another failure of the disk is passed on as it is, and nothing half-written stays", async () => {
+  const files = smallDisk();
+  files.code = "EIO";
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 1, cleanup: "delete" }]);
+  files.room = 60;
+  await expect(log.append([record("lost")])).rejects.toMatchObject({ code: "EIO" });
+  files.room = Infinity;
+  await log.append([record("kept")]);
+  expect(await values(log)).toEqual(["kept"]);
+});
