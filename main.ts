@@ -1,1 +1,23 @@
-export {};
+#!/usr/bin/env node
+import { Command } from "commander";
+import { configCommand } from "./commands/config.js";
+import { migrateCommand } from "./commands/migrate.js";
+import { replayCommand } from "./commands/replay.js";
+import { startCommand } from "./commands/start.js";
+import { topicsCommand } from "./commands/topics.js";
+import { PlantError } from "./infra/errors.js";
+import { version } from "./push/settings.js";
+
+const program = new Command("tickplant")
+  .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
+  .version(version)
+  .showHelpAfterError();
+for (const add of [startCommand, replayCommand, configCommand, topicsCommand, migrateCommand]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof PlantError)) throw error;
+  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.exitCode = 1;
+}

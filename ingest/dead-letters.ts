@@ -15,6 +15,8 @@ export interface DeadLettersOptions {
   readonly logger: Logger;
   /** Names the run of ingest in the letters' epoch: its start, µs. */
   readonly epoch: number;
+  /** The partition that is ingest's own; by the venue's name without. An embedded partition has one writer. */
+  readonly partition?: number;
   /** Letters that wait for the log; one more is counted and let go. */
   readonly maxQueued?: number;
   /** Bytes of the original that are kept. */
@@ -73,13 +75,14 @@ export class DeadLetters {
   }
 
   private async send(): Promise<void> {
-    const { log, encode, logger } = this.options;
+    const { log, encode, logger, partition } = this.options;
     for (let attempt = 0; this.queue.length > 0 && !this.stopped; ) {
       const some = this.queue.slice(0, 50);
       try {
         await log.append(
           some.map(({ letter, key }) => ({
             topic: deadLetterTopic,
+            ...(partition !== undefined && { partition }),
             key,
             value: encode(letter),
             timestamp: letter.timestamp,

@@ -19,6 +19,8 @@ export interface IngestOptions {
   readonly schemaIds: { readonly "market.raw": number };
   /** A dead letter in the wire format of `market.dlq`. */
   readonly encodeDeadLetter: (letter: DeadLetter) => Uint8Array;
+  /** The partition of `market.dlq` that is ingest's own. */
+  readonly deadLetterPartition?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -59,7 +61,14 @@ export function runIngest(options: IngestOptions): Ingest {
     logger,
     onHole: (hole) => feeds.get(hole.exchange)?.onHole(hole),
   });
-  const deadLetters = new DeadLetters({ log, encode: options.encodeDeadLetter, metrics, logger, epoch });
+  const deadLetters = new DeadLetters({
+    log,
+    encode: options.encodeDeadLetter,
+    metrics,
+    logger,
+    epoch,
+    ...(options.deadLetterPartition !== undefined && { partition: options.deadLetterPartition }),
+  });
   for (const choice of options.venues) {
     const feed = new Feed(choice, {
       publisher,

@@ -29,6 +29,8 @@ export interface ProcessPorts {
 export interface Processing {
   /** Rejects when a task can not go on; never resolves. */
   readonly failed: Promise<never>;
+  /** Records that wait, over all partitions. */
+  lag(): Promise<number>;
   /** Writes a last checkpoint of every task and leaves the group. */
   stop(): Promise<void>;
 }
@@ -61,6 +63,9 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   lag.unref();
   return {
     failed: consumer.failed,
+    async lag() {
+      return (await consumer.lag()).reduce((sum, { lag }) => sum + lag, 0);
+    },
     async stop() {
       clearInterval(lag);
       await consumer.close();

@@ -65,8 +65,8 @@ export const processConfig = z
         "A tick whose exchange time lies further than this many milliseconds after its receive time is refused.",
       ),
     tooOldMs: milliseconds
-      .default(10 * 60 * 1000)
-      .describe("A live tick whose exchange time lies further than this before its receive time is refused."),
+      .default(48 * 3_600_000)
+      .describe("A trade whose exchange time lies further than this behind log time is refused, unless back-filled."),
     priceBand: decimalText
       .default("0.2")
       .describe('A price further than this fraction from the last accepted ones is refused; "0" accepts all.'),

@@ -1,0 +1,105 @@
+import { type Command, Option } from "commander";
+import type { PlantConfig } from "../infra/config/plant-config.js";
+import { PlantError } from "../infra/errors.js";
+import { createLogger } from "../infra/logging.js";
+import { rawTopic } from "../ingest/publisher.js";
+import type { ReplayReport } from "../ingest/replay/replay-report.js";
+import { parseSpeed, parseTime } from "../ingest/replay/replay-settings.js";
+import type { ReplayOptions } from "../ingest/replay/replay-source.js";
+import { replayToPlant } from "../ingest/replay/replay-to-plant.js";
+import { replayToStdout } from "../ingest/replay/replay-to-stdout.js";
+import { processSettings } from "../plant/parts.js";
+import { type Plant, startPlant } from "../plant/plant.js";
+import { SynchronousPlant } from "../processors/synchronous-plant.js";
+import { openCodecs } from "../schemas/codec.js";
+import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
+import { type ConfigOptions, configOf, configOptions } from "./options.js";
+import { untilSignal } from "./until-signal.js";
+
+interface ReplayCommandOptions extends ConfigOptions {
+  readonly format: string;
+  readonly venue?: string;
+  readonly speed: string;
+  readonly until?: string;
+  readonly to: "plant" | "stdout";
+  readonly serve?: boolean;
+}
+
+/** `tickplant replay FILE…`: recordings through connectors and processors, printed or into a plant of their own. */
+export function replayCommand(program: Command): void {
+  configOptions(program.command("replay"))
+    .description("run recordings through connectors and processors (docs/replay.md)")
+    .argument("<file...>", "recordings that continue each other, in this order")
+    .option("--format <name>", "auto, tickplant, hftbacktest, cryptofeed or ticks", "auto")
+    .option("--venue <id>", "the venue, where the format does not say it")
+    .option("--speed <speed>", "a multiple of recorded time, or max", "max")
+    .option("--until <time>", "time of the end record; by default the next full minute and the grace")
+    .addOption(new Option("--to <target>", "where the outputs go").choices(["plant", "stdout"]).default("stdout"))
+    .option("--serve", "with --to plant: go on serving until Ctrl-C")
+    .action(async (files: string[], options: ReplayCommandOptions) => {
+      const config = configOf(options, undefined, options.to === "plant" ? { roles: ["process", "sink", "push"] } : {});
+      const replay: ReplayOptions = {
+        files,
+        format: options.format,
+        graceMs: config.process.graceMs,
+        ...(options.venue !== undefined && { venue: options.venue }),
+        ...(options.until !== undefined && { until: parseTime(options.until) }),
+      };
+      const report = options.to === "stdout" ? await toStdout(config, replay) : await toPlant(config, replay, options);
+      summarise(report);
+    });
+}
+
+async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<ReplayReport> {
+  const codecs = await openCodecs(new EmbeddedRegistry());
+  const settings = processSettings(config);
+  return replayToStdout(replay, process.stdout, (onOutput) => {
+    const plant = new SynchronousPlant({ settings, codecs, onOutput });
+    return { publish: (tick) => plant.publish(tick), end: () => {} };
+  });
+}
+
+async function toPlant(
+  config: PlantConfig,
+  replay: ReplayOptions,
+  options: ReplayCommandOptions,
+): Promise<ReplayReport> {
+  const logger = createLogger(config.logging);
+  const plant = await startPlant(config, logger);
+  try {
+    const publisher = plant.publisher("replay");
+    const speed = parseSpeed(options.speed);
+    const requireEmpty = () => refuseUnlessEmpty(plant, config);
+    const report = await replayToPlant(
+      { ...replay, speed, requireEmpty },
+      {
+        publish: (tick) => publisher.publish(tick),
+        room: () => publisher.room(),
+        end: () => publisher.close(60_000),
+      },
+    );
+    await plant.settled();
+    if (options.serve) {
+      process.stderr.write(`serving at ${plant.restUrl} until Ctrl-C\n`);
+      await Promise.race([untilSignal(), plant.failed]);
+    }
+    return report;
+  } finally {
+    await plant.stop();
+  }
+}
+
+/** A log holds one timeline. @throws PlantError TP_PLANT_NOT_EMPTY */
+async function refuseUnlessEmpty({ log }: Plant, config: PlantConfig): Promise<void> {
+  for (let partition = 0; partition < log.partitions(rawTopic); partition++) {
+    if ((await log.offsets(rawTopic, partition)).end === 0) continue;
+    throw new PlantError(
+      "TP_PLANT_NOT_EMPTY",
+      `the plant in ${config.dataFolder} holds a timeline already: give the replay a folder of its own with --data-folder`,
+    );
+  }
+}
+
+function summarise(report: ReplayReport): void {
+  process.stderr.write(`${JSON.stringify(report)}\n`);
+}

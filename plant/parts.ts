@@ -1,0 +1,54 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { PlantConfig } from "../infra/config/plant-config.js";
+import { EmbeddedLog } from "../infra/log/embedded-log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
+import type { ProcessSettings } from "../processors/settings.js";
+import { type Codecs, openCodecs } from "../schemas/codec.js";
+import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
+import { topicSettings } from "./topics.js";
+
+const MAINTAIN_EVERY_MS = 30_000;
+
+/** What processing depends on, out of the configuration. */
+export function processSettings({ partitions, process }: PlantConfig): ProcessSettings {
+  return { ...process, partitions };
+}
+
+/** Opens the embedded log with its topics; retention and compaction run by themselves until it is closed. */
+export async function openLog(
+  config: PlantConfig,
+  parts: { logger: Logger; metrics: Metrics },
+): Promise<{ log: EmbeddedLog; close(): Promise<void> }> {
+  const log = await EmbeddedLog.open({
+    folder: join(config.dataFolder, "log"),
+    segmentBytes: config.log.segmentBytes,
+    ...parts,
+  });
+  await log.createTopics(topicSettings(config));
+  const maintain = setInterval(() => {
+    log.maintain(Date.now() * 1000).catch((error: unknown) => parts.logger.warn({ err: error }, "retention failed"));
+  }, MAINTAIN_EVERY_MS);
+  maintain.unref();
+  return {
+    log,
+    async close() {
+      clearInterval(maintain);
+      await log.close();
+    },
+  };
+}
+
+/** The codecs of every topic; schemas keep their ids over restarts. */
+export async function codecsOf(config: PlantConfig): Promise<Codecs> {
+  mkdirSync(config.dataFolder, { recursive: true });
+  return openCodecs(new EmbeddedRegistry({ file: join(config.dataFolder, "schemas.json") }));
+}
+
+/** @param url of ClickHouse's HTTP interface, the embedded one's or a server's */
+export function storeAt(url: string, { store }: PlantConfig): ClickHouseStore {
+  const { database, user, password, retentionDays } = store;
+  return new ClickHouseStore({ url, database, user, password, retention: retentionDays });
+}

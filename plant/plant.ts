@@ -1,0 +1,204 @@
+import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
+import { AggregatorRegistry } from "prom-client";
+import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
+import { venueSettings } from "../infra/config/ingest-config.js";
+import type { PlantConfig } from "../infra/config/plant-config.js";
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import { Metrics } from "../infra/metrics.js";
+import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { Ingest } from "../ingest/ingest.js";
+import { runIngest } from "../ingest/ingest.js";
+import { Publisher } from "../ingest/publisher.js";
+import { venueOf } from "../ingest/venues/index.js";
+import { type Push, startPush } from "../push/push.js";
+import { codecsOf, openLog, storeAt } from "./parts.js";
+import { RoleThread } from "./role-thread-host.js";
+import { Simulators } from "./simulators.js";
+import { ingestDeadLetterPartition } from "./topics.js";
+
+const SETTLE_POLL_MS = 50;
+
+/** A plant that runs. */
+export interface Plant {
+  /** The page and REST; undefined without the push role. */
+  readonly restUrl: string | undefined;
+  readonly webSocketUrl: string | undefined;
+  readonly storeUrl: string | undefined;
+  readonly log: Log;
+  /** Ticks go in here; for whoever brings them instead of the ingest role. */
+  publisher(session: string): Publisher;
+  /** Resolves when processors and sink have taken in all that stands in the log. */
+  settled(): Promise<void>;
+  /** Rejects when a role can not go on; never resolves. */
+  readonly failed: Promise<never>;
+  /** Stops taking in, drains, writes last checkpoints, closes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The embedded plant: ingest and push on this thread, processors and sink on threads of their own, the store's engine
+ * and the simulated exchanges in child processes.
+ *
+ * @throws PlantError when a part can not start; what had started is stopped then
+ */
+export async function startPlant(config: PlantConfig, logger: Logger): Promise<Plant> {
+  const metrics = new Metrics();
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) {
+      await end().catch((error: unknown) => logger.error({ err: error }, "a part did not stop cleanly"));
+    }
+  };
+  try {
+    return await new PlantStart(config, logger, metrics, stops, stop).run();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+class PlantStart {
+  readonly #threads: RoleThread[] = [];
+  #ingest: Ingest | undefined;
+
+  constructor(
+    readonly config: PlantConfig,
+    readonly logger: Logger,
+    readonly metrics: Metrics,
+    /** What has started, for the way down. */
+    readonly stops: (() => Promise<void>)[],
+    readonly stop: () => Promise<void>,
+  ) {}
+
+  async run(): Promise<Plant> {
+    const { config, logger, metrics, stops, stop } = this;
+    const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
+    const codecs = await codecsOf(config);
+    const { log, close } = await openLog(config, { logger, metrics });
+    stops.push(close);
+    const bus = new EmbeddedBus(logger);
+    stops.push(() => bus.close());
+    const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
+    simulators?.then(
+      (running) => stops.unshift(() => running.stop()),
+      () => {},
+    );
+    const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
+    if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
+    if (has("process")) {
+      const { port1, port2 } = new MessageChannel();
+      bus.attach(port1);
+      await this.#startThread({ role: "process", config, busPort: port2 });
+    }
+    const push = has("push") ? await this.#startPush(bus, storeUrl!) : undefined;
+    await simulators;
+    if (has("ingest")) {
+      this.#ingest = runIngest({
+        venues: config.ingest.venues.map((venue) => ({
+          venue: venueOf(venue.id, venueSettings(venue)),
+          symbols: venue.symbols,
+          kinds: venue.kinds,
+        })),
+        log,
+        schemaIds: { "market.raw": codecs["market.raw"].schemaId },
+        encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
+        deadLetterPartition: ingestDeadLetterPartition(config),
+        metrics,
+        logger,
+        heartbeatMs: config.ingest.heartbeatMs,
+        resnapshotMinutes: config.ingest.resnapshotMinutes,
+        backfill: config.ingest.backfill,
+        publisher: config.ingest.publisher,
+      });
+      const ingest = this.#ingest;
+      stops.push(() => ingest.stop());
+    }
+    return {
+      restUrl: push?.restUrl,
+      webSocketUrl: push?.webSocketUrl,
+      storeUrl,
+      log,
+      publisher: (session) =>
+        new Publisher({
+          ...config.ingest.publisher,
+          log,
+          schemaId: codecs["market.raw"].schemaId,
+          session,
+          metrics,
+          logger,
+        }),
+      settled: () => this.#settled(),
+      failed: Promise.race(this.#threads.map(({ failed }) => failed)),
+      stop,
+    };
+  }
+
+  /** Processors first, since what they make waits for the sink then. */
+  async #settled(): Promise<void> {
+    const inOrder = [...this.#threads].sort((a, b) => (a.data.role < b.data.role ? -1 : 1));
+    for (const thread of inOrder) {
+      while ((await thread.lag()) > 0) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
+    }
+  }
+
+  async #startStore(owner: boolean): Promise<string> {
+    const { config, logger, stops } = this;
+    if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
+    const { port, user, password } = config.store;
+    const server = await EmbeddedStoreServer.start({
+      folder: join(config.dataFolder, "store"),
+      port,
+      portSetting: "store.port",
+      user,
+      password,
+      logger,
+    });
+    stops.push(() => server.stop());
+    return this.#migrated(server.url, owner);
+  }
+
+  async #migrated(url: string, owner: boolean): Promise<string> {
+    const store = storeAt(url, this.config);
+    if (owner) await store.migrate();
+    await store.close();
+    return url;
+  }
+
+  async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<void> {
+    const thread = await RoleThread.start(data);
+    this.#threads.push(thread);
+    this.stops.push(() => thread.stop());
+  }
+
+  async #startPush(bus: EmbeddedBus, storeUrl: string): Promise<Push> {
+    const { config, logger, metrics, stops } = this;
+    const store = storeAt(storeUrl, config);
+    stops.push(() => store.close());
+    const push = await startPush({
+      bus,
+      store,
+      settings: config.push,
+      metrics,
+      logger,
+      readiness: async () => {
+        const reasons: string[] = [];
+        if (!(await store.ping())) reasons.push("the store does not answer");
+        if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
+        return { ready: reasons.length === 0, reasons };
+      },
+      metricsText: () => this.#metricsText(),
+    });
+    stops.push(() => push.stop());
+    return push;
+  }
+
+  async #metricsText(): Promise<string> {
+    const all = [
+      await this.metrics.registry.getMetricsAsJSON(),
+      ...(await Promise.all(this.#threads.map((thread) => thread.metrics()))).filter((json) => json !== undefined),
+    ];
+    return AggregatorRegistry.aggregate(all as Parameters<typeof AggregatorRegistry.aggregate>[0]).metrics();
+  }
+}

@@ -1,0 +1,106 @@
+import { Worker } from "node:worker_threads";
+import { entryPoint } from "../infra/entry-point.js";
+import { PlantError } from "../infra/errors.js";
+import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
+
+const STOP_DEADLINE_MS = 4_000;
+const METRICS_DEADLINE_MS = 2_000;
+const LAG_DEADLINE_MS = 30_000;
+
+/** A role in a thread of its own could not start, or can not go on. */
+export class RoleFailed extends PlantError {
+  constructor(role: string, message: string) {
+    super("TP_ROLE_FAILED", `the ${role} role: ${message}`);
+  }
+}
+
+/** One role in a worker thread. */
+export class RoleThread {
+  readonly #worker: Worker;
+  readonly #asked = new Map<number, (json: unknown) => void>();
+  readonly #ended: Promise<void>;
+  #nextId = 0;
+  #stopping = false;
+  /** Rejects when the role can not go on; never resolves. */
+  readonly failed: Promise<never>;
+  #fail: (error: Error) => void = () => {};
+
+  private constructor(readonly data: RoleThreadData) {
+    const { busPort } = data;
+    this.#worker = new Worker(entryPoint("plant/role-thread.js"), {
+      workerData: data,
+      transferList: busPort === undefined ? [] : [busPort],
+      stderr: false,
+      stdout: false,
+    });
+    this.failed = new Promise((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => {});
+    this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    this.#worker.on("error", (error) => this.#fail(new RoleFailed(data.role, error.message)));
+    this.#worker.on("exit", (code) => {
+      if (!this.#stopping) this.#fail(new RoleFailed(data.role, `its thread ended (code ${code})`));
+    });
+    this.#worker.on("message", (message: FromRoleThread) => this.#hear(message));
+  }
+
+  /** Starts the role; resolves when it runs. @throws RoleFailed */
+  static async start(data: RoleThreadData): Promise<RoleThread> {
+    const thread = new RoleThread(data);
+    await Promise.race([thread.#ready, thread.failed]);
+    return thread;
+  }
+
+  #setReady: () => void = () => {};
+  readonly #ready = new Promise<void>((resolve) => {
+    this.#setReady = resolve;
+  });
+
+  #hear(message: FromRoleThread): void {
+    if (message.say === "ready") this.#setReady();
+    else if (message.say === "failed") this.#fail(new RoleFailed(this.data.role, message.message));
+    else if (message.say === "answer") {
+      this.#asked.get(message.id)?.(message.answer);
+      this.#asked.delete(message.id);
+    }
+  }
+
+  /** The thread's metrics as prom-client's JSON; undefined when it does not answer in time. */
+  async metrics(): Promise<unknown> {
+    return this.#ask("metrics", METRICS_DEADLINE_MS);
+  }
+
+  /** Records that wait for the role. */
+  async lag(): Promise<number> {
+    return ((await this.#ask("lag", LAG_DEADLINE_MS)) as number | undefined) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #ask(ask: "metrics" | "lag", deadlineMs: number): Promise<unknown> {
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => {
+        this.#asked.delete(id);
+        resolve(undefined);
+      }, deadlineMs);
+      this.#asked.set(id, (answer) => {
+        clearTimeout(deadline);
+        resolve(answer);
+      });
+      this.#tell({ ask, id });
+    });
+  }
+
+  /** Lets the role finish what it holds; ends the thread when it does not in time. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#tell({ ask: "stop" });
+    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS);
+    await this.#ended;
+    clearTimeout(deadline);
+  }
+
+  #tell(message: ToRoleThread): void {
+    this.#worker.postMessage(message);
+  }
+}
