@@ -52,7 +52,7 @@ export async function replayToPlant(options: ReplayToPlantOptions, target: TickT
       target.publish(tick);
     }
   }
-  await target.end();
+  await target.end?.();
   return source.report;
 }
 

@@ -29,7 +29,7 @@ export async function replayToStdout(
       await printer.room();
       if (printer.closed) return source.report;
     }
-    await target.end();
+    await target.end?.();
     await printer.flush();
   } finally {
     printer.release();

@@ -91,7 +91,7 @@ async function readChunk(handle: FileHandle, file: string): Promise<Buffer> {
 
 /**
  * Chunk by chunk through one gunzip, so that everything before a fault comes out: a stream in a pipeline would throw
- * away what it had read but not yet passed on.
+ * away what it had read but not yet passed on. The next chunk is unzipped (in zlib's own thread) while the last is used.
  */
 async function* unzipped(
   first: Buffer,
@@ -99,44 +99,49 @@ async function* unzipped(
   file: string,
   warn: (why: string) => void,
 ): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: 4 * READ_BYTES });
+  const gunzip = createGunzip({ chunkSize: 16 * READ_BYTES });
   let out: Buffer[] = [];
   let failure: Error | undefined;
   gunzip.on("data", (bytes: Buffer) => out.push(bytes));
   gunzip.on("error", (error) => {
     failure = error;
   });
+  const unzip = async (chunk: Buffer): Promise<Buffer[] | undefined> => {
+    if (failure !== undefined) return undefined;
+    await settled(gunzip, chunk);
+    const bytes = out;
+    out = [];
+    return chunk.length > 0 || bytes.length > 0 ? bytes : undefined;
+  };
+  const next = async (): Promise<Buffer[] | undefined> => unzip(await readChunk(handle, file));
+  let coming = unzip(first);
   try {
-    let chunk = first;
-    while (chunk.length > 0 && failure === undefined) {
-      const next = readChunk(handle, file);
-      await written(gunzip, chunk);
-      for (const bytes of out) yield bytes;
-      out = [];
-      chunk = await next;
+    for (;;) {
+      const bytes = await coming;
+      if (bytes === undefined) break;
+      coming = gunzip.writableEnded ? Promise.resolve(undefined) : next();
+      yield* bytes;
     }
-    if (failure === undefined) await ended(gunzip);
-    for (const bytes of out) yield bytes;
     if (failure !== undefined) warn(faultOf(failure));
   } finally {
+    await coming.catch(() => {});
     gunzip.destroy();
   }
 }
 
-function written(gunzip: Gunzip, chunk: Buffer): Promise<void> {
+/** Writes a chunk, or with an empty one ends the stream; resolves when all that comes of it has come out. */
+function settled(gunzip: Gunzip, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    gunzip.once("close", resolve);
-    gunzip.write(chunk, () => {
-      gunzip.off("close", resolve);
+    const done = () => {
+      gunzip.off("close", done).off("end", done);
       resolve();
-    });
-  });
-}
-
-function ended(gunzip: Gunzip): Promise<void> {
-  return new Promise((resolve) => {
-    gunzip.once("end", resolve);
-    gunzip.once("close", resolve);
+    };
+    gunzip.once("close", done);
+    if (chunk.length > 0) {
+      gunzip.write(chunk, done);
+      return;
+    }
+    gunzip.once("end", done);
     gunzip.end();
   });
 }

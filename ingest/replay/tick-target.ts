@@ -7,7 +7,7 @@ export interface TickTarget {
   /** Resolves when more ticks may be published; asked every few hundred ticks. */
   room?(): Promise<void>;
   /** The end record was published. Resolves when everything is where it belongs. */
-  end(): void | Promise<void>;
+  end?(): void | Promise<void>;
 }
 
 /** What leaves the processors: a record of a topic, its value as JSON text. */
