@@ -142,3 +142,49 @@ describe("ingest", () => {
     expect(urls.filter((url) => url.includes("/depth?")).length).toBeGreaterThanOrEqual(2);
   });
 });
+
+describe.each(["spot", "usdm"] as const)("every fault at once, %s", (dialect) => {
+  const seconds = Number(process.env.TICKPLANT_FAULT_SECONDS ?? 5);
+
+  it("ends with books and trades equal to the venue's, every fault counted", async () => {
+    const { simulator, symbols, settled, tradesOf, deadLetters, dropped, ingest, depthOf } = await ready({
+      dialect,
+      rate: 400,
+    });
+    const end = Date.now() + seconds * 1_000;
+    const pending: Promise<unknown>[] = [];
+    for (let round = 0; Date.now() < end; round++) {
+      const symbol = ["BTCUSDT", "ETHUSDT"][round % 2]!;
+      pending.push(
+        simulator.sequenceGap({ symbol }),
+        simulator.duplicate({ symbol }),
+        simulator.duplicate({ symbol, kind: "depth" }),
+        simulator.outOfOrder({ symbol }),
+        simulator.outOfOrder({ symbol, kind: "trade" }),
+        simulator.garbage({ symbol }),
+      );
+      if (round % 4 === 1)
+        pending.push(simulator.stall({ symbol, ms: 200, afterwards: round % 8 === 1 ? "none" : "all" }));
+      if (round % 5 === 2) simulator.disconnect();
+      if (round % 5 === 4) simulator.serverShutdown({ closeAfterMs: 100 });
+      if (round % 3 === 2) simulator.restError({ status: 503, count: 2 });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    await Promise.all(pending);
+    await until(() => ingest.isReady, "ready again");
+    const now = await Promise.all(symbols.map((symbol) => tradesOf(symbol)));
+    for (const [i, symbol] of symbols.entries()) {
+      const last = Number(now[i]!.at(-1)!.tradeId);
+      const later = async () =>
+        (await tradesOf(symbol)).some((trade) => Number(trade.tradeId) > last + 5 && !trade.backfilled);
+      await until(later, "trades go on");
+    }
+    await settled();
+    const faults = simulator.faults();
+    expect((await deadLetters()).length).toBe(faults.garbage);
+    expect(await dropped("ingest", "server_shutdown")).toBe(faults.serverShutdown);
+    expect(await dropped("backfill", "not_at_venue")).toBe(0);
+    const gaps = (await Promise.all(symbols.map(depthOf))).flat().filter((tick) => tick.action === "gap");
+    expect(gaps.length).toBeGreaterThan(0);
+  });
+});
