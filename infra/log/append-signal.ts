@@ -1,15 +1,19 @@
+import { closeSync, fstatSync, futimesSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { BroadcastChannel } from "node:worker_threads";
 
 /** Called when something may have been appended to a partition. */
 export type AppendListener = () => void;
 
-/** Writers in other processes reach nobody here: waiting readers look for themselves this often. */
+/** Writers in other processes reach nobody here: so often the time of the beacon file is looked at. */
 const pollMs = 20;
+/** Every so many polls readers look for themselves, whatever the beacon says. */
+const pollsPerLook = 50;
 
 /**
  * Wakes the readers of a folder: those of this thread directly, those of the process's other threads through a
- * BroadcastChannel, at most one message a turn of the event loop, and for other processes by a short poll that rests
- * while the other two bring news. Keeps no process alive.
+ * BroadcastChannel, at most one message a turn of the event loop, and those of other processes by the time of the file
+ * `appended`, which writers set and readers poll. Keeps no process alive.
  */
 export class AppendSignal {
   private static readonly byFolder = new Map<string, AppendSignal>();
@@ -17,14 +21,16 @@ export class AppendSignal {
   private readonly channel: BroadcastChannel;
   private readonly toTell = new Set<string>();
   private poll: NodeJS.Timeout | undefined;
-  private heard = false;
+  private readonly beacon: number;
+  private beaconTime = 0;
+  private polls = 0;
   private users = 0;
 
   private constructor(private readonly folder: string) {
+    this.beacon = openSync(join(folder, "appended"), "a");
     this.channel = new BroadcastChannel(`tickplant-log ${folder}`);
     this.channel.unref();
     this.channel.onmessage = (event: unknown) => {
-      this.heard = true;
       for (const partition of (event as { data: string[] }).data) this.wake(partition);
     };
   }
@@ -43,6 +49,7 @@ export class AppendSignal {
     clearInterval(this.poll);
     this.tell();
     this.channel.close();
+    closeSync(this.beacon);
   }
 
   /** @returns what ends the listening */
@@ -50,7 +57,7 @@ export class AppendSignal {
     const set = this.listeners.get(partition) ?? new Set();
     this.listeners.set(partition, set);
     set.add(listener);
-    this.poll ??= setInterval(() => this.pollAll(), pollMs).unref();
+    this.poll ??= setInterval(() => this.look(), pollMs).unref();
     return () => {
       set.delete(listener);
       if (set.size === 0 && this.listeners.get(partition) === set) this.listeners.delete(partition);
@@ -70,6 +77,8 @@ export class AppendSignal {
     if (this.toTell.size === 0) return;
     this.channel.postMessage([...this.toTell]);
     this.toTell.clear();
+    const seconds = (performance.timeOrigin + performance.now()) / 1000;
+    futimesSync(this.beacon, seconds, seconds);
   }
 
   private wake(partition: string): void {
@@ -77,8 +86,10 @@ export class AppendSignal {
     if (set) for (const listener of set) listener();
   }
 
-  private pollAll(): void {
-    if (!this.heard) for (const partition of this.listeners.keys()) this.wake(partition);
-    this.heard = false;
+  private look(): void {
+    const { mtimeMs } = fstatSync(this.beacon);
+    const news = mtimeMs !== this.beaconTime || this.polls++ % pollsPerLook === 0;
+    this.beaconTime = mtimeMs;
+    if (news) for (const partition of this.listeners.keys()) this.wake(partition);
   }
 }

@@ -69,6 +69,7 @@ export class EmbeddedLog implements Log {
   private readonly dirty = new Set<PartitionWriter>();
   private turn: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
+  private shut = false;
 
   private constructor(private readonly environment: LogEnvironment) {
     this.catalog = new TopicCatalog(environment.folder);
@@ -108,7 +109,7 @@ export class EmbeddedLog implements Log {
   }
 
   async append(records: readonly LogRecord[]): Promise<void> {
-    if (this.closed) throw new LogClosed(this.environment.folder);
+    if (this.shut) throw new LogClosed(this.environment.folder);
     const writers = records.map((record) => this.writerFor(record));
     const frames: PendingFrame[] = [];
     const touched: PartitionWriter[] = [];
@@ -169,7 +170,7 @@ export class EmbeddedLog implements Log {
 
   /** @throws LogLocked when the group has a consumer: one at a time, whatever thread or process it is in */
   async consume(group: string, topics: readonly string[], handler: PartitionHandler): Promise<Consumer> {
-    if (this.closed) throw new LogClosed(this.environment.folder);
+    if (this.shut) throw new LogClosed(this.environment.folder);
     const partitions = topics.flatMap((topic) =>
       Array.from({ length: this.partitions(topic) }, (_, partition) => ({ topic, partition })),
     );
@@ -199,7 +200,7 @@ export class EmbeddedLog implements Log {
   }
 
   async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
-    if (this.closed) throw new LogClosed(this.environment.folder);
+    if (this.shut) throw new LogClosed(this.environment.folder);
     const writer = this.groupWriter(group);
     const frame = writer.gather();
     frame.builder.add(frame.builder.count, groupKey(topic, partition), groupValue(offset), 0);
@@ -232,7 +233,9 @@ export class EmbeddedLog implements Log {
   }
 
   private async finish(): Promise<void> {
+    // What the handlers must keep is still written: the log shuts after them.
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.close()));
+    this.shut = true;
     await this.turn;
     for (const writers of this.writers.values()) for (const writer of writers) writer?.close();
     for (const writer of this.groupWriters.values()) writer.close();

@@ -204,6 +204,20 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       expect((await consumer.lag()).find(({ partition }) => partition === 0)!.lag).toBe(0);
     });
 
+    test("what a handler writes when its partition is revoked, closing the log, is there", async () => {
+      await log.append(numbered(0, 3));
+      const collector = new Collector();
+      await log.consume(group, [topic], {
+        records: (name, partition, records) => collector.records(name, partition, records),
+        revoked: async (name, partition) => {
+          if (partition === 0) await log.commit(group, name, partition, 3);
+        },
+      });
+      await collector.count(3);
+      log = await opened.reopen();
+      expect(await log.committed(group, topic, 0)).toBe(3);
+    });
+
     test("a failing handler stops its consumer, whose `failed` says why", async () => {
       await log.append(numbered(0, 1));
       const consumer = await log.consume(group, [topic], {

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EmbeddedLog } from "../../infra/log/embedded-log.js";
 import type { LogRecord } from "../../infra/log/log.js";
@@ -22,6 +24,9 @@ const record = (value: string, partition = 0): LogRecord => {
 const values = async (log: EmbeddedLog, partition = 0) =>
   (await log.read("t", partition, (await log.offsets("t", partition)).start, 1e6)).map(({ value }) => text(value!));
 
+const bytesOf = (partition: number): number =>
+  statSync(join(place.folder, "topics", "t", `${partition}`, "0000000000000000.segment")).size;
+
 /** A disk with room for so many more bytes; the write that passes it goes out in part, as a real one may. */
 function smallDisk(): SegmentFiles & { room: number; code: string } {
   return {
@@ -42,9 +47,11 @@ test("a full disk refuses by its code, keeps nothing half-written, and appending
   const log = await place.open({ files });
   await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
   await log.append([record("before")]);
+  const size = bytesOf(0);
   for (let room = 0; room < 150; room += 7) {
     files.room = room;
     await expect(log.append([record("x".repeat(150))])).rejects.toMatchObject(full);
+    expect(bytesOf(0)).toBe(size);
     expect(await values(log)).toEqual(["before"]);
   }
   files.room = Infinity;
@@ -77,10 +84,12 @@ test("a transaction without room leaves nothing in any partition", async () => {
   const writer = await log.transactions("task");
   const write = (value: string) => writer.write([record(value, 0), record(value, 1)]);
   await write("one");
+  const sizes = [bytesOf(0), bytesOf(1)];
   for (let room = 0; room < 330; room += 13) {
     files.room = room;
     await expect(write("x".repeat(100))).rejects.toMatchObject({ message: expect.stringContaining("ENOSPC") });
     expect([await values(log, 0), await values(log, 1)]).toEqual([["one"], ["one"]]);
+    expect([bytesOf(0), bytesOf(1)]).toEqual(sizes);
   }
   files.room = Infinity;
   await write("two");
