@@ -67,6 +67,8 @@ export class EmbeddedLog implements Log {
   private readonly consumers = new Map<string, EmbeddedConsumer>();
   private readonly compacting = new Map<PartitionWriter, Promise<void>>();
   private readonly dirty = new Set<PartitionWriter>();
+  /** For finding ends, where nothing that was read is kept. */
+  private scratch: Buffer | undefined;
   private turn: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
   private shut = false;
@@ -161,9 +163,9 @@ export class EmbeddedLog implements Log {
     if (writer) return { start: writer.segments[0]!.base, end: writer.end };
     const reader = this.kept(this.ends, topic, partition);
     reader.seekNearEnd();
-    let buffer = Buffer.allocUnsafeSlow(largestRead / 4);
-    for (let needed = reader.fetch(buffer, undefined); needed > 0; needed = reader.fetch(buffer, undefined)) {
-      buffer = Buffer.allocUnsafeSlow(needed);
+    this.scratch ??= Buffer.allocUnsafeSlow(largestRead / 4);
+    for (let needed = reader.fetch(this.scratch, undefined); needed > 0; ) {
+      needed = reader.fetch(Buffer.allocUnsafeSlow(needed), undefined);
     }
     return { start: reader.start(), end: reader.position };
   }
@@ -219,12 +221,21 @@ export class EmbeddedLog implements Log {
       const settings = this.catalog.get(topic);
       for (const writer of writers) {
         if (!writer) continue;
-        writer.flush();
-        if (settings.cleanup === "delete") retain(writer, settings, now);
-        else this.compactIfWorth(writer);
+        this.maintainPartition(writer, settings, now);
       }
     }
     await Promise.all(this.compacting.values());
+  }
+
+  private maintainPartition(writer: PartitionWriter, settings: TopicSettings, now: Micros): void {
+    try {
+      writer.flush();
+      if (settings.cleanup === "delete") retain(writer, settings, now);
+      else this.compactIfWorth(writer);
+    } catch (error) {
+      const partition = writer.place.name;
+      this.environment.logger.error({ err: error, partition }, "retention failed, it is tried again next time");
+    }
   }
 
   close(): Promise<void> {

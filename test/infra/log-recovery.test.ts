@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EmbeddedLog } from "../../infra/log/embedded-log.js";
@@ -59,6 +59,8 @@ test("a tail torn at any byte of its last frame is cut off with a warning, and a
     await log.append([record("new")]);
     expect(await values(log)).toEqual(["a", "b", "c", "new"]);
     await log.close();
+    // A frame as the first one, but for "new" instead of "a" in key and value.
+    expect(statSync(path).size).toBe(ends[1]! + ends[0]! + 4);
     const torn = size - ends[1]!;
     expect(warnings).toEqual(torn === 0 ? [] : [expect.objectContaining({ position: ends[1], bytes: torn })]);
   }
@@ -180,26 +182,25 @@ test("a transaction stopped between any two calls to the disk, or within one, is
   copy();
   expect(copies.length - before).toBeGreaterThan(15);
   const seen = new Set<number>();
-  for (const folder of copies.slice(before)) {
-    const { open, cleanup } = await logFolder({ folder });
+  for (const [i, copied] of copies.slice(before).entries()) {
+    const { folder, open, cleanup } = await logFolder();
+    // Every other time the log is open already when the writer dies, and takes its partition over.
+    if (i % 2 === 0) cpSync(copied, folder, { recursive: true });
     const after = await open();
+    if (i % 2 === 1) {
+      cpSync(copied, folder, { recursive: true });
+      writeFileSync(join(folder, "topics", "t", "1", "writer-1-1-1-00000000"), "");
+    }
+    await after.append([record("goes on", 1)]);
     const committed = (await after.committed("g", "t", 0))!;
     seen.add(committed);
     const expected = committed === 2 ? ["1", "2"] : ["1"];
-    for (const [topic, partition] of [
-      ["t", 0],
-      ["t", 1],
-      ["state", 0],
-    ] as const) {
-      expect(await values(after, partition, topic)).toEqual(expected);
-      await after.append([record("goes on", partition, topic)]);
-      expect(await values(after, partition, topic)).toEqual([...expected, "goes on"]);
-    }
-    await after.close();
+    expect(await values(after, 0)).toEqual(expected);
+    expect(await values(after, 1)).toEqual([...expected, "goes on"]);
+    expect(await values(after, 0, "state")).toEqual(expected);
     await cleanup();
-    rmSync(folder, { recursive: true });
   }
-  for (const folder of copies.slice(0, before)) rmSync(folder, { recursive: true });
+  for (const folder of copies) rmSync(folder, { recursive: true });
   expect([...seen].sort()).toEqual([1, 2]);
 });
 
