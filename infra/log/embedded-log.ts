@@ -3,12 +3,11 @@ import type { Micros } from "../../schemas/words.js";
 import type { Logger } from "../logging.js";
 import type { Metrics } from "../metrics.js";
 import { AppendSignal } from "./append-signal.js";
-import { compact, outrunsCompaction, worthCompacting } from "./compaction.js";
 import { DiskBudget } from "./disk-budget.js";
 import { EmbeddedConsumer } from "./embedded-consumer.js";
 import { EmbeddedTransactions } from "./embedded-transactions.js";
 import { LogClosed, LogLocked, OffsetOutOfRange } from "./errors.js";
-import { GroupOffsets, groupKey, groupPlace, groupValue } from "./group-offsets.js";
+import { GroupOffsets, groupKey, groupValue } from "./group-offsets.js";
 import type {
   Consumer,
   Log,
@@ -20,9 +19,8 @@ import type {
 } from "./log.js";
 import { FramePool, type LogEnvironment } from "./log-environment.js";
 import { PartitionReader } from "./partition-reader.js";
-import { PartitionWriter, type PendingFrame } from "./partition-writer.js";
-import { partitionOf } from "./partitioner.js";
-import { retain } from "./retention.js";
+import type { PartitionWriter, PendingFrame } from "./partition-writer.js";
+import { PartitionWriters } from "./partition-writers.js";
 import { diskFiles, type SegmentFiles } from "./segment.js";
 import { TopicCatalog } from "./topic-catalog.js";
 import { recoverTransactions } from "./transaction-journal.js";
@@ -48,8 +46,6 @@ export interface EmbeddedLogOptions {
 const defaultSegmentBytes = 16 * 1024 * 1024;
 const defaultCompactionBytes = 8 * 1024 * 1024;
 const defaultTombstoneRetentionMs = 3_600_000;
-/** A frame of this size is written at once instead of at the turn's end. */
-const gatheredBytes = 1024 * 1024;
 const smallestRead = 64 * 1024;
 const largestRead = 4 * 1024 * 1024;
 
@@ -59,22 +55,20 @@ const largestRead = 4 * 1024 * 1024;
  */
 export class EmbeddedLog implements Log {
   private readonly catalog: TopicCatalog;
-  private readonly writers = new Map<string, (PartitionWriter | undefined)[]>();
-  private readonly groupWriters = new Map<string, PartitionWriter>();
+  private readonly writers: PartitionWriters;
   private readonly groups = new Map<string, GroupOffsets>();
   private readonly readers = new Map<string, PartitionReader>();
   private readonly ends = new Map<string, PartitionReader>();
   private readonly consumers = new Map<string, EmbeddedConsumer>();
-  private readonly compacting = new Map<PartitionWriter, Promise<void>>();
-  private readonly dirty = new Set<PartitionWriter>();
+  private readonly transactional = new Set<EmbeddedTransactions>();
   /** For finding ends, where nothing that was read is kept. */
   private scratch: Buffer | undefined;
-  private turn: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
   private shut = false;
 
   private constructor(private readonly environment: LogEnvironment) {
     this.catalog = new TopicCatalog(environment.folder);
+    this.writers = new PartitionWriters(this.catalog, environment);
   }
 
   /** Opens the log in a folder, which is created where missing, and completes transactions that a crash interrupted. */
@@ -98,7 +92,7 @@ export class EmbeddedLog implements Log {
   }
 
   async createTopics(topics: readonly TopicSettings[]): Promise<void> {
-    for (const topic of topics) this.catalog.put(topic);
+    for (const topic of topics) this.writers.update(this.catalog.put(topic));
   }
 
   /** All topics, sorted by name. */
@@ -112,7 +106,7 @@ export class EmbeddedLog implements Log {
 
   async append(records: readonly LogRecord[]): Promise<void> {
     if (this.shut) throw new LogClosed(this.environment.folder);
-    const writers = records.map((record) => this.writerFor(record));
+    const writers = records.map((record) => this.writers.forRecord(record));
     const frames: PendingFrame[] = [];
     const touched: PartitionWriter[] = [];
     for (let i = 0; i < records.length; i++) {
@@ -125,21 +119,17 @@ export class EmbeddedLog implements Log {
       const { builder } = writer.pending!;
       builder.add(builder.count, record.key, record.value, record.timestamp);
     }
-    for (const writer of touched) this.written(writer);
-    await this.turn;
+    for (const writer of touched) this.writers.schedule(writer);
+    await this.writers.written();
     for (const frame of frames) if (frame.failure) throw frame.failure;
-    for (const writer of touched) if (outrunsCompaction(writer)) await this.compacting.get(writer);
+    for (const writer of touched) if (writer.compacted) await this.writers.compactionInReach(writer);
   }
 
   async transactions(writer: string): Promise<TransactionalWriter> {
-    return EmbeddedTransactions.open(writer, this.environment, {
-      record: (record) => this.writerFor(record),
-      group: (group) => this.groupWriter(group),
-      written: async (partition) => {
-        this.compactIfWorth(partition);
-        if (outrunsCompaction(partition)) await this.compacting.get(partition);
-      },
-    });
+    if (this.shut) throw new LogClosed(this.environment.folder);
+    const transactions = EmbeddedTransactions.open(writer, this.environment, this.writers);
+    this.transactional.add(transactions);
+    return transactions;
   }
 
   async read(topic: string, partition: number, offset: number, maxBytes: number): Promise<StoredRecord[]> {
@@ -159,7 +149,7 @@ export class EmbeddedLog implements Log {
 
   async offsets(topic: string, partition: number): Promise<{ start: number; end: number }> {
     this.catalog.withPartition(topic, partition);
-    const writer = this.writers.get(topic)?.[partition];
+    const writer = this.writers.opened(topic, partition);
     if (writer) return { start: writer.segments[0]!.base, end: writer.end };
     const reader = this.kept(this.ends, topic, partition);
     reader.seekNearEnd();
@@ -177,7 +167,7 @@ export class EmbeddedLog implements Log {
       Array.from({ length: this.partitions(topic) }, (_, partition) => ({ topic, partition })),
     );
     if (this.consumers.has(group)) throw new LogLocked(`group ${group}`, "another consumer of this log");
-    this.groupWriter(group);
+    this.writers.forGroup(group);
     const source = {
       signal: this.environment.signal,
       logger: this.environment.logger,
@@ -185,7 +175,10 @@ export class EmbeddedLog implements Log {
         this.newReader(topic, partition, lost),
       offsets: (topic: string, partition: number) => this.offsets(topic, partition),
       committed: (name: string, topic: string, partition: number) => this.committed(name, topic, partition),
-      release: (name: string) => this.releaseGroup(name),
+      release: (name: string) => {
+        this.consumers.delete(name);
+        this.writers.releaseGroup(name);
+      },
     };
     const consumer = new EmbeddedConsumer(source, group, partitions, handler);
     this.consumers.set(group, consumer);
@@ -203,11 +196,11 @@ export class EmbeddedLog implements Log {
 
   async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
     if (this.shut) throw new LogClosed(this.environment.folder);
-    const writer = this.groupWriter(group);
+    const writer = this.writers.forGroup(group);
     const frame = writer.gather();
     frame.builder.add(frame.builder.count, groupKey(topic, partition), groupValue(offset), 0);
-    this.written(writer);
-    await this.turn;
+    this.writers.schedule(writer);
+    await this.writers.written();
     if (frame.failure) throw frame.failure;
   }
 
@@ -217,25 +210,7 @@ export class EmbeddedLog implements Log {
    * @param now what "older than" is measured from, as the records' timestamps
    */
   async maintain(now: Micros): Promise<void> {
-    for (const [topic, writers] of this.writers) {
-      const settings = this.catalog.get(topic);
-      for (const writer of writers) {
-        if (!writer) continue;
-        this.maintainPartition(writer, settings, now);
-      }
-    }
-    await Promise.all(this.compacting.values());
-  }
-
-  private maintainPartition(writer: PartitionWriter, settings: TopicSettings, now: Micros): void {
-    try {
-      writer.flush();
-      if (settings.cleanup === "delete") retain(writer, settings, now);
-      else this.compactIfWorth(writer);
-    } catch (error) {
-      const partition = writer.place.name;
-      this.environment.logger.error({ err: error, partition }, "retention failed, it is tried again next time");
-    }
+    await this.writers.maintain(now);
   }
 
   close(): Promise<void> {
@@ -247,89 +222,11 @@ export class EmbeddedLog implements Log {
     // What the handlers must keep is still written: the log shuts after them.
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.close()));
     this.shut = true;
-    await this.turn;
-    for (const writers of this.writers.values()) for (const writer of writers) writer?.close();
-    for (const writer of this.groupWriters.values()) writer.close();
-    await Promise.all(this.compacting.values());
+    for (const transactions of this.transactional) await transactions.close();
+    await this.writers.close();
     for (const reader of [...this.readers.values(), ...this.ends.values()]) reader.close();
     for (const group of this.groups.values()) group.close();
     this.environment.signal.close();
-  }
-
-  /** Where the record goes. Without key and partition it goes to partition 0. */
-  private writerFor({ topic, key, partition }: LogRecord): PartitionWriter {
-    const writers = this.writers.get(topic);
-    if (partition !== undefined) return writers?.[partition] ?? this.openWriter(topic, partition);
-    const count = this.catalog.get(topic).partitions;
-    const chosen = key === null || count === 1 ? 0 : partitionOf(key, count);
-    return writers?.[chosen] ?? this.openWriter(topic, chosen);
-  }
-
-  private openWriter(topic: string, partition: number): PartitionWriter {
-    const settings = this.catalog.withPartition(topic, partition);
-    const place = { name: `${topic}/${partition}`, folder: this.catalog.partitionFolder(topic, partition) };
-    const writer = PartitionWriter.open(place, this.environment);
-    writer.retentionBytes = settings.retentionBytes;
-    writer.compacted = settings.cleanup === "compact";
-    const writers = this.writers.get(topic) ?? [];
-    writers[partition] = writer;
-    this.writers.set(topic, writers);
-    return writer;
-  }
-
-  private groupWriter(group: string): PartitionWriter {
-    let writer = this.groupWriters.get(group);
-    if (!writer) {
-      writer = PartitionWriter.open(groupPlace(this.environment.folder, group), this.environment);
-      writer.compacted = true;
-      this.groupWriters.set(group, writer);
-    }
-    return writer;
-  }
-
-  private releaseGroup(group: string): void {
-    this.consumers.delete(group);
-    const writer = this.groupWriters.get(group);
-    this.groupWriters.delete(group);
-    if (!writer) return;
-    this.dirty.delete(writer);
-    writer.close();
-  }
-
-  private written(writer: PartitionWriter): void {
-    if (writer.pending!.builder.size >= gatheredBytes) {
-      writer.flush();
-      this.compactIfWorth(writer);
-    }
-    this.dirty.add(writer);
-    this.turn ??= new Promise((resolve) => {
-      setImmediate(() => {
-        this.turn = undefined;
-        for (const dirty of this.dirty) {
-          dirty.flush();
-          this.compactIfWorth(dirty);
-        }
-        this.dirty.clear();
-        resolve();
-      });
-    });
-  }
-
-  private compactIfWorth(writer: PartitionWriter): void {
-    if (!writer.compacted || this.compacting.has(writer) || !worthCompacting(writer)) return;
-    const work = compact(writer)
-      .then(() => {
-        writer.compactionPostponedTo = 0;
-      })
-      .catch((error: unknown) => {
-        writer.compactionPostponedTo = writer.dirtyBytes + this.environment.compactionBytes;
-        this.environment.logger.error({ err: error, partition: writer.place.name }, "compaction failed: later again");
-      })
-      .finally(() => {
-        this.compacting.delete(writer);
-        if (!writer.closed) this.compactIfWorth(writer);
-      });
-    this.compacting.set(writer, work);
   }
 
   private kept(readers: Map<string, PartitionReader>, topic: string, partition: number): PartitionReader {

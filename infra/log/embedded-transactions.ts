@@ -1,36 +1,28 @@
-import { Fenced } from "./errors.js";
+import { LogClosed } from "./errors.js";
 import type { FrameBuilder } from "./frame.js";
 import { groupKey, groupValue } from "./group-offsets.js";
 import type { GroupOffset, LogRecord, TransactionalWriter } from "./log.js";
 import type { LogEnvironment } from "./log-environment.js";
 import type { HiddenFrame, PartitionWriter } from "./partition-writer.js";
+import type { PartitionWriters } from "./partition-writers.js";
 import { TransactionJournal } from "./transaction-journal.js";
-
-/** How a transaction finds the partitions' writers. */
-export interface WriterLookup {
-  record(record: LogRecord): PartitionWriter;
-  group(group: string): PartitionWriter;
-  /** Waits where compaction has fallen behind. */
-  written(writer: PartitionWriter): Promise<void>;
-}
 
 /** Writes of one task that appear whole: one frame where they fall in one partition, else through the journal. */
 export class EmbeddedTransactions implements TransactionalWriter {
   private closed = false;
 
   private constructor(
-    private readonly id: string,
     private readonly environment: LogEnvironment,
-    private readonly writers: WriterLookup,
+    private readonly writers: PartitionWriters,
     private readonly journal: TransactionJournal,
   ) {}
 
-  static open(id: string, environment: LogEnvironment, writers: WriterLookup): EmbeddedTransactions {
-    return new EmbeddedTransactions(id, environment, writers, TransactionJournal.open(id, environment));
+  static open(id: string, environment: LogEnvironment, writers: PartitionWriters): EmbeddedTransactions {
+    return new EmbeddedTransactions(environment, writers, TransactionJournal.open(id, environment));
   }
 
   async write(records: readonly LogRecord[], offsets: readonly GroupOffset[] = []): Promise<void> {
-    if (this.closed) throw new Fenced(this.id);
+    if (this.closed) throw new LogClosed(this.environment.folder);
     this.journal.checkNotFenced();
     const parts = this.gather(records, offsets);
     try {
@@ -39,7 +31,7 @@ export class EmbeddedTransactions implements TransactionalWriter {
     } finally {
       for (const builder of parts.values()) this.environment.builders.give(builder);
     }
-    for (const writer of parts.keys()) await this.writers.written(writer);
+    for (const writer of parts.keys()) await this.writers.compactionInReach(writer);
   }
 
   async close(): Promise<void> {
@@ -50,8 +42,8 @@ export class EmbeddedTransactions implements TransactionalWriter {
 
   /** One frame a partition; what was appended before goes out first, so that the order stays. */
   private gather(records: readonly LogRecord[], offsets: readonly GroupOffset[]) {
-    const targets = records.map((record) => this.writers.record(record));
-    const groups = offsets.map(({ group }) => this.writers.group(group));
+    const targets = records.map((record) => this.writers.forRecord(record));
+    const groups = offsets.map(({ group }) => this.writers.forGroup(group));
     const frames = new Map<PartitionWriter, FrameBuilder>();
     for (const writer of new Set([...targets, ...groups])) frames.set(writer, this.environment.builders.take());
     for (const writer of frames.keys()) writer.flush();

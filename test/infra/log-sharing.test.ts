@@ -121,6 +121,18 @@ test("another thread sees committed offsets, topics and ends at once", async () 
   expect(JSON.parse(child.lines[0]!)).toEqual([1, 4, { start: 0, end: 2 }]);
 });
 
+test("a closed log refuses to write by its code", async () => {
+  const log = await place.open();
+  const writer = await log.transactions("task");
+  await log.close();
+  const closed = { code: "TP_LOG_CLOSED" };
+  await expect(log.append([record("x")])).rejects.toMatchObject(closed);
+  await expect(log.commit("g", "t", 0, 1)).rejects.toMatchObject(closed);
+  await expect(writer.write([record("x")])).rejects.toMatchObject(closed);
+  await expect(log.transactions("task")).rejects.toMatchObject(closed);
+  await expect(log.consume("g", ["t"], new Collector())).rejects.toMatchObject(closed);
+});
+
 test("an open log with a consumer does not keep its process alive", async () => {
   const child = new LogChild(
     place.folder,
