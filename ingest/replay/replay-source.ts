@@ -1,6 +1,6 @@
 import type { FeedState, RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
-import { type Frame, UnreadableFrame, type Venue } from "../venue.js";
+import { type Frame, type FrameNote, UnreadableFrame, type Venue } from "../venue.js";
 import { venueOf } from "../venues/index.js";
 import { formatOf } from "./detect-format.js";
 import { BadLine } from "./errors.js";
@@ -24,6 +24,8 @@ export interface ReplayOptions {
   /** Also the heartbeats of quiet stretches, for a replay that people watch as time passes. */
   readonly everyHeartbeat?: boolean;
   readonly venueOf?: (id: VenueId) => Venue;
+  /** Sees each frame that its venue could not read, whose place is market.dlq; the report counts it in any case. */
+  readonly onRefused?: (venue: VenueId, frame: Frame, error: UnreadableFrame) => void;
 }
 
 const BEAT: Micros = 250_000;
@@ -80,7 +82,7 @@ export class ReplaySource implements RecordingSink {
     if ("socket" in frame.origin && !venue.isConnected(frame.origin.socket)) {
       this.connect(venue, frame.origin.socket, true, frame.receiveTime);
     }
-    const note = venue.frame(frame);
+    const note = this.readFrame(id, venue, frame);
     if (note !== undefined) this.report.notes[note] = (this.report.notes[note] ?? 0) + 1;
   }
 
@@ -123,6 +125,16 @@ export class ReplaySource implements RecordingSink {
         if (!(error instanceof BadLine) && !(error instanceof UnreadableFrame)) throw error;
         addProblem(this.report, file, firstNumber + index, error.message);
       }
+    }
+  }
+
+  /** @throws UnreadableFrame */
+  private readFrame(id: VenueId, venue: RecordedVenue, frame: Frame): FrameNote | undefined {
+    try {
+      return venue.frame(frame);
+    } catch (error) {
+      if (error instanceof UnreadableFrame) this.options.onRefused?.(id, frame, error);
+      throw error;
     }
   }
 

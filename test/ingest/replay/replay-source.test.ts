@@ -152,7 +152,10 @@ describe("what can not be read", () => {
       '1723161254087896568 {"stream":"zzz@trade","data":{"e":"trade","s":"ZZZ","t":1,"p":"1","q":"1","m":true}}';
     const file = folder.path("bad.gz");
     writeFileSync(file, gzipSync(lines.join("\r\n")));
-    const { ticks, report } = await replayed({ files: [file], venue: "binance" });
+    const refused: string[] = [];
+    const onRefused = (venue: string, frame: { text: string }) => refused.push(`${venue} ${frame.text}`);
+    const { ticks, report } = await replayed({ files: [file], venue: "binance", onRefused });
+    expect(refused).toEqual([`binance ${lines[200]!.slice(20)}`, `binance ${lines[300]!.slice(20)}`]);
     expect(report.problemCount).toBe(3);
     expect(report.problems.map(({ line }) => line)).toEqual([101, 201, 301]);
     expect(report.problems[0]).toEqual({ file, line: 101, why: "expected `<receive time in ns> <json>`" });
