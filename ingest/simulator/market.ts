@@ -34,6 +34,10 @@ export interface Quote {
   readonly askQty: number;
 }
 
+/** No market is so busy that it would use up more. */
+const UPDATE_IDS_A_MS = 1_000;
+const TRADE_IDS_A_MS = 100;
+
 /** One symbol's market: its orders, book, trades and candles, on a clock that its owner moves. */
 export class Market {
   readonly candles: MinuteCandles;
@@ -64,9 +68,11 @@ export class Market {
     this.streamPrefix = `${instrument.id.toLowerCase()}@`;
     this.candles = new MinuteCandles(options.keepMinutes);
     this.#ids = new Random(`${options.seed}/${instrument.id}/ids`);
-    this.#updateId = 1_000_000_000 + this.#ids.below(1_000_000_000);
-    this.#tradeId = 100_000_000 + this.#ids.below(100_000_000);
-    this.#aggregateId = 50_000_000 + this.#ids.below(50_000_000);
+    // a venue's ids never begin again: a market that opens later goes on above all that it has given before
+    const opening = Math.floor(options.openTime);
+    this.#updateId = opening * UPDATE_IDS_A_MS + this.#ids.below(1_000_000);
+    this.#tradeId = opening * TRADE_IDS_A_MS + this.#ids.below(100_000);
+    this.#aggregateId = opening * TRADE_IDS_A_MS + this.#ids.below(50_000);
     this.#book = new MatchingBook({
       fill: (maker, qty, takerId) => this.#fill(maker, qty, takerId),
       level: (side, price) => this.#level(side, price),
