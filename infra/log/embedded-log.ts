@@ -207,7 +207,7 @@ export class EmbeddedLog implements Log {
   /**
    * Retention and compaction of the partitions that this instance writes; call it every few seconds or minutes.
    *
-   * @param now what "older than" is measured from, as the records' timestamps
+   * @param now what age is measured from, unless a partition's newest record is earlier
    */
   async maintain(now: Micros): Promise<void> {
     await this.writers.maintain(now);

@@ -41,7 +41,7 @@ export class PartitionWriter {
   readonly newestTimes = new Map<string, Micros>();
   /** Of the newest segment: its first frame's time, and the newest. */
   firstTime: Micros | undefined;
-  private newestTime: Micros = 0;
+  newestTime: Micros = 0;
   retentionBytes: number | undefined;
   compacted = false;
   /** After a failed compaction: the next one waits for so many bytes that none has seen. */

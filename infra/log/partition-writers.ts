@@ -87,7 +87,7 @@ export class PartitionWriters {
     if (outrunsCompaction(writer)) await this.compacting.get(writer);
   }
 
-  /** @param now what "older than" is measured from */
+  /** Retention and compaction; see `retain` for what age is measured from. */
   async maintain(now: Micros): Promise<void> {
     for (const [topic, writers] of this.byTopic) {
       const settings = this.catalog.get(topic);
