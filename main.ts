@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { configCommand } from "./commands/config.js";
 import { migrateCommand } from "./commands/migrate.js";
+import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
@@ -12,7 +13,8 @@ const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
   .showHelpAfterError();
-for (const add of [startCommand, replayCommand, configCommand, topicsCommand, migrateCommand]) add(program);
+for (const add of [startCommand, replayCommand, recordCommand, configCommand, topicsCommand, migrateCommand])
+  add(program);
 
 try {
   await program.parseAsync();

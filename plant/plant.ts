@@ -11,6 +11,7 @@ import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
 import { Publisher } from "../ingest/publisher.js";
+import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import { codecsOf, openLog, storeAt } from "./parts.js";
@@ -95,6 +96,7 @@ class PlantStart {
     const push = has("push") ? await this.#startPush(bus, storeUrl!) : undefined;
     await simulators;
     if (has("ingest")) {
+      const recorder = this.#recorder();
       this.#ingest = runIngest({
         venues: config.ingest.venues.map((venue) => ({
           venue: venueOf(venue.id, venueSettings(venue)),
@@ -111,6 +113,7 @@ class PlantStart {
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
         publisher: config.ingest.publisher,
+        ...(recorder && { onFrame: (venue, frame) => recorder.frame(venue, frame) }),
       });
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
@@ -133,6 +136,20 @@ class PlantStart {
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
       stop,
     };
+  }
+
+  #recorder(): Recorder | undefined {
+    const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
+    if (!enabled) return undefined;
+    const recorder = new Recorder({
+      ...bounds,
+      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      segmentMs: segmentMinutes * 60_000,
+      metrics: this.metrics,
+      logger: this.logger,
+    });
+    this.stops.push(() => recorder.close());
+    return recorder;
   }
 
   /** Processors first, since what they make waits for the sink then. */
