@@ -153,6 +153,6 @@ describe("printConfig", () => {
   });
 });
 
-test("docs/configuration.md describes the configuration as it is (renew it with `npx vitest run -u test/infra/config`)", async () => {
+test("docs/configuration.md describes the configuration as it is (renew it with `npx vitest run test/infra/config -u`)", async () => {
   await expect(configReference()).toMatchFileSnapshot("../../../docs/configuration.md");
 });
