@@ -66,8 +66,6 @@ export class Feed {
   private readonly followers = new Set<Follower>();
   private members = 0;
   private closed = false;
-  /** Of value channels: what a peer that fell behind gets. */
-  newest: string | undefined;
 
   constructor(
     readonly channel: Channel,
@@ -144,11 +142,11 @@ export class Feed {
 
   private forward(message: Placed): void {
     this.position = message;
-    this.outlet.publish(this.channel.name, message.payload);
     if (this.channel.delivery === "value") {
-      this.newest = message.payload;
+      // Before publishing: whoever falls behind by this very publish has had the message already.
       for (const follower of this.followers) follower.newer(message.payload);
     }
+    this.outlet.publish(this.channel.name, message.payload);
     if (this.ahead.length > 0) this.meet(message);
   }
 
@@ -245,7 +243,6 @@ export class Feed {
   }
 
   private bring({ peer, admitted }: Waiting, found: Continuation): void {
-    if (found.base !== undefined && this.channel.delivery === "value") this.newest ??= found.base.payload;
     peer.together(() => {
       if (found.base !== undefined) peer.send(found.base.payload);
       for (const message of found.after) peer.send(message.payload);

@@ -1,3 +1,4 @@
+import type { Bus } from "../../infra/bus/bus.js";
 import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
 import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
@@ -17,13 +18,16 @@ export const emptyStore: Store = {
 };
 
 export interface ServedBus extends Push {
-  readonly bus: EmbeddedBus;
+  readonly bus: Bus;
   readonly metrics: Metrics;
 }
 
 /** Push on free ports over a bus of its own. */
-export async function serveBus(settings: Partial<PushSettings> = {}, store: Store = emptyStore): Promise<ServedBus> {
-  const bus = new EmbeddedBus();
+export async function serveBus(
+  settings: Partial<PushSettings> = {},
+  store: Store = emptyStore,
+  bus: Bus = new EmbeddedBus(),
+): Promise<ServedBus> {
   const metrics = new Metrics();
   const push = await startPush({
     bus,
