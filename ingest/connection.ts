@@ -122,7 +122,8 @@ export class Connection {
   }
 
   private onMessage(line: Line, data: Buffer): void {
-    if (line !== this.current && line !== this.successor) return;
+    // A line that was replaced still delivers what was on its way: the new one may have begun just after it.
+    if (this.stopped) return;
     line.lastFrameAt = performance.now();
     if (line.subscribed) {
       this.attempt = 0;

@@ -4,7 +4,7 @@ import type { DepthTick, FeedState, InstrumentTick, RawTick, TradeTick } from ".
 import type { Micros } from "../schemas/words.js";
 import { backfill } from "./backfill.js";
 import { backoffMs } from "./backoff.js";
-import { BookFeed, bookFeedDefaults } from "./book-feed.js";
+import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
 import type { Clock } from "./clock.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import type { DeadLetters } from "./dead-letters.js";
@@ -63,6 +63,7 @@ export class Feed {
   private readonly instruments = new Instruments();
   private readonly markets = new Map<string, Market>();
   private readonly snapshotsAsked = new Set<string>();
+  private readonly booksStarted = new Set<string>();
   private readonly abort = new AbortController();
   private lines: Line[] = [];
   private refreshing = false;
@@ -88,6 +89,7 @@ export class Feed {
   async start(): Promise<void> {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       if (await this.refreshInstruments(this.options.clock())) break;
+      if (attempt === 0) for (const symbol of this.choice.symbols) this.startBook(symbol);
       const pauseMs = backoffMs(attempt, { baseMs: 500, capMs: 30_000 });
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pauseMs);
@@ -132,7 +134,10 @@ export class Feed {
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0 && now - this.refreshedAt >= instrumentsEvery) void this.refreshInstruments(now);
-    if (now - this.republishedAt >= republishEvery) this.publishInstruments(now, this.instruments.all());
+    if (now - this.republishedAt >= republishEvery) {
+      this.republishedAt = now;
+      this.publishInstruments(now, this.instruments.all());
+    }
     if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
   }
 
@@ -322,11 +327,19 @@ export class Feed {
           { ...bookFeedDefaults, snapshotEvery: this.options.snapshotEvery },
         )
       : undefined;
+    this.startBook(instrument.symbol);
     this.markets.set(instrument.symbol, { instrument, book, ids: new TradeIds(), backfilling: false });
   }
 
+  /** What an earlier session left in the log may be long past: the book is not right before its snapshot. */
+  private startBook(symbol: string): void {
+    if (this.booksStarted.has(symbol) || !this.choice.kinds.includes("depth")) return;
+    this.booksStarted.add(symbol);
+    const receiveTime = this.options.clock();
+    this.options.publisher.publish(gapTick("session_start", { exchange: this.venue.id, symbol, receiveTime }, 0));
+  }
+
   private publishInstruments(now: Micros, instruments: readonly InstrumentTick[]): void {
-    this.republishedAt = now;
     for (const instrument of instruments) {
       this.options.publisher.publish({ ...instrument, exchangeTime: now, receiveTime: now });
     }

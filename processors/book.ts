@@ -47,14 +47,15 @@ export class MarketBook {
 
   /**
    * Whether an increment follows what was taken in. Ingest has run the venue's own rule; this holds what every venue's
-   * ids share, and refuses what the log itself lost.
+   * ids share, and refuses what the log itself lost. An increment has all changes after the id that it follows, so it
+   * may follow an older one (a snapshot taken between two events, or two sockets during a planned reconnect).
    */
   follows(tick: CleanDepth["tick"]): "apply" | "skip" | "gap" {
     if (tick.updateId === 0) return "apply";
     if (tick.updateId <= this.updateId) return "skip";
     const overlaps = tick.firstUpdateId <= this.updateId + 1;
     if (tick.previousUpdateId === undefined) return overlaps ? "apply" : "gap";
-    return tick.previousUpdateId === this.updateId || (this.justSnapped && overlaps) ? "apply" : "gap";
+    return tick.previousUpdateId <= this.updateId || (this.justSnapped && overlaps) ? "apply" : "gap";
   }
 
   save(): MarketBookJson {

@@ -74,7 +74,7 @@ export interface DepthTick extends TickBase {
   readonly part?: number;
   readonly parts?: number;
   readonly checksum?: number;
-  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`. */
+  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`, `session_start`. */
   readonly reason?: string;
 }
 

@@ -6,7 +6,7 @@ import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import { type IngestOptions, runIngest } from "../../ingest/ingest.js";
 import { Simulator, type SimulatorOptions } from "../../ingest/simulator/server.js";
-import { venueOf } from "../../ingest/venues/index.js";
+import { type VenueSettings, venueOf } from "../../ingest/venues/index.js";
 import { openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
 import type { DeadLetter } from "../../schemas/messages.js";
@@ -17,7 +17,11 @@ import type { DepthTick, RawTick, TradeTick } from "../../schemas/ticks.js";
 export const partitions = 3;
 
 /** The simulator, the real log and the ingest role between them. */
-export async function liveRig(simulated: SimulatorOptions = {}, options: Partial<IngestOptions> = {}) {
+export async function liveRig(
+  simulated: SimulatorOptions = {},
+  options: Partial<IngestOptions> = {},
+  venueSettings: VenueSettings = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-ingest-"));
   const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
   const simulator = await Simulator.start({
@@ -40,7 +44,7 @@ export async function liveRig(simulated: SimulatorOptions = {}, options: Partial
     runIngest({
       venues: [
         {
-          venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl }),
+          venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings }),
           symbols,
           kinds: ["trade", "quote", "ticker", "depth"],
         },

@@ -32,6 +32,7 @@ const overridesSchema = z.strictObject({
   restUrl: z.url({ protocol: /^https?$/ }).optional(),
   tradeStream: z.enum(["trade", "aggTrade"]).optional(),
   snapshotLevels: z.int().min(5).max(5000).optional(),
+  weightLimit: z.int().min(100).optional(),
 });
 
 /**
@@ -108,6 +109,7 @@ export function binanceSettings(id: BinanceId, given: Readonly<Record<string, un
     restUrl: overrides.restUrl ?? defaults.restUrl,
     tradeStream: overrides.tradeStream ?? defaults.tradeStream,
     snapshotLevels: overrides.snapshotLevels ?? defaults.snapshotLevels,
+    weightLimit: overrides.weightLimit ?? defaults.weightLimit,
     ...(book !== undefined && { wsBookUrl: book }),
   };
 }

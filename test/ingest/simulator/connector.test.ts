@@ -90,7 +90,7 @@ describe.each([
     const firstId = Number((firstTrade() as TradeTick).tradeId);
 
     expect(await simulator.sequenceGap()).toBe(true);
-    await until(() => log.ticks().some((tick) => tick.kind === "depth" && tick.action === "gap"));
+    await until(() => log.ticks().some((tick) => tick.kind === "depth" && tick.reason === "sequence_gap"));
     await until(live);
     expect(await simulator.duplicate()).toBe(true);
     expect(await simulator.outOfOrder()).toBe(true);
