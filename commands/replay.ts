@@ -2,12 +2,14 @@ import { type Command, Option } from "commander";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { PlantError } from "../infra/errors.js";
 import { createLogger } from "../infra/logging.js";
+import { frameLetter } from "../ingest/dead-letters.js";
 import { rawTopic } from "../ingest/publisher.js";
-import type { ReplayReport } from "../ingest/replay/replay-report.js";
+import { type ReplayReport, reportText } from "../ingest/replay/replay-report.js";
 import { parseSpeed, parseTime } from "../ingest/replay/replay-settings.js";
 import type { ReplayOptions } from "../ingest/replay/replay-source.js";
 import { replayToPlant } from "../ingest/replay/replay-to-plant.js";
 import { replayToStdout } from "../ingest/replay/replay-to-stdout.js";
+import type { Frame } from "../ingest/venue.js";
 import { processSettings } from "../plant/parts.js";
 import { type Plant, startPlant } from "../plant/plant.js";
 import { SynchronousPlant } from "../processors/synchronous-plant.js";
@@ -53,10 +55,20 @@ export function replayCommand(program: Command): void {
 async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<ReplayReport> {
   const codecs = await openCodecs(new EmbeddedRegistry());
   const settings = processSettings(config);
-  return replayToStdout(replay, process.stdout, (onOutput) => {
-    const plant = new SynchronousPlant({ settings, codecs, onOutput });
-    return { publish: (tick) => plant.publish(tick), end: () => {} };
+  let plant: SynchronousPlant | undefined;
+  let sequence = 0;
+  const onRefused: ReplayOptions["onRefused"] = (exchange, frame, error) => {
+    plant?.deadLetter(frameLetter({ ...refusalOf(exchange, frame, error), epoch: 0, sequence: ++sequence }));
+  };
+  return replayToStdout({ ...replay, onRefused }, process.stdout, (onOutput) => {
+    const made = new SynchronousPlant({ settings, codecs, onOutput });
+    plant = made;
+    return { publish: (tick) => made.publish(tick), end: () => {} };
   });
+}
+
+function refusalOf(exchange: string, { text, receiveTime }: Frame, { message }: Error) {
+  return { exchange, text, reason: "unreadable_frame", detail: message, timestamp: receiveTime };
 }
 
 async function toPlant(
@@ -69,15 +81,21 @@ async function toPlant(
   try {
     const publisher = plant.publisher("replay");
     const speed = parseSpeed(options.speed);
+    const letters = plant.deadLetters(0);
+    const onRefused: ReplayOptions["onRefused"] = (exchange, frame, error) => {
+      const { text, reason, detail, timestamp } = refusalOf(exchange, frame, error);
+      letters.frame(exchange, text, reason, detail, timestamp);
+    };
     const requireEmpty = () => refuseUnlessEmpty(plant, config);
     const report = await replayToPlant(
-      { ...replay, speed, requireEmpty },
+      { ...replay, speed, requireEmpty, onRefused },
       {
         publish: (tick) => publisher.publish(tick),
         room: () => publisher.room(),
         end: () => publisher.close(60_000),
       },
     );
+    await letters.close(10_000);
     await plant.settled();
     if (options.serve) {
       process.stderr.write(`serving at ${plant.restUrl} until Ctrl-C\n`);
@@ -89,6 +107,12 @@ async function toPlant(
   }
 }
 
+/** What could not be read is said on stderr, and by exit code 2; the rest was replayed all the same. */
+function summarise(report: ReplayReport): void {
+  process.stderr.write(reportText(report));
+  if (report.problemCount > 0) process.exitCode = 2;
+}
+
 /** A log holds one timeline. @throws PlantError TP_PLANT_NOT_EMPTY */
 async function refuseUnlessEmpty({ log }: Plant, config: PlantConfig): Promise<void> {
   for (let partition = 0; partition < log.partitions(rawTopic); partition++) {
@@ -98,8 +122,4 @@ async function refuseUnlessEmpty({ log }: Plant, config: PlantConfig): Promise<v
       `the plant in ${config.dataFolder} holds a timeline already: give the replay a folder of its own with --data-folder`,
     );
   }
-}
-
-function summarise(report: ReplayReport): void {
-  process.stderr.write(`${JSON.stringify(report)}\n`);
 }

@@ -23,6 +23,38 @@ export interface DeadLettersOptions {
   readonly maxBytes?: number;
 }
 
+/** A frame that was refused before it became ticks: it has no place in the log, hence no partition and no offset. */
+export interface RefusedFrame {
+  readonly exchange: VenueId;
+  readonly text: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly timestamp: Micros;
+  readonly epoch: number;
+  readonly sequence: number;
+  /** Bytes of the original that are kept; 64 KiB unless told. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** The letter of a refused frame. */
+export function frameLetter(frame: RefusedFrame): DeadLetter {
+  const { exchange, text, reason, detail, timestamp, epoch, sequence, maxBytes = 64 * 1024 } = frame;
+  return {
+    topic: "",
+    partition: -1,
+    offset: -1,
+    index: -1,
+    exchange,
+    symbol: "",
+    reason,
+    detail: detail.slice(0, 1_000),
+    original: Buffer.from(text).subarray(0, maxBytes),
+    timestamp,
+    epoch,
+    sequence_num: sequence,
+  };
+}
+
 /** Frames that could not be read, with their original bytes, into `market.dlq`. Never throws and never blocks. */
 export class DeadLetters {
   private readonly queue: { letter: DeadLetter; key: string }[] = [];
@@ -42,20 +74,8 @@ export class DeadLetters {
       return;
     }
     this.sequence += 1;
-    const letter: DeadLetter = {
-      topic: "",
-      partition: -1,
-      offset: -1,
-      index: -1,
-      exchange,
-      symbol: "",
-      reason,
-      detail: detail.slice(0, 1_000),
-      original: Buffer.from(text).subarray(0, this.options.maxBytes ?? 64 * 1024),
-      timestamp,
-      epoch: this.options.epoch,
-      sequence_num: this.sequence,
-    };
+    const { epoch, maxBytes } = this.options;
+    const letter = frameLetter({ exchange, text, reason, detail, timestamp, epoch, sequence: this.sequence, maxBytes });
     this.queue.push({ letter, key: exchange });
     if (this.busy) return;
     this.busy = true;

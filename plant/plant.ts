@@ -8,12 +8,16 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { Store } from "../infra/store/store.js";
+import { DeadLetters } from "../ingest/dead-letters.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
 import { Publisher } from "../ingest/publisher.js";
 import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
+import type { PlantState } from "../push/rest/plant-routes.js";
+import { serveHealth } from "./health-server.js";
 import { codecsOf, openLog, storeAt } from "./parts.js";
 import { RoleThread } from "./role-thread-host.js";
 import { Simulators } from "./simulators.js";
@@ -30,6 +34,8 @@ export interface Plant {
   readonly log: Log;
   /** Ticks go in here; for whoever brings them instead of the ingest role. */
   publisher(session: string): Publisher;
+  /** Where frames that could not be read go, likewise. @param epoch µs */
+  deadLetters(epoch: number): DeadLetters;
   /** Resolves when processors and sink have taken in all that stands in the log. */
   settled(): Promise<void>;
   /** Rejects when a role can not go on; never resolves. */
@@ -94,6 +100,10 @@ class PlantStart {
       await this.#startThread({ role: "process", config, busPort: port2 });
     }
     const push = has("push") ? await this.#startPush(bus, storeUrl!) : undefined;
+    if (push === undefined) {
+      const health = await serveHealth(config.metricsPort, this.#state(undefined));
+      stops.push(() => health.stop());
+    }
     await simulators;
     if (has("ingest")) {
       const recorder = this.#recorder();
@@ -113,7 +123,7 @@ class PlantStart {
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
         publisher: config.ingest.publisher,
-        ...(recorder && { onFrame: (venue, frame) => recorder.frame(venue, frame) }),
+        ...(recorder && { onFrame: recorder.frame }),
       });
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
@@ -131,6 +141,15 @@ class PlantStart {
           session,
           metrics,
           logger,
+        }),
+      deadLetters: (epoch) =>
+        new DeadLetters({
+          log,
+          encode: (letter) => codecs["market.dlq"].encode(letter),
+          metrics,
+          logger,
+          epoch,
+          partition: ingestDeadLetterPartition(config),
         }),
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
@@ -199,16 +218,22 @@ class PlantStart {
       settings: config.push,
       metrics,
       logger,
+      ...this.#state(store),
+    });
+    stops.push(() => push.stop());
+    return push;
+  }
+
+  #state(store: Store | undefined): PlantState {
+    return {
       readiness: async () => {
         const reasons: string[] = [];
-        if (!(await store.ping())) reasons.push("the store does not answer");
+        if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
         if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
         return { ready: reasons.length === 0, reasons };
       },
       metricsText: () => this.#metricsText(),
-    });
-    stops.push(() => push.stop());
-    return push;
+    };
   }
 
   async #metricsText(): Promise<string> {

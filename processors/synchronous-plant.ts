@@ -1,6 +1,6 @@
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Codecs } from "../schemas/codec.js";
-import type { OutputTopic } from "../schemas/messages.js";
+import type { DeadLetter, OutputTopic } from "../schemas/messages.js";
 import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
 import type { RawTick } from "../schemas/ticks.js";
 import { IndexTask } from "./index-task.js";
@@ -59,6 +59,13 @@ export class SynchronousPlant {
     } else {
       this.#process(partitionOf(tick.symbol, this.#options.settings.partitions), tick, number);
     }
+  }
+
+  /** Takes a letter about what was refused before it became a tick; it goes out as it is. */
+  deadLetter(letter: DeadLetter): void {
+    const json = JSON.stringify({ ...letter, original: Buffer.from(letter.original).toString("base64") });
+    const value = this.#options.codecs["market.dlq"].encode(letter);
+    this.#options.onOutput({ topic: "market.dlq", key: letter.exchange, value, json });
   }
 
   #process(partition: number, tick: RawTick, number: number): void {

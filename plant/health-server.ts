@@ -1,0 +1,23 @@
+import fastify from "fastify";
+import { PlantError } from "../infra/errors.js";
+import type { PlantState } from "../push/rest/plant-routes.js";
+
+/** Health and metrics of a plant without the push role, which serves them beside REST otherwise. */
+export async function serveHealth(port: number, state: PlantState): Promise<{ stop(): Promise<void> }> {
+  const app = fastify({ forceCloseConnections: true });
+  app.get("/livez", async () => ({ alive: true }));
+  app.get("/readyz", async (_request, reply) => {
+    const readiness = await state.readiness();
+    return reply.status(readiness.ready ? 200 : 503).send(readiness);
+  });
+  app.get("/metrics", async (_request, reply) =>
+    reply.type("text/plain; version=0.0.4; charset=utf-8").send(await state.metricsText()),
+  );
+  try {
+    await app.listen({ host: "127.0.0.1", port });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlantError("TP_CANNOT_LISTEN", `metrics and health at port ${port}: ${reason}; change metricsPort`);
+  }
+  return { stop: () => app.close() };
+}
