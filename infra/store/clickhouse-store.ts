@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseError, createClient } from "@clickhouse/client";
 import type { Kline, Trade } from "../../schemas/messages.js";
+import { AGGREGATE } from "../../schemas/words.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
 import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
@@ -128,10 +129,11 @@ export class ClickHouseStore implements Store {
   }
 
   async trades(range: HistoryRange): Promise<Trade[]> {
+    const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
       `SELECT * REPLACE (${micros("timestamp")}) FROM (
         SELECT * FROM trades
-        WHERE exchange = {exchange:String} AND symbol = {symbol:String} ${between("timestamp", range)}
+        WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)}
         ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
       ORDER BY timestamp, epoch, sequence_num`,
       { ...range },

@@ -29,6 +29,7 @@ export interface Store {
   /** Rows of a query with bound parameters, JSONEachRow. */
   query<Row>(sql: string, parameters?: Record<string, unknown>): Promise<Row[]>;
   klines(range: HistoryRange & { interval: string }): Promise<MessageOfTopic["market.kline"][]>;
+  /** Trades of a venue; of `aggregate` those of all venues. */
   trades(range: HistoryRange): Promise<MessageOfTopic["market.trade"][]>;
   ping(): Promise<boolean>;
   close(): Promise<void>;

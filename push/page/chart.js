@@ -42,13 +42,14 @@ export class Chart {
   }
 
   /** History, oldest first; live candles that came meanwhile stay. */
-  load(klines) {
+  load(klines, keepView = false) {
     for (const kline of klines) {
       const before = this.#bars.get(kline.open_time);
       if (before === undefined || before.revision <= kline.revision) this.#keep(kline);
     }
     this.#draw();
-    this.#chart.timeScale().setVisibleLogicalRange({ from: this.#bars.size - 110, to: this.#bars.size + 4 });
+    if (!keepView)
+      this.#chart.timeScale().setVisibleLogicalRange({ from: this.#bars.size - 110, to: this.#bars.size + 4 });
   }
 
   update(kline) {

@@ -49,7 +49,7 @@ async function start() {
     }
   }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  stream = new Stream(`${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`, showLinkState);
+  stream = new Stream(`${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`, linkState);
   await list();
   setInterval(() => list(), listingMs);
 }
@@ -123,12 +123,23 @@ function turnTo(stand) {
   void loadCandles();
 }
 
-async function loadCandles() {
+let wasDown = false;
+
+/** Candles that closed while the link was down come from history. */
+function linkState(link) {
+  showLinkState(link);
+  if (link.state === "disconnected") wasDown = true;
+  if (link.state !== "live" || !wasDown) return;
+  wasDown = false;
+  void loadCandles(true);
+}
+
+async function loadCandles(keepView = false) {
   const asked = ++loading;
   const { symbol, venue: exchange, interval } = shown;
   const query = new URLSearchParams({ symbol, exchange, interval, limit: "500" });
   const klines = await get(`v1/klines?${query}`).catch(() => []);
-  if (asked === loading) chart.load(klines);
+  if (asked === loading) chart.load(klines, keepView);
 }
 
 function switches() {

@@ -36,10 +36,10 @@ export class WatchList {
 
   ticker({ symbol, exchange, last_price, weighted_price, open_24h }) {
     const row = this.#rows.get(symbol);
-    const price = exchange === "aggregate" ? (last_price ?? weighted_price) : last_price;
+    const price = last_price ?? (exchange === "aggregate" ? weighted_price : null) ?? null;
     if (row === undefined || price === null) return;
     row.prices.set(exchange, price);
-    if (exchange === "aggregate") row.open = open_24h;
+    if (exchange === "aggregate") row.open = open_24h ?? null;
     this.#changed.add(`${symbol} ${exchange}`);
     repaint(this.#paint);
   }

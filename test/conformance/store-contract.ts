@@ -91,6 +91,14 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       expect(before.length).toBeGreaterThan(0);
     });
 
+    it("trades of the aggregate are those of all venues, by time", async () => {
+      const symbol = "TAPE/USDT";
+      const trades = ["first", "second", "third"].map((exchange, at) => ({ ...trade(exchange, at + 1), symbol }));
+      await store.insert("market.trade", trades);
+      const tape = await store.trades({ exchange: "aggregate", symbol, limit: 2 });
+      expect(tape.map(({ exchange }) => exchange)).toEqual(["second", "third"]);
+    });
+
     it("the same trades inserted again, in the same and in other batches, are there once", async () => {
       const trades = Array.from({ length: 1000 }, (_, index) => trade("repeats", index + 1));
       await store.insert("market.trade", trades);
