@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { InstrumentTick, TradeTick } from "../schemas/ticks.js";
@@ -30,7 +31,7 @@ export async function backfill(options: BackfillOptions): Promise<void> {
   const { venue, ids, instrument, signal, metrics, logger } = options;
   if (venue.tradesSince === undefined) return;
   for (let attempt = 0; ids.missing.length > 0 && !signal.aborted; attempt++) {
-    if (attempt > 0) await pause(backoffMs(attempt, { baseMs: 500, capMs: 5_000 }), signal);
+    if (attempt > 0) await pause(attempt, signal);
     const asked = [...ids.missing];
     try {
       await fetchMissing(options, asked[0]!.first);
@@ -59,12 +60,6 @@ async function fetchMissing(options: BackfillOptions, first: number): Promise<vo
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+async function pause(attempt: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(backoffMs(attempt, { baseMs: 500, capMs: 5_000 }), undefined, { signal }).catch(() => {});
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { DepthTick, FeedState, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
@@ -8,11 +9,11 @@ import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
 import type { Clock } from "./clock.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import type { DeadLetters } from "./dead-letters.js";
-import { Instruments } from "./instruments.js";
+import { InstrumentFeed } from "./instruments.js";
 import type { Hole, Publisher } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
 import { TradeIds } from "./trade-ids.js";
-import { type ConnectionPlan, type FeedKind, type Frame, type Rest, UnreadableFrame, type Venue } from "./venue.js";
+import { type ConnectionPlan, type FeedKind, type Frame, UnreadableFrame, type Venue } from "./venue.js";
 
 /** One venue and what to take in of it. */
 export interface VenueChoice {
@@ -48,8 +49,6 @@ interface Line {
   lastFrameAt: Micros;
 }
 
-const instrumentsEvery: Micros = 600_000_000;
-const republishEvery: Micros = 3_600_000_000;
 const gaugesEvery: Micros = 1_000_000;
 
 /**
@@ -60,15 +59,12 @@ export class Feed {
   private readonly venue: Venue;
   private readonly rest: RestClient;
   private readonly logger: Logger;
-  private readonly instruments = new Instruments();
+  private readonly instruments: InstrumentFeed;
   private readonly markets = new Map<string, Market>();
   private readonly snapshotsAsked = new Set<string>();
   private readonly booksStarted = new Set<string>();
   private readonly abort = new AbortController();
   private lines: Line[] = [];
-  private refreshing = false;
-  private refreshedAt = 0;
-  private republishedAt = 0;
   private gaugesAt = 0;
 
   constructor(
@@ -83,23 +79,26 @@ export class Feed {
       logger: this.logger,
       ...options.rest,
     });
+    this.instruments = new InstrumentFeed({
+      venue: this.venue,
+      rest: this.rest,
+      symbols: choice.symbols,
+      logger: this.logger,
+      publish: (instrument) => options.publisher.publish(instrument),
+      ...(options.onFrame && { onFrame: options.onFrame }),
+    });
   }
 
   /** Asks for the instruments until the venue answers, then connects. */
   async start(): Promise<void> {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
-      if (await this.refreshInstruments(this.options.clock())) break;
+      if (await this.instruments.refresh(this.options.clock())) break;
       if (attempt === 0) for (const symbol of this.choice.symbols) this.startBook(symbol);
       const pauseMs = backoffMs(attempt, { baseMs: 500, capMs: 30_000 });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pauseMs);
-        this.abort.signal.addEventListener("abort", () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await setTimeout(pauseMs, undefined, { signal: this.abort.signal }).catch(() => {});
     }
     if (this.abort.signal.aborted) return;
+    for (const instrument of this.instruments.known.all()) this.addMarket(instrument);
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
     for (const line of this.lines) line.connection.start();
@@ -133,11 +132,7 @@ export class Feed {
   /** Time passes: snapshots that are due, instruments on change and hourly, gauges. */
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
-    if (this.markets.size > 0 && now - this.refreshedAt >= instrumentsEvery) void this.refreshInstruments(now);
-    if (now - this.republishedAt >= republishEvery) {
-      this.republishedAt = now;
-      this.publishInstruments(now, this.instruments.all());
-    }
+    if (this.markets.size > 0) this.instruments.onTime(now);
     if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
   }
 
@@ -175,7 +170,7 @@ export class Feed {
     const { id } = this.venue;
     onFrame?.(id, frame);
     try {
-      const note = this.venue.read(frame, this.instruments, out);
+      const note = this.venue.read(frame, this.instruments.known, out);
       if (note === undefined) return;
       metrics.dropped.inc({ place: "ingest", reason: note === "shutdown" ? "server_shutdown" : `frame_${note}` });
       if (note === "shutdown") line?.connection.renew("the venue's server is about to shut down");
@@ -276,49 +271,7 @@ export class Feed {
     }
   }
 
-  /** @returns false when the venue did not answer */
-  private async refreshInstruments(now: Micros): Promise<boolean> {
-    if (this.refreshing) return true;
-    this.refreshing = true;
-    try {
-      const wanted = new Set(this.choice.symbols);
-      const answers: { text: string; url: string }[] = [];
-      const rest: Rest = {
-        get: async (path, query, weight) => {
-          const answer = await this.rest.get(path, query, weight);
-          answers.push(answer);
-          return answer;
-        },
-      };
-      const found = (await this.venue.instruments(rest, now)).filter(({ symbol }) => wanted.has(symbol));
-      for (const { symbol } of found) wanted.delete(symbol);
-      if (wanted.size > 0) {
-        this.logger.error(
-          { code: "TP_SYMBOL_UNKNOWN", symbols: [...wanted] },
-          "the venue has no such symbols; see their spelling, as ccxt",
-        );
-      }
-      const changed = found.filter((instrument) => this.instruments.put(instrument));
-      if (changed.length > 0) for (const answer of answers) this.showFrame(answer, now);
-      this.publishInstruments(now, changed);
-      for (const instrument of found) this.addMarket(instrument);
-      this.refreshedAt = now;
-      if (this.republishedAt === 0) this.republishedAt = now;
-      return true;
-    } catch (error) {
-      if (!this.abort.signal.aborted) this.logger.warn({ err: error }, "no instruments from the venue; asking again");
-      return false;
-    } finally {
-      this.refreshing = false;
-    }
-  }
-
-  private showFrame({ text, url }: { text: string; url: string }, receiveTime: Micros): void {
-    this.options.onFrame?.(this.venue.id, { text, receiveTime, origin: { url } });
-  }
-
   private addMarket(instrument: InstrumentTick): void {
-    if (this.markets.has(instrument.symbol)) return;
     const book = this.choice.kinds.includes("depth")
       ? new BookFeed(
           this.venue.sequence(),
@@ -337,12 +290,6 @@ export class Feed {
     this.booksStarted.add(symbol);
     const receiveTime = this.options.clock();
     this.options.publisher.publish(gapTick("session_start", { exchange: this.venue.id, symbol, receiveTime }, 0));
-  }
-
-  private publishInstruments(now: Micros, instruments: readonly InstrumentTick[]): void {
-    for (const instrument of instruments) {
-      this.options.publisher.publish({ ...instrument, exchangeTime: now, receiveTime: now });
-    }
   }
 
   private setGauges(now: Micros): void {

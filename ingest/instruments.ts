@@ -1,5 +1,86 @@
+import type { Logger } from "../infra/logging.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import type { InstrumentLookup } from "./venue.js";
+import type { Micros } from "../schemas/words.js";
+import type { Frame, InstrumentLookup, Rest, Venue } from "./venue.js";
+
+const askEvery: Micros = 600_000_000;
+const republishEvery: Micros = 3_600_000_000;
+
+export interface InstrumentFeedOptions {
+  readonly venue: Venue;
+  readonly rest: Rest;
+  /** Unified symbols that are taken in. */
+  readonly symbols: readonly string[];
+  readonly logger: Logger;
+  readonly publish: (instrument: InstrumentTick) => void;
+  readonly onFrame?: (venue: string, frame: Frame) => void;
+}
+
+/** The instruments of one venue into the log: at the start, on change (asked for every 10 minutes) and hourly. */
+export class InstrumentFeed {
+  readonly known = new Instruments();
+  private asking = false;
+  private askedAt: Micros = 0;
+  private publishedAt: Micros = 0;
+
+  constructor(private readonly options: InstrumentFeedOptions) {}
+
+  onTime(now: Micros): void {
+    if (now - this.askedAt >= askEvery) void this.refresh(now);
+    if (now - this.publishedAt < republishEvery) return;
+    this.publishedAt = now;
+    this.publish(this.known.all(), now);
+  }
+
+  /** Asks the venue and publishes what has changed. @returns false when it did not answer */
+  async refresh(now: Micros): Promise<boolean> {
+    const { venue, symbols, logger } = this.options;
+    if (this.asking) return true;
+    this.asking = true;
+    this.askedAt = now;
+    const answers: { text: string; url: string }[] = [];
+    try {
+      const wanted = new Set(symbols);
+      const found = (await venue.instruments(this.listeningRest(answers), now)).filter(({ symbol }) =>
+        wanted.has(symbol),
+      );
+      for (const { symbol } of found) wanted.delete(symbol);
+      if (wanted.size > 0) {
+        const missing = [...wanted].join(", ");
+        logger.error({ code: "TP_SYMBOL_UNKNOWN" }, `the venue has no ${missing}: spell symbols as ccxt does`);
+      }
+      const changed = found.filter((instrument) => this.known.put(instrument));
+      if (changed.length > 0) this.show(answers, now);
+      this.publish(changed, now);
+      if (this.publishedAt === 0) this.publishedAt = now;
+      return true;
+    } catch (error) {
+      logger.warn({ err: error }, "no instruments from the venue; asking again");
+      return false;
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private publish(instruments: readonly InstrumentTick[], now: Micros): void {
+    for (const instrument of instruments) this.options.publish({ ...instrument, exchangeTime: now, receiveTime: now });
+  }
+
+  private listeningRest(answers: { text: string; url: string }[]): Rest {
+    return {
+      get: async (path, query, weight) => {
+        const answer = await this.options.rest.get(path, query, weight);
+        answers.push(answer);
+        return answer;
+      },
+    };
+  }
+
+  private show(answers: readonly { text: string; url: string }[], receiveTime: Micros): void {
+    const { onFrame, venue } = this.options;
+    for (const { text, url } of answers) onFrame?.(venue.id, { text, receiveTime, origin: { url } });
+  }
+}
 
 /** The instruments that are taken in of one venue, by native id and by symbol. */
 export class Instruments implements InstrumentLookup {

@@ -1,52 +1,10 @@
-import type {
-  DepthTick,
-  InstrumentTick,
-  LevelText,
-  QuoteTick,
-  TickerTick,
-  TickSink,
-  TradeTick,
-} from "../../../schemas/ticks.js";
+import type { DepthTick, QuoteTick, TickerTick, TickSink, TradeTick } from "../../../schemas/ticks.js";
 import { type Micros, microsOfMillis } from "../../../schemas/words.js";
 import { type Frame, type FrameNote, type InstrumentLookup, UnreadableFrame } from "../../venue.js";
 import { readInstruments } from "./instruments.js";
+import { idOf, instrumentOf, levelsOf, type Payload, textOfId, timeOf } from "./payload.js";
+import { readSnapshot, readTradeList } from "./read-rest.js";
 import type { BinanceSettings } from "./settings.js";
-
-/** Fields of all the payloads that are read, as Binance names them; which of them stand depends on the event. */
-interface Payload {
-  readonly e?: string;
-  readonly E?: number;
-  readonly T?: number;
-  readonly s?: string;
-  readonly t?: number;
-  readonly a?: unknown;
-  readonly b?: unknown;
-  readonly p?: unknown;
-  readonly q?: unknown;
-  readonly m?: unknown;
-  readonly X?: string;
-  readonly A?: unknown;
-  readonly B?: unknown;
-  readonly U?: unknown;
-  readonly u?: unknown;
-  readonly pu?: unknown;
-  readonly c?: unknown;
-  readonly o?: string;
-  readonly h?: string;
-  readonly l?: string;
-  readonly v?: string;
-  readonly lastUpdateId?: unknown;
-  readonly bids?: unknown;
-  readonly asks?: unknown;
-  readonly symbol?: string;
-  readonly symbols?: unknown;
-  readonly stream?: string;
-  readonly data?: Payload;
-  readonly result?: unknown;
-  readonly error?: unknown;
-  readonly code?: unknown;
-  readonly msg?: unknown;
-}
 
 /**
  * Reads one frame of Binance: a combined stream's `{"stream","data"}`, a bare payload, an answer to a request, or an
@@ -228,34 +186,6 @@ function readIncrement(
   out(tick);
 }
 
-/** Partial depth streams (`@depth20`) carry a snapshot's fields but only the top of the book: they are not read. */
-function readSnapshot(
-  settings: BinanceSettings,
-  stream: string | undefined,
-  payload: Payload,
-  frame: Frame,
-  instruments: InstrumentLookup,
-  out: TickSink,
-): FrameNote | undefined {
-  if (stream !== undefined && !stream.endsWith("@depthSnapshot")) return "ignored";
-  const nativeId = payload.symbol ?? stream?.slice(0, stream.indexOf("@")).toUpperCase() ?? symbolOfUrl(frame);
-  const updateId = idOf(settings, payload.lastUpdateId);
-  const tick: DepthTick = {
-    kind: "depth",
-    exchange: settings.id,
-    symbol: instrumentOf(settings, nativeId, instruments).symbol,
-    exchangeTime: timeOf(payload, frame.receiveTime),
-    receiveTime: frame.receiveTime,
-    action: "snapshot",
-    firstUpdateId: updateId,
-    updateId,
-    bids: levelsOf(settings, payload.bids),
-    asks: levelsOf(settings, payload.asks),
-  };
-  out(tick);
-  return undefined;
-}
-
 /** 24 h statistics. COIN-M counts volume in contracts, and they stay contracts; its `q` is base currency, not quote. */
 function readTicker(
   settings: BinanceSettings,
@@ -280,102 +210,4 @@ function readTicker(
     ...(typeof q === "string" && settings.market !== "coinm" && { quoteVolume24h: q }),
   };
   out(tick);
-}
-
-interface RestTrade {
-  readonly id?: unknown;
-  readonly price?: unknown;
-  readonly qty?: unknown;
-  readonly time?: unknown;
-  readonly isBuyerMaker?: unknown;
-  readonly a?: unknown;
-  readonly p?: unknown;
-  readonly q?: unknown;
-  readonly T?: unknown;
-  readonly m?: unknown;
-}
-
-/** `trades`, `historicalTrades` and `aggTrades`: what is fetched of them fills a hole, and is marked so. */
-function readTradeList(
-  settings: BinanceSettings,
-  list: readonly RestTrade[],
-  frame: Frame,
-  instruments: InstrumentLookup,
-  out: TickSink,
-): FrameNote | undefined {
-  if (!("url" in frame.origin) || !/rades\b/.test(frame.origin.url)) return "ignored";
-  const { symbol } = instrumentOf(settings, symbolOfUrl(frame), instruments);
-  const ticks = list.map((trade): TradeTick => {
-    const id = trade.id ?? trade.a;
-    const price = trade.price ?? trade.p;
-    const qty = trade.qty ?? trade.q;
-    const time = trade.time ?? trade.T;
-    const buyerMade = trade.isBuyerMaker ?? trade.m;
-    if (
-      typeof id !== "number" ||
-      typeof price !== "string" ||
-      typeof qty !== "string" ||
-      typeof time !== "number" ||
-      typeof buyerMade !== "boolean"
-    ) {
-      throw new UnreadableFrame(settings.id, "a list of trades with one that misses a field");
-    }
-    return {
-      kind: "trade",
-      exchange: settings.id,
-      symbol,
-      exchangeTime: microsOfMillis(time),
-      receiveTime: frame.receiveTime,
-      tradeId: `${id}`,
-      price,
-      qty,
-      side: buyerMade ? "sell" : "buy",
-      backfilled: true,
-    };
-  });
-  for (const tick of ticks) out(tick);
-  return undefined;
-}
-
-/** The time of the trade or of the book (T) where given, else that of the event (E). */
-function timeOf(payload: Payload, receiveTime: Micros): Micros {
-  const millis = payload.T ?? payload.E;
-  return typeof millis === "number" ? microsOfMillis(millis) : receiveTime;
-}
-
-function instrumentOf(
-  settings: BinanceSettings,
-  nativeId: string | undefined,
-  instruments: InstrumentLookup,
-): InstrumentTick {
-  const instrument = nativeId === undefined ? undefined : instruments.byNativeId(nativeId);
-  if (instrument === undefined) throw new UnreadableFrame(settings.id, `no instrument ${nativeId ?? "named"}`);
-  return instrument;
-}
-
-function idOf(settings: BinanceSettings, id: unknown): number {
-  if (!Number.isSafeInteger(id)) throw new UnreadableFrame(settings.id, "an update id that is no integer");
-  return id as number;
-}
-
-/** An id's digits. In two halves, since V8 writes small integers twice as fast as numbers beyond 31 bits. */
-function textOfId(id: number): string {
-  if (id < 1e9 || !Number.isSafeInteger(id)) return `${id}`;
-  const millions = Math.floor(id / 1e6);
-  return `${millions}${`${1e6 + (id - millions * 1e6)}`.slice(1)}`;
-}
-
-function levelsOf(settings: BinanceSettings, levels: unknown): readonly LevelText[] {
-  if (!Array.isArray(levels)) throw new UnreadableFrame(settings.id, "depth without levels");
-  for (let i = 0; i < levels.length; i++) {
-    const level = levels[i];
-    if (typeof level?.[0] !== "string" || typeof level[1] !== "string") {
-      throw new UnreadableFrame(settings.id, "a level that is not [price, quantity]");
-    }
-  }
-  return levels as readonly LevelText[];
-}
-
-function symbolOfUrl(frame: Frame): string | undefined {
-  return "url" in frame.origin ? /[?&]symbol=([^&]+)/.exec(frame.origin.url)?.[1] : undefined;
 }
