@@ -69,3 +69,22 @@ function nextMonth(openTime: Micros): Micros {
   const date = new Date(Math.floor(openTime / 1000));
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) * 1000;
 }
+
+/** Whether every candle of the longer interval is made of whole candles of the shorter one. */
+export function nests(shorter: Interval, longer: Interval): boolean {
+  if (shorter.name === longer.name) return true;
+  // weeks and months begin at any day
+  const unit = longer.name === "1w" || longer.name === "1M" ? DAY : longer.length;
+  return shorter.name in fixed && shorter.length <= unit && unit % shorter.length === 0;
+}
+
+/**
+ * The interval that all of these are rolled up from: the shortest of them where it fits into the others, else the
+ * minute, which is kept for that alone.
+ *
+ * @param intervals shortest first
+ */
+export function baseOf(intervals: readonly Interval[]): Interval {
+  const shortest = intervals[0]!;
+  return intervals.every((longer) => nests(shortest, longer)) ? shortest : interval("1m");
+}

@@ -53,7 +53,10 @@ export class KlineSeries {
 
   constructor(
     readonly context: TaskContext,
+    /** Shortest first; all others are rolled up from the first. */
     readonly intervals: readonly Interval[],
+    /** 1 where the first interval is kept only for the others. */
+    readonly firstShown: 0 | 1,
     readonly symbol: SymbolName,
     /** undefined for the aggregate. */
     readonly exchange: VenueId | undefined,
@@ -309,6 +312,7 @@ export class KlineSeries {
 
   /** @param counted the candle that holds the revision, @param shown what is shown of it */
   #show(i: number, counted: Candle, shown: Candle, closed: boolean): void {
+    if (i < this.firstShown) return;
     counted.revision++;
     shown.revision = counted.revision;
     const interval = this.intervals[i]!;

@@ -1,7 +1,7 @@
 import { power } from "../schemas/safe-integers.js";
 import { decimalsOf, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candle.js";
-import { type Interval, interval } from "./intervals.js";
+import { baseOf, type Interval, interval } from "./intervals.js";
 import { KlineSeries, type SeriesJson } from "./kline-series.js";
 import type { Market, SymbolGroup } from "./market.js";
 import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./operator.js";
@@ -18,13 +18,19 @@ interface ClosedJson {
 /** K-lines of each venue and of all venues together, in every configured interval. */
 export class KlineOperator implements Operator {
   readonly name = "kline";
+  /** What candles are kept for, shortest first; the first may be kept only to roll the others up from. */
   readonly #intervals: readonly Interval[];
+  readonly #firstShown: 0 | 1;
   readonly #ofMarket: (KlineSeries | undefined)[] = [];
   readonly #ofGroup: (KlineSeries | undefined)[] = [];
   readonly #byName = new Map<string, KlineSeries>();
 
   constructor(readonly context: TaskContext) {
-    this.#intervals = orderedIntervals(context.settings.klineIntervals).map(interval);
+    const shown = orderedIntervals(context.settings.klineIntervals).map(interval);
+    const base = baseOf(shown);
+    const hidden = base.name !== shown[0]!.name;
+    this.#intervals = hidden ? [base, ...shown] : shown;
+    this.#firstShown = hidden ? 1 : 0;
   }
 
   onTrade(trade: CleanTrade): void {
@@ -104,7 +110,7 @@ export class KlineOperator implements Operator {
   }
 
   #create(symbol: string, exchange: string | undefined, scales: Scales, venues: () => string[]): KlineSeries {
-    const series = new KlineSeries(this.context, this.#intervals, symbol, exchange, scales, venues);
+    const series = new KlineSeries(this.context, this.#intervals, this.#firstShown, symbol, exchange, scales, venues);
     this.#byName.set(streamName(symbol, exchange), series);
     return series;
   }
