@@ -14,14 +14,19 @@ export interface SeriesJson {
   readonly symbol: SymbolName;
   readonly exchange: VenueId | null;
   readonly scales: Scales;
-  readonly streams: readonly (readonly [number, number])[];
-  readonly open: readonly (readonly CandleJson[])[];
-  readonly first: readonly (number | null)[];
-  readonly nextClose: Micros;
+  readonly intervals: readonly IntervalJson[];
+  readonly nextClose: Micros | null;
   readonly lastClose: UnitsJson;
   readonly lastTraded: Micros | null;
   readonly emission: ConflationJson;
-  readonly dirty: readonly (readonly Micros[])[];
+}
+
+interface IntervalJson {
+  readonly name: string;
+  readonly stream: readonly [number, number];
+  readonly open: readonly CandleJson[];
+  readonly first: Micros | null;
+  readonly dirty: readonly Micros[];
 }
 
 /**
@@ -333,35 +338,45 @@ export class KlineSeries {
       symbol: this.symbol,
       exchange: this.exchange ?? null,
       scales: this.#scales,
-      streams: this.streams.map((stream) => stream.save()),
-      open: this.#open.map((candles) => sorted(candles).map((candle) => candle.save())),
-      first: this.#first.map((openTime) => openTime ?? null),
-      nextClose: this.#nextClose,
+      intervals: this.intervals.map(({ name }, i) => ({
+        name,
+        stream: this.streams[i]!.save(),
+        open: sorted(this.#open[i]!).map((candle) => candle.save()),
+        first: this.#first[i] ?? null,
+        dirty: [...this.#dirty[i]!].sort((a, b) => a - b),
+      })),
+      nextClose: Number.isNaN(this.#nextClose) ? null : this.#nextClose,
       lastClose: unitsToJson(this.#lastClose),
       lastTraded: this.#lastTraded === Number.NEGATIVE_INFINITY ? null : this.#lastTraded,
       emission: this.#emission.save(),
-      dirty: this.#dirty.map((openTimes) => [...openTimes].sort((a, b) => a - b)),
     };
   }
 
+  /**
+   * Streams go on in any case. Candles go on while the interval that all are rolled up from is the same; an interval
+   * that is new to the configuration begins with its next trade.
+   */
   load(saved: SeriesJson): void {
-    saved.streams.forEach((stream, i) => {
-      if (stream[1] > 0) this.streams[i]!.load(stream);
-    });
-    saved.open.forEach((candles, i) => {
-      for (const json of candles) this.#open[i]!.set(json[0] as number, Candle.load(json));
-    });
-    saved.first.forEach((openTime, i) => {
-      this.#first[i] = openTime ?? undefined;
-    });
-    saved.dirty.forEach((openTimes, i) => {
-      for (const openTime of openTimes) this.#dirty[i]!.add(openTime);
-    });
-    this.#nextClose = saved.nextClose;
+    const sameBase = saved.intervals[0]?.name === this.intervals[0]!.name;
+    for (const json of saved.intervals) {
+      const i = this.intervals.findIndex(({ name }) => name === json.name);
+      if (i < 0) continue;
+      if (json.stream[1] > 0) this.streams[i]!.load(json.stream);
+      if (sameBase) this.#loadInterval(i, json);
+    }
+    if (!sameBase) return;
     this.#lastClose = unitsFromJson(saved.lastClose);
     this.#lastTraded = saved.lastTraded ?? Number.NEGATIVE_INFINITY;
     this.#emission.load(saved.emission);
+    if (saved.nextClose === null) return;
+    this.#nextClose = saved.nextClose;
     this.#awaitClose();
+  }
+
+  #loadInterval(i: number, json: IntervalJson): void {
+    for (const candle of json.open) this.#open[i]!.set(candle[0] as number, Candle.load(candle));
+    this.#first[i] = json.first ?? undefined;
+    for (const openTime of json.dirty) this.#dirty[i]!.add(openTime);
   }
 }
 
