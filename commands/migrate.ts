@@ -12,10 +12,12 @@ export function migrateCommand(program: Command): void {
     .action(async (options: ConfigOptions) => {
       const config = configOf(options, defaultConfigFile);
       const logger = createLogger(config.logging);
-      const { url, port, user, password } = config.store;
+      const { url, port, database, user, password } = config.store;
       const folder = join(config.dataFolder, "store");
       const server =
-        url === undefined ? await EmbeddedStoreServer.start({ folder, port, user, password, logger }) : undefined;
+        url === undefined
+          ? await EmbeddedStoreServer.start({ folder, port, database, user, password, logger })
+          : undefined;
       const store = storeAt(url ?? server!.url, config);
       try {
         await store.migrate();

@@ -182,11 +182,12 @@ class PlantStart {
   async #startStore(owner: boolean): Promise<string> {
     const { config, logger, stops } = this;
     if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
-    const { port, user, password } = config.store;
+    const { port, database, user, password } = config.store;
     const server = await EmbeddedStoreServer.start({
       folder: join(config.dataFolder, "store"),
       port,
       portSetting: "store.port",
+      database,
       user,
       password,
       logger,

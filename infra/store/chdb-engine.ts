@@ -37,8 +37,13 @@ export class ChdbEngine {
   readonly version: string;
   private readonly root: Session;
 
-  constructor(private readonly folder: string) {
+  /** @param database where queries go that name none; created where missing */
+  constructor(
+    private readonly folder: string,
+    private readonly database = "default",
+  ) {
     this.root = new Session(folder);
+    this.root.query(`CREATE DATABASE IF NOT EXISTS ${identifier(database)}`);
     this.version = this.root.query("SELECT version()", "TabSeparated").trim();
   }
 
@@ -46,7 +51,7 @@ export class ChdbEngine {
   async run(request: ClickHouseRequest, body: Buffer): Promise<Answer> {
     const session = new Session(this.folder);
     try {
-      prepare(session, request);
+      prepare(session, request, this.database);
       const inUrl = request.query === "" ? undefined : readInsert(request.query);
       if (inUrl !== undefined) {
         const inline = request.query.slice(inUrl.end);
@@ -106,10 +111,9 @@ export class ChdbEngine {
   }
 }
 
-function prepare(session: Session, request: ClickHouseRequest): void {
-  if (request.database !== undefined && request.database !== "default") {
-    session.query(`USE ${identifier(request.database)}`);
-  }
+function prepare(session: Session, request: ClickHouseRequest, defaultDatabase: string): void {
+  const database = request.database ?? defaultDatabase;
+  if (database !== "default") session.query(`USE ${identifier(database)}`);
   // Off in a server, on in chDB: a query that is a mere expression.
   const assignments = ["implicit_select = 0"];
   for (const [name, value] of request.settings) assignments.push(`${settingName(name)} = ${literal(value)}`);

@@ -4,6 +4,8 @@ import type { ChdbHttpOptions } from "./chdb-http.js";
 export interface ChdbProcessOptions extends ChdbHttpOptions {
   readonly folder: string;
   readonly port: number;
+  /** Where queries go that name no database. */
+  readonly database?: string | undefined;
 }
 
 /** Options travel in the environment, so that a password never shows in a process list. */

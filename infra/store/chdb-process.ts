@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     });
   });
   mkdirSync(options.folder, { recursive: true });
-  const engine = new ChdbEngine(options.folder);
+  const engine = new ChdbEngine(options.folder, options.database);
   http.open(engine);
   endWith(http, engine);
   await tell({ kind: "ready", port });

@@ -5,7 +5,7 @@ import { AGGREGATE } from "../../schemas/words.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
 import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
-import type { HistoryRange, Store, StoredMessage, StoredTopic } from "./store.js";
+import type { HistoryRange, RowStore, StoredMessage, StoredTopic } from "./store.js";
 import { StoreRefused, StoreUnavailable } from "./store-errors.js";
 
 export interface ClickHouseStoreOptions {
@@ -42,7 +42,7 @@ const readSettings = {
 const writeSettings = { max_partitions_per_insert_block: "0" } as const;
 
 /** History in ClickHouse over HTTP: chDB's own server beside the plant or a server elsewhere. */
-export class ClickHouseStore implements Store {
+export class ClickHouseStore implements RowStore {
   private readonly client: ClickHouseClient;
 
   private readonly database: string;
@@ -84,7 +84,7 @@ export class ClickHouseStore implements Store {
     await this.insertRows(topic, encodeRows(topic, kind, messages));
   }
 
-  /** Inserts rows that are TabSeparated text already, columns in the order of `rowTexts`. @throws as `insert` */
+  /** @param rows TabSeparated, columns in the order of `rowTexts` */
   async insertRows(topic: StoredTopic, rows: Buffer): Promise<void> {
     const { table, columns } = rowTexts[topic];
     try {

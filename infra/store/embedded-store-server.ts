@@ -10,6 +10,8 @@ export interface EmbeddedStoreOptions extends Partial<ChdbHttpOptions> {
   readonly folder: string;
   /** Port on 127.0.0.1; 0 for any free one, kept over restarts. */
   readonly port: number;
+  /** Where queries go that name no database, so that `curl` finds the tables; created where missing. */
+  readonly database?: string | undefined;
   /** The setting that names the port, for messages. */
   readonly portSetting?: string;
   readonly logger: Logger;
@@ -122,13 +124,14 @@ export class EmbeddedStoreServer {
   }
 
   private spawn(): ChildProcess {
-    const { folder, user, password } = this.options;
+    const { folder, database, user, password } = this.options;
     const settings: ChdbProcessOptions = {
       ...defaultHttpOptions,
       ...definedOnly(this.options),
       user,
       password,
       folder,
+      database,
       port: this.port,
     };
     const env = { ...process.env, [optionsVariable]: JSON.stringify(settings), UV_THREADPOOL_SIZE: "8" };

@@ -9,7 +9,8 @@ export class UnfitValue extends Error {}
 export const valueScale = 24;
 /** Decimals that columns of amounts in the quote currency keep (products of price and quantity); 40 before the point. */
 export const amountScale = 36;
-const precision = 76;
+/** Digits of every decimal column together. */
+export const precision = 76;
 const special = /[\\\t\n\r\0\b\f]/;
 const escapes: Record<string, string> = {
   "\\": "\\\\",

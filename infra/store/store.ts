@@ -35,6 +35,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** A store that also takes rows in its own text, as `RowTranscoder` makes them straight from the log's records. */
+export interface RowStore extends Store {
+  /** @throws as `insert` */
+  insertRows(topic: StoredTopic, rows: Buffer): Promise<void>;
+}
+
 /** Half-open [from, to) in µs; newest `limit` rows of it, answered oldest first. */
 export interface HistoryRange {
   readonly exchange: string;

@@ -1,13 +1,15 @@
 import type { Consumer, Log } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
-import { type Store, type StoredTopic, storedTopics } from "../../infra/store/store.js";
+import { type RowStore, type StoredTopic, storedTopics } from "../../infra/store/store.js";
 import type { MessageOfTopic } from "../../schemas/messages.js";
 import { SinkStopped, StoreWriter } from "./store-writer.js";
 import { TopicSink } from "./topic-sink.js";
 
 /** How records of a topic are read: `MessageCodec` of schemas/. */
 export interface StoredCodec<Message> {
+  /** The schema that this codec itself writes. */
+  readonly schemaId: number;
   /** @throws UnreadableRecord, UnknownSchema */
   decode(wireValue: Uint8Array): Message;
   /** The same, fetching a schema that is new. @throws UnreadableRecord, UnknownSchema, IncompatibleSchema */
@@ -21,7 +23,7 @@ export interface SinkSettings {
   readonly topics: readonly StoredTopic[];
   /** A topic's messages are inserted at whichever bound is reached first. */
   readonly rows: number;
-  /** Of the records, as they lie in the log. */
+  /** Of the rows' text. */
   readonly bytes: number;
   readonly ms: number;
   /** How long a stop waits for a store that is away; what it did not take comes again at the next start. */
@@ -39,7 +41,7 @@ export const defaultSinkSettings: SinkSettings = {
 
 export interface SinkPorts {
   readonly log: Log;
-  readonly store: Store;
+  readonly store: RowStore;
   readonly codecs: StoredCodecs;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -64,8 +66,8 @@ export async function runSink(
 ): Promise<Sink> {
   const settings = { ...defaultSinkSettings, ...ports.settings };
   const complete: SinkPorts = { ...ports, settings };
-  const { log, store, metrics, logger } = complete;
-  const writer = new StoreWriter(store, logger);
+  const { log, metrics, logger } = complete;
+  const writer = new StoreWriter(logger);
   let fail!: (error: unknown) => void;
   const broken = new Promise<never>((_, reject) => {
     fail = (error) => {

@@ -1,5 +1,4 @@
 import type { Logger } from "../../infra/logging.js";
-import type { Store, StoredMessage, StoredTopic } from "../../infra/store/store.js";
 import { StoreRefused, StoreUnavailable } from "../../infra/store/store-errors.js";
 
 const firstBackoffMs = 100;
@@ -13,10 +12,7 @@ export class StoreWriter {
   private stopped = false;
   private readonly waiting = new Set<() => void>();
 
-  constructor(
-    private readonly store: Store,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly logger: Logger) {}
 
   /** Gives up waiting for a store that is away. */
   stop(): void {
@@ -27,57 +23,38 @@ export class StoreWriter {
   /**
    * Inserts all rows but those that the store refuses.
    *
+   * @param insert inserts the rows [from, to)
    * @returns indices of the refused rows, ascending, each with the reason
    * @throws SinkStopped
    */
-  async write<Topic extends StoredTopic>(
-    topic: Topic,
-    messages: readonly StoredMessage<Topic>[],
-  ): Promise<RefusedRow[]> {
+  async write(count: number, insert: InsertRange): Promise<RefusedRow[]> {
     const refused: RefusedRow[] = [];
-    await this.writeRange(topic, messages, 0, messages.length, refused);
-    return refused.sort((a, b) => a.row - b.row);
+    if (count > 0) await this.range(insert, 0, count, refused);
+    return refused;
   }
 
-  private async writeRange<Topic extends StoredTopic>(
-    topic: Topic,
-    messages: readonly StoredMessage<Topic>[],
-    from: number,
-    to: number,
-    refused: RefusedRow[],
-  ): Promise<void> {
-    for (let start = from; start < to; ) {
-      const refusal = await this.insert(
-        topic,
-        start === 0 && to === messages.length ? messages : messages.slice(start, to),
-      );
-      if (refusal === undefined) return;
-      if (to - start === 1) {
-        refused.push({ row: start, reason: refusal.message });
-        return;
-      }
-      // The row is known, or it lies in one of the halves.
-      const row = refusal.row === undefined ? undefined : start + refusal.row;
-      const middle = row ?? start + ((to - start) >> 1);
-      await this.writeRange(topic, messages, start, middle, refused);
-      if (row !== undefined) refused.push({ row, reason: refusal.message });
-      start = row === undefined ? middle : row + 1;
+  private async range(insert: InsertRange, from: number, to: number, refused: RefusedRow[]): Promise<void> {
+    const refusal = await this.patiently(insert, from, to);
+    if (refusal === undefined) return;
+    if (to - from === 1) {
+      refused.push({ row: from, reason: refusal.message });
+      return;
     }
+    const middle = from + ((to - from) >> 1);
+    await this.range(insert, from, middle, refused);
+    await this.range(insert, middle, to, refused);
   }
 
-  private async insert<Topic extends StoredTopic>(
-    topic: Topic,
-    messages: readonly StoredMessage<Topic>[],
-  ): Promise<StoreRefused | undefined> {
+  private async patiently(insert: InsertRange, from: number, to: number): Promise<StoreRefused | undefined> {
     let backoffMs = firstBackoffMs;
     for (;;) {
       try {
-        await this.unlessStopped(this.store.insert(topic, messages));
+        await this.unlessStopped(insert(from, to));
         return undefined;
       } catch (error) {
         if (error instanceof StoreRefused) return error;
         if (!(error instanceof StoreUnavailable)) throw error;
-        this.logger.warn({ topic, rows: messages.length, retryMs: backoffMs, why: error.message }, "the store is away");
+        this.logger.warn({ rows: to - from, retryMs: backoffMs, why: error.message }, "the store is away");
       }
       await this.unlessStopped(new Promise((resolve) => setTimeout(resolve, backoffMs)));
       backoffMs = Math.min(backoffMs * 2, lastBackoffMs);
@@ -94,6 +71,8 @@ export class StoreWriter {
     });
   }
 }
+
+export type InsertRange = (from: number, to: number) => Promise<void>;
 
 export interface RefusedRow {
   readonly row: number;

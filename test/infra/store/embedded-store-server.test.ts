@@ -67,6 +67,18 @@ describe("the embedded store's server", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  it("a query that names no database finds the plant's tables", async () => {
+    const opened = await openEmbeddedStore({ database: "plant" }, { database: "plant" });
+    await opened.store.migrate();
+    await opened.store.insert("market.trade", [trade("named", 1)]);
+    const count = async (suffix: string): Promise<string> =>
+      (await fetch(`${opened.url}/?query=SELECT+count()+FROM+trades${suffix}`)).text();
+    expect(await count("")).toBe("1\n");
+    expect(await count("&database=plant")).toBe("1\n");
+    expect(await count("&database=default")).toContain("UNKNOWN_TABLE");
+    await opened.close();
+  });
+
   it("asks for user and password where they are set", async () => {
     const opened = await openEmbeddedStore(
       { user: "reader", password: "s3cret" },
