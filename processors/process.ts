@@ -4,6 +4,7 @@ import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { Codecs } from "../schemas/codec.js";
+import { schemaIdOf } from "../schemas/wire.js";
 import { IndexTask } from "./index-task.js";
 import { LogSink } from "./log-sink.js";
 import { RawTask } from "./raw-task.js";
@@ -124,15 +125,28 @@ class RunningTask {
   }
 
   async handle(records: readonly StoredRecord[]): Promise<void> {
-    const { metrics, checkpointMs } = this.ports;
+    const { metrics, checkpointMs, codecs } = this.ports;
+    const codec = codecs[this.topic as "market.raw" | "index.input"];
     const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
     const end = metrics.consumerProcessing.startTimer(labels);
-    for (const { value, offset } of records) this.task.process(value, offset);
+    for (const { value, offset } of records) {
+      if (value !== null && isForeign(codec, value)) await this.#prepare(value);
+      this.task.process(value, offset);
+    }
     metrics.consumerMessages.inc(labels, records.length);
     await this.#send();
     end();
     if (performance.now() - this.#lastCheckpoint >= checkpointMs) await this.#checkpoint();
     else this.#timer ??= setTimeout(() => this.#checkpointLater(), checkpointMs);
+  }
+
+  /** Fetches the older schema that a record was written with; what no schema explains becomes a dead letter. */
+  async #prepare(value: Uint8Array): Promise<void> {
+    try {
+      await this.ports.codecs[this.topic as "market.raw" | "index.input"].prepare(schemaIdOf(value));
+    } catch (error) {
+      this.ports.logger.warn({ err: error, task: this.name }, "a record of an unknown schema");
+    }
   }
 
   lost(records: number): void {
@@ -185,6 +199,15 @@ class RunningTask {
         }),
       ),
     );
+  }
+}
+
+/** Whether the record names a schema that the codec has not met; garbage names none. */
+function isForeign(codec: { isPreparedFor(value: Uint8Array): boolean }, value: Uint8Array): boolean {
+  try {
+    return !codec.isPreparedFor(value);
+  } catch {
+    return false;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
 import type { HeartbeatTick, InstrumentTick, TickerTick } from "../schemas/ticks.js";
+import { schemaIdOf } from "../schemas/wire.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 import { Cleaner, Refusal } from "./clean.js";
 import { Feeds } from "./feeds.js";
@@ -99,7 +100,7 @@ export class RawTask implements Task {
     if (value === null) return;
     const reader = this.#reader;
     try {
-      reader.open(value);
+      reader.open(this.#current(value));
       this.#enterSession(reader.session);
       while (reader.next()) this.#take(reader);
       this.#sessions.set(this.#session, this.#lastNumber);
@@ -109,6 +110,13 @@ export class RawTask implements Task {
       this.#sessions.set(this.#session, this.#lastNumber);
       this.#deadLetter("", "", "unreadable_record", error.message, value, -1);
     }
+  }
+
+  /** The record as the reader knows it: what an older schema wrote is brought to today's. */
+  #current(value: Uint8Array): Uint8Array {
+    const codec = this.options.codecs[TOPIC];
+    const older = schemaIdOf(value) !== codec.schemaId && codec.isPreparedFor(value);
+    return older ? codec.encode(codec.decode(value)) : value;
   }
 
   lost(records: number): void {
