@@ -53,7 +53,7 @@ const bounds = z
     connectionsPerAddress: whole(1).default(1_000).describe("WebSocket clients of one address at a time."),
     subscriptions: whole(1).default(1_000).describe("Channels of one client."),
     messageBytes: whole(64)
-      .default(16 * 1024)
+      .default(64 * 1024)
       .describe("Bytes of a client's message."),
     bufferedBytes: whole(1024)
       .default(4 * 1024 * 1024)
