@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const above = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Compiled code lies in dist, one folder deeper. */
+const root = above.endsWith(`${sep}dist`) ? dirname(above) : above;
 
 /** The folder of recorded market data; TICKPLANT_DATA, by default ../shared/data beside the project. */
 export const recordings = process.env.TICKPLANT_DATA ?? join(root, "..", "shared", "data");

@@ -1,0 +1,71 @@
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import type { Figure } from "./figure.js";
+import { linesOf } from "./figure.js";
+import { hottestIn } from "./profile.js";
+import { subjects } from "./subjects.js";
+
+interface BenchOptions {
+  readonly json?: string;
+  readonly only?: string;
+  readonly profile?: boolean;
+}
+
+/** Each subject runs in a process of its own, so that none is slowed or sped by what another taught the engine. */
+const ofChild = process.env.TICKPLANT_BENCH_SUBJECT;
+if (ofChild !== undefined) process.send!(await subjects[ofChild]!());
+else await runAll();
+
+async function runAll(): Promise<void> {
+  const names = Object.keys(subjects);
+  const command = new Command("bench")
+    .description("Measures the plant, each figure beside a floor of the same run.")
+    .option("--json <file>", "write the figures there, too")
+    .option("--only <name>", `one subject: ${names.join(", ")}`)
+    .option("--profile", "show the functions that took the most time, beside each subject");
+  const options: BenchOptions = command.parse().opts();
+  if (options.only !== undefined && !names.includes(options.only)) {
+    command.error(`--only ${options.only}: expected one of ${names.join(", ")}`);
+  }
+  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}`);
+  const figures: Figure[] = [];
+  for (const name of options.only === undefined ? names : [options.only]) {
+    console.log("");
+    figures.push(...(await runSubject(name, options.profile === true)));
+  }
+  const missed = figures.filter(({ goal }) => goal?.reached === false);
+  console.log(
+    missed.length === 0 ? "\nevery goal is reached" : `\nmissed: ${missed.map(({ name }) => name).join("; ")}`,
+  );
+  if (options.json !== undefined) {
+    const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, load: loadavg()[0] };
+    writeFileSync(options.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+  }
+}
+
+async function runSubject(name: string, profiled: boolean): Promise<Figure[]> {
+  const folder = profiled ? mkdtempSync(join(tmpdir(), "tickplant-bench-")) : undefined;
+  try {
+    const child = fork(fileURLToPath(import.meta.url), [], {
+      env: { ...process.env, TICKPLANT_BENCH_SUBJECT: name },
+      execArgv: folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`],
+      serialization: "advanced",
+    });
+    let figures: Figure[] | undefined;
+    child.once("message", (message) => {
+      figures = message as Figure[];
+      for (const figure of figures) console.log(linesOf(figure).join("\n"));
+      child.disconnect();
+    });
+    const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+    if (figures === undefined) throw new Error(`the bench of ${name} ended with code ${code}`);
+    if (folder !== undefined) for (const line of hottestIn(folder)) console.log(line);
+    return figures;
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}

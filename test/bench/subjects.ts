@@ -1,0 +1,13 @@
+import { book } from "./book.js";
+import { decimals } from "./decimals.js";
+import type { Figure } from "./figure.js";
+import { frames } from "./frames.js";
+import { kline } from "./kline.js";
+
+/** What the bench measures, in this order. */
+export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  decimals,
+  frames,
+  kline,
+  book,
+};
