@@ -143,8 +143,10 @@ export class IndexTask implements Task {
   restore(records: ReadonlyMap<string, string>): number | undefined {
     let position: number | undefined;
     this.#state.restore(records, (key, value) => {
-      if (key === "task") position = (value as { offset: number }).offset;
-      else loadIndex(this.#indices.get(key.slice("index/".length)), value as unknown as ComputedJson);
+      if (key === "task") {
+        position = (value as { offset: number }).offset;
+        this.#offset = position - 1;
+      } else loadIndex(this.#indices.get(key.slice("index/".length)), value as unknown as ComputedJson);
     });
     return position;
   }

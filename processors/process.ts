@@ -1,4 +1,6 @@
+import { setTimeout as setTimeoutPromise } from "node:timers/promises";
 import type { Bus } from "../infra/bus/bus.js";
+import { LogFull } from "../infra/log/errors.js";
 import type { Consumer, Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
@@ -14,6 +16,8 @@ import type { Task, TaskObserver } from "./task.js";
 export const PROCESS_GROUP = "process";
 const STATE_TOPIC = "plant.state";
 const STATE_READ_BYTES = 1024 * 1024;
+/** How long outputs wait before a full log is asked again. */
+const FULL_RETRY_MS = 500;
 const LAG_EVERY_MS = 5_000;
 
 export interface ProcessPorts {
@@ -69,6 +73,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
     },
     async stop() {
       clearInterval(lag);
+      for (const task of running.values()) task.hurry();
       await consumer.close();
     },
   };
@@ -80,12 +85,20 @@ async function measureLag(consumer: Consumer, metrics: Metrics): Promise<void> {
   }
 }
 
-/** A task with its place in the log: what it makes is appended first, its state written after. */
+/**
+ * A task with its place in the log: what it makes is appended first, its state written after. One thing at a time, so
+ * that a checkpoint never stands for records whose outputs are not in the log yet.
+ */
 class RunningTask {
   readonly #sink: LogSink;
+  /** State that a failed write left behind; it goes with the next one. */
+  readonly #unwritten = new Map<string, string | null>();
   #lastCheckpoint = performance.now();
   #timer: NodeJS.Timeout | undefined;
-  #busy: Promise<void> = Promise.resolve();
+  #busy: Promise<unknown> = Promise.resolve();
+  #stopping = false;
+  /** Outputs were lost on the way to the log: what the state stands for is not there, so it is not written. */
+  #failed = false;
 
   private constructor(
     readonly ports: ProcessPorts,
@@ -125,19 +138,27 @@ class RunningTask {
   }
 
   async handle(records: readonly StoredRecord[]): Promise<void> {
-    const { metrics, checkpointMs, codecs } = this.ports;
-    const codec = codecs[this.topic as "market.raw" | "index.input"];
-    const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
-    const end = metrics.consumerProcessing.startTimer(labels);
-    for (const { value, offset } of records) {
-      if (value !== null && isForeign(codec, value)) await this.#prepare(value);
-      this.task.process(value, offset);
-    }
-    metrics.consumerMessages.inc(labels, records.length);
-    await this.#send();
-    end();
-    if (performance.now() - this.#lastCheckpoint >= checkpointMs) await this.#checkpoint();
-    else this.#timer ??= setTimeout(() => this.#checkpointLater(), checkpointMs);
+    await this.#alone(async () => {
+      const { metrics, checkpointMs, codecs } = this.ports;
+      const codec = codecs[this.topic as "market.raw" | "index.input"];
+      const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
+      const end = metrics.consumerProcessing.startTimer(labels);
+      try {
+        for (const { value, offset } of records) {
+          if (value !== null && isForeign(codec, value)) await this.#prepare(value);
+          this.task.process(value, offset);
+        }
+        metrics.consumerMessages.inc(labels, records.length);
+        await this.#send();
+      } catch (error) {
+        this.#failed = true;
+        throw error;
+      } finally {
+        end();
+      }
+      if (performance.now() - this.#lastCheckpoint >= checkpointMs) await this.#checkpoint();
+      else this.#timer ??= setTimeout(() => this.#checkpointLater(), checkpointMs);
+    });
   }
 
   /** Fetches the older schema that a record was written with; what no schema explains becomes a dead letter. */
@@ -154,51 +175,86 @@ class RunningTask {
     this.task.lost(records);
   }
 
+  /** From here on nothing is waited for. */
+  hurry(): void {
+    this.#stopping = true;
+  }
+
   async stop(): Promise<void> {
+    this.hurry();
     clearTimeout(this.#timer);
-    await this.#busy;
-    await this.#send();
-    await this.#checkpoint();
+    await this.#alone(async () => {
+      await this.#send();
+      await this.#checkpoint();
+    });
     await this.writer.close();
+  }
+
+  /** Runs when all before it is through, however that ended. */
+  #alone(run: () => Promise<void>): Promise<void> {
+    const turn = this.#busy.then(run, run);
+    this.#busy = turn.catch(() => {});
+    return turn;
   }
 
   async #send(): Promise<void> {
     const { records, messages } = this.#sink.take();
-    const { log, bus, metrics } = this.ports;
-    if (records.length > 0) await log.append(records);
+    const { bus, metrics } = this.ports;
+    if (records.length > 0) await this.#append(records);
     if (messages.length === 0) return;
     await bus.publish(messages);
     const latency = (performance.timeOrigin + performance.now()) / 1000 - this.task.clock.now / 1_000_000;
     metrics.endToEndLatency.observe({ topic: this.topic }, Math.max(0, latency));
   }
 
+  /** A full log holds the task up until there is room; what is appended twice readers drop by sequence. */
+  async #append(records: readonly LogRecord[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.ports.log.append(records);
+        return;
+      } catch (error) {
+        if (!(error instanceof LogFull) || this.#stopping) throw error;
+        this.ports.logger.error({ err: error, task: this.name }, "outputs wait until the log has room");
+        await setTimeoutPromise(FULL_RETRY_MS);
+      }
+    }
+  }
+
   /** A quiet partition's state is written too. */
   #checkpointLater(): void {
     this.#timer = undefined;
-    this.#busy = this.#checkpoint().catch((error: unknown) =>
-      this.ports.logger.error({ err: error, task: this.name }, "checkpoint failed; it is tried again"),
+    void this.#alone(() => this.#checkpoint()).catch((error: unknown) =>
+      this.ports.logger.error({ err: error, task: this.name }, "checkpoint failed; it is tried again with the next"),
     );
   }
 
   async #checkpoint(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#failed) return;
     this.#lastCheckpoint = performance.now();
     const { codecs } = this.ports;
     const timestamp = this.task.clock.now;
-    const changes = this.task.checkpoint();
-    if (changes.length === 0) return;
-    await this.writer.write(
-      changes.map(
-        ({ key, value }): LogRecord => ({
-          topic: STATE_TOPIC,
-          partition: this.partition,
-          key,
-          value: value === null ? null : codecs[STATE_TOPIC].encode({ value }),
-          timestamp,
-        }),
-      ),
+    for (const { key, value } of this.task.checkpoint()) this.#unwritten.set(key, value);
+    if (this.#unwritten.size === 0) return;
+    const records = [...this.#unwritten].map(
+      ([key, value]): LogRecord => ({
+        topic: STATE_TOPIC,
+        partition: this.partition,
+        key,
+        value: value === null ? null : codecs[STATE_TOPIC].encode({ value }),
+        timestamp,
+      }),
     );
+    try {
+      await this.writer.write(records);
+      this.#unwritten.clear();
+    } catch (error) {
+      if (!(error instanceof LogFull) || this.#stopping) throw error;
+      this.ports.logger.error({ err: error, task: this.name }, "the checkpoint waits until the log has room");
+      this.#timer = setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
+    }
   }
 }
 
