@@ -1,6 +1,5 @@
-import { power } from "../schemas/safe-integers.js";
 import {
-  multiplyUnits,
+  rescaleUnits,
   subtractUnits,
   type Units,
   type UnitsJson,
@@ -80,11 +79,11 @@ export class AggregateBook {
 
   rescale(): void {
     const { priceScale, qtyScale } = this.group;
-    const factor = power(priceScale - this.total.priceScale);
+    const more = priceScale - this.total.priceScale;
     for (const touched of [this.#touchedBids, this.#touchedAsks]) {
       const prices = [...touched];
       touched.clear();
-      for (const price of prices) touched.add(multiplyUnits(price, factor));
+      for (const price of prices) touched.add(rescaleUnits(price, 0, more));
     }
     this.total.rescale(priceScale, qtyScale);
   }
@@ -96,8 +95,8 @@ export class AggregateBook {
 
   #move(held: MarketBook, bid: boolean, price: Units, before: Units, after: Units, touch = true): void {
     const { market } = held;
-    const at = multiplyUnits(price, power(this.total.priceScale - market.priceScale));
-    const change = multiplyUnits(subtractUnits(after, before), power(this.total.qtyScale - market.qtyScale));
+    const at = rescaleUnits(price, market.priceScale, this.total.priceScale);
+    const change = rescaleUnits(subtractUnits(after, before), market.qtyScale, this.total.qtyScale);
     addAt(bid ? this.total.bids : this.total.asks, at, change);
     if (touch) (bid ? this.#touchedBids : this.#touchedAsks).add(at);
   }

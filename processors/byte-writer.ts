@@ -116,6 +116,13 @@ export class ByteWriter {
     this.ascii(text);
   }
 
+  /** Avro string of any text. */
+  avroText(text: string): void {
+    const bytes = Buffer.from(text, "utf8");
+    this.avroLong(bytes.length);
+    this.copy(bytes);
+  }
+
   /** JSON number of a safe integer. */
   integer(value: number): void {
     this.reserve(20);

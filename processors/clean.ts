@@ -1,3 +1,4 @@
+import { DecimalError } from "../schemas/errors.js";
 import {
   ACTION_GAP,
   ACTION_INCREMENT,
@@ -7,8 +8,8 @@ import {
   type RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import { INEXACT, MALFORMED, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
-import type { Market, Markets } from "./market.js";
+import { INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
+import { type Market, type Markets, unfit } from "./market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./operator.js";
 import { PriceBand, type PriceBandJson } from "./price-band.js";
 import type { ProcessSettings } from "./settings.js";
@@ -36,7 +37,7 @@ interface ScrutinyJson {
   readonly ids: TradeIdsJson;
   readonly bands: readonly PriceBandJson[];
   readonly quoteId: number;
-  readonly scales: readonly [price: number, lot: number, contract: number];
+  readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
 const NAME = /^[A-Za-z0-9/:@._-]{1,64}$/;
@@ -109,6 +110,8 @@ export class Cleaner {
       return new Refusal("bad_name", "names have letters, digits and / : @ . _ -");
     }
     try {
+      const fault = unfit(tick);
+      if (fault !== undefined) return new Refusal("malformed", fault);
       const market = this.markets.findOrAdd(tick.exchange, tick.symbol);
       const grew = market.govern(tick);
       const scrutiny = this.#scrutinies[market.id];
@@ -136,16 +139,18 @@ export class Cleaner {
     const age = this.clock.now - reader.exchangeTime - this.settings.tooOldMs * 1000;
     if (age > 0 && !reader.backfilled) return new Refusal("too_old", `${age / 1000} ms beyond the limit`);
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
+    const { ids } = scrutiny;
+    const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
+    const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
+    // a repeat says nothing of the price, and a price refused leaves the id free
+    if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
+      return new Refusal("duplicate", "a trade of this id was taken in before");
+    }
     if (!scrutiny.trades.accepts(price, this.#bandMillionths)) {
       return new Refusal("price_band", "too far from the last accepted price");
     }
-    const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
-    const fresh =
-      id >= 0
-        ? scrutiny.ids.takeNumber(id)
-        : reader.tradeIdEnd === reader.tradeIdStart ||
-          scrutiny.ids.takeText(reader.textAt(reader.tradeIdStart, reader.tradeIdEnd));
-    if (!fresh) return new Refusal("duplicate", "a trade of this id was taken in before");
+    if (id >= 0) ids.takeNumber(id);
+    else if (textId !== "") ids.takeText(textId);
     const trade = this.trade;
     trade.market = market;
     trade.price = price;
@@ -237,9 +242,9 @@ export class Cleaner {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
     try {
       return parseUnits(text, scale);
-    } catch {
-      const reason = units === MALFORMED && !/^[-+]?[\d.]+(e[-+]?\d+)?$/i.test(text) ? "malformed" : off;
-      return new Refusal(reason, `${what} ${JSON.stringify(text.slice(0, 40))}`);
+    } catch (error) {
+      const inexact = error instanceof DecimalError && error.code === "TP_DECIMAL_INEXACT";
+      return new Refusal(inexact ? off : "malformed", `${what} ${JSON.stringify(text.slice(0, 40))}`);
     }
   }
 
@@ -266,7 +271,7 @@ export class Cleaner {
         ids: scrutiny.ids.save(),
         bands: [scrutiny.trades.save(), scrutiny.bids.save(), scrutiny.asks.save()],
         quoteId: scrutiny.quoteId,
-        scales: [market.priceScale, market.lotScale, market.contractScale],
+        scales: [market.priceScale, market.lotScale, market.contractScale, market.inverseScale],
       };
       write(market.key, saved as unknown as Json);
     }
@@ -275,7 +280,7 @@ export class Cleaner {
   load(value: Json): void {
     const saved = value as unknown as ScrutinyJson;
     const market = this.markets.findOrAdd(saved.instrument.exchange, saved.instrument.symbol);
-    [market.priceScale, market.lotScale, market.contractScale] = saved.scales;
+    [market.priceScale, market.lotScale, market.contractScale, market.inverseScale] = saved.scales;
     market.govern(saved.instrument);
     const scrutiny = this.#create(market);
     scrutiny.ids.load(saved.ids);

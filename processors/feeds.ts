@@ -1,4 +1,4 @@
-import type { HeartbeatTick } from "../schemas/ticks.js";
+import type { FeedState } from "../schemas/ticks.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 import type { FeedHealth } from "./market.js";
 import type { Json } from "./operator.js";
@@ -27,9 +27,9 @@ export class Feeds {
   }
 
   /** @returns whether any feed's state is not what it was */
-  take(tick: HeartbeatTick, now: Micros): boolean {
+  take(states: readonly FeedState[], now: Micros): boolean {
     const byVenue = new Map<VenueId, { feed: string; connected: boolean; since: Micros }[]>();
-    for (const { exchange, feed, connected, since } of tick.feeds) {
+    for (const { exchange, feed, connected, since } of states) {
       const feeds = byVenue.get(exchange) ?? [];
       feeds.push({ feed, connected, since });
       byVenue.set(exchange, feeds);

@@ -123,7 +123,7 @@ export class KlineSeries {
   #locate(time: Micros): Candle | undefined {
     const base = this.intervals[0]!;
     const openTime = base.openTime(time);
-    if (Number.isNaN(this.#nextClose)) this.#start(openTime);
+    if (Number.isNaN(this.#nextClose)) this.#start();
     if (openTime < this.#nextClose) return undefined;
     let candle = this.#open[0]!.get(openTime);
     if (candle === undefined) {
@@ -141,9 +141,9 @@ export class KlineSeries {
     if (first === undefined || openTime < first) this.#first[i] = openTime;
   }
 
-  #start(openTime: Micros): void {
-    const base = this.intervals[0]!;
-    this.#nextClose = Math.max(openTime, base.openTime(this.context.clock.now - this.#grace));
+  /** All that log time has not closed yet is open, before the first trade's candle too. */
+  #start(): void {
+    this.#nextClose = this.intervals[0]!.openTime(this.context.clock.now - this.#grace);
     this.#awaitClose();
   }
 
@@ -184,6 +184,8 @@ export class KlineSeries {
     // before the first trade there is no price to show
     if (candle.count === 0 && this.#lastTraded === Number.NEGATIVE_INFINITY) return;
     if (candle.count === 0) candle.flatten(this.#lastClose);
+    // a longer one may have begun before the series did
+    if (this.#feedWasDown(candle.openTime)) candle.flags |= FEED_DOWN;
     this.#begins(i, candle.openTime);
     candle.changed = false;
     this.#show(i, candle, candle, true);

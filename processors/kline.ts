@@ -1,5 +1,4 @@
-import { power } from "../schemas/safe-integers.js";
-import { decimalsOf, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import { multiplyUnits, rescaleUnits } from "../schemas/units.js";
 import type { CandleJson } from "./candle.js";
 import { baseOf, type Interval, interval } from "./intervals.js";
 import { KlineSeries, type SeriesJson } from "./kline-series.js";
@@ -38,7 +37,7 @@ export class KlineOperator implements Operator {
     const series = this.#ofMarket[market.id] ?? this.#marketSeries(market);
     const amount = multiplyUnits(trade.price, market.aggregates ? trade.qty : 1);
     const { price, qty, buy, exchangeTime, idNumber } = trade;
-    const quote = market.aggregates ? amount : multiplyUnits(qty, inverseSize(market));
+    const quote = market.aggregates ? amount : multiplyUnits(qty, market.inverseUnits);
     if (!series.add(price, qty, quote, buy, exchangeTime, idNumber)) {
       this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
       return;
@@ -46,12 +45,12 @@ export class KlineOperator implements Operator {
     if (!market.aggregates) return;
     const { group } = market;
     const aggregate = this.#ofGroup[group.id] ?? this.#groupSeries(group);
-    const priceFactor = power(group.priceScale - market.priceScale);
-    const qtyFactor = power(group.qtyScale - market.qtyScale);
+    const morePrice = group.priceScale - market.priceScale;
+    const moreQty = group.qtyScale - market.qtyScale;
     aggregate.add(
-      scaled(price, priceFactor),
-      scaled(qty, qtyFactor),
-      scaled(amount, priceFactor * qtyFactor),
+      rescaleUnits(price, 0, morePrice),
+      rescaleUnits(qty, 0, moreQty),
+      rescaleUnits(amount, 0, morePrice + moreQty),
       buy,
       exchangeTime,
       idNumber,
@@ -116,20 +115,12 @@ export class KlineOperator implements Operator {
   }
 }
 
-const scaled = (units: Units, factor: number): Units => (factor === 1 ? units : multiplyUnits(units, factor));
-
 function marketScales(market: Market): Scales {
   const { priceScale: price, qtyScale: qty } = market;
-  const quote = market.aggregates ? price + qty : qty + decimalsOf(market.instrument?.contractSize ?? "1");
+  const quote = market.aggregates ? price + qty : qty + market.inverseScale;
   return { price, qty, quote };
 }
 
 function groupScales({ priceScale: price, qtyScale: qty }: SymbolGroup): Scales {
   return { price, qty, quote: price + qty };
-}
-
-/** Quote currency per contract, at its own decimals. */
-function inverseSize(market: Market): Units {
-  const size = market.instrument?.contractSize ?? "1";
-  return parseUnits(size, decimalsOf(size));
 }

@@ -1,5 +1,5 @@
 import type { ContractType, InstrumentTick } from "../schemas/ticks.js";
-import { compareUnits, decimalsOf, parseUnits, type Units } from "../schemas/units.js";
+import { compareUnits, decimalsOf, parseUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 
 /** One venue's market in one symbol, with the scales at which its values are integers. */
@@ -15,6 +15,9 @@ export class Market {
   lotScale = 0;
   contractUnits: Units = 1;
   contractScale = 0;
+  /** Quote currency per contract of an inverse market, at its own scale. */
+  inverseUnits: Units = 1;
+  inverseScale = 0;
 
   constructor(
     /** Dense within a task: operators keep their states in arrays. */
@@ -43,24 +46,50 @@ export class Market {
    * @returns whether a scale grew: operators then rescale what they hold
    */
   govern(instrument: InstrumentTick): boolean {
-    this.instrument = instrument;
     const linear = instrument.contractType === "linear";
-    const contractScale = linear ? decimalsOf(instrument.contractSize) : 0;
+    const sizeDecimals = decimalsOf(instrument.contractSize);
     const priceScale = Math.max(this.priceScale, decimalsOf(instrument.tickSize));
     const lotScale = Math.max(this.lotScale, decimalsOf(instrument.lotSize));
-    this.contractScale = Math.max(this.contractScale, contractScale);
-    this.contractUnits = linear ? parseUnits(instrument.contractSize, this.contractScale) : 1;
-    const qtyScale = lotScale + this.contractScale;
-    const grew = priceScale > this.priceScale || qtyScale > this.qtyScale;
+    const contractScale = linear ? Math.max(this.contractScale, sizeDecimals) : this.contractScale;
+    const inverseScale = linear ? this.inverseScale : Math.max(this.inverseScale, sizeDecimals);
+    const qtyScale = lotScale + contractScale;
+    const grew = priceScale > this.priceScale || qtyScale > this.qtyScale || inverseScale > this.inverseScale;
+    this.instrument = instrument;
     this.priceScale = priceScale;
     this.lotScale = lotScale;
-    this.qtyScale = Math.max(this.qtyScale, qtyScale);
-    this.tickUnits = positive(parseUnits(instrument.tickSize, priceScale));
-    this.lotUnits = positive(parseUnits(instrument.lotSize, lotScale));
-    this.group.widen(this.priceScale, this.qtyScale);
+    this.qtyScale = qtyScale;
+    this.contractScale = contractScale;
+    this.contractUnits = linear
+      ? parseUnits(instrument.contractSize, contractScale)
+      : rescaleUnits(1, 0, contractScale);
+    this.inverseScale = inverseScale;
+    this.inverseUnits = linear ? 1 : parseUnits(instrument.contractSize, inverseScale);
+    this.tickUnits = parseUnits(instrument.tickSize, priceScale);
+    this.lotUnits = parseUnits(instrument.lotSize, lotScale);
+    this.group.widen(priceScale, qtyScale);
     return grew;
   }
 }
+
+/**
+ * What makes an instrument unfit to govern anything; undefined when it is fit.
+ *
+ * @throws DecimalError for a size that is no decimal
+ */
+export function unfit({ contractType, tickSize, lotSize, contractSize }: InstrumentTick): string | undefined {
+  if (!CONTRACT_TYPES.includes(contractType)) return "contract type";
+  for (const [what, text] of Object.entries({ tickSize, lotSize, contractSize })) {
+    if (typeof text !== "string") return `${what} is missing`;
+    const decimals = decimalsOf(text);
+    if (decimals > MOST_DECIMALS) return `${what} has more than ${MOST_DECIMALS} decimals`;
+    if (compareUnits(parseUnits(text, decimals), 0) <= 0) return `${what} is not positive`;
+  }
+  return undefined;
+}
+
+const CONTRACT_TYPES: readonly string[] = ["spot", "linear", "inverse"];
+/** What history can hold. */
+const MOST_DECIMALS = 18;
 
 /** All venues' markets in one symbol: what aggregates are taken over. */
 export class SymbolGroup {
@@ -125,8 +154,4 @@ export class Markets {
     }
     return group;
   }
-}
-
-function positive(units: Units): Units {
-  return compareUnits(units, 0) > 0 ? units : 1;
 }

@@ -195,7 +195,7 @@ export class Outbox {
     if (head.reason === null) avro.byte(0);
     else {
       avro.byte(2);
-      avro.avroAscii(head.reason);
+      avro.avroText(head.reason);
     }
     avro.avroLong(head.timestamp);
     avro.avroLong(stream.epoch);
@@ -340,7 +340,7 @@ export class Outbox {
     json.integer(head.update_id);
     json.ascii(head.is_snapshot ? ',"is_snapshot":true' : ',"is_snapshot":false');
     json.ascii(head.status === "live" ? ',"status":"live","reason":' : ',"status":"stale","reason":');
-    json.ascii(head.reason === null ? "null" : JSON.stringify(head.reason));
+    json.ascii(head.reason === null ? "null" : jsonAscii(head.reason));
     json.ascii(',"timestamp":');
     this.#tail(head.timestamp, stream, sequence, false);
     json.ascii(',"previous_sequence":');
@@ -377,12 +377,16 @@ function jsonTextOf(json: ByteWriter, bytes: Uint8Array, start: number, end: num
   for (let at = start; at < end; at++) {
     const byte = bytes[at]!;
     if (byte < 0x20 || byte === 0x22 || byte === 0x5c || byte > 0x7e) {
-      const text = JSON.stringify(Buffer.from(bytes.subarray(start, end)).toString("utf8"));
-      json.ascii(text.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
+      json.ascii(jsonAscii(Buffer.from(bytes.subarray(start, end)).toString("utf8")));
       return;
     }
   }
   json.byte(0x22);
   json.copyRange(bytes, start, end);
   json.byte(0x22);
+}
+
+/** A JSON string in ASCII alone. */
+function jsonAscii(text: string): string {
+  return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

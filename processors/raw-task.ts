@@ -59,9 +59,12 @@ export class RawTask implements Task {
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
   readonly #observer: TaskObserver;
-  #session = "";
+  /** Of the record at hand, once it is known. */
+  #session: string | undefined;
   #lastNumber = -1;
   #offset = -1;
+  /** Whether this run has seen its first time. */
+  #begun = false;
 
   constructor(readonly options: RawTaskOptions) {
     const { partition, settings, codecs, sink } = options;
@@ -97,17 +100,18 @@ export class RawTask implements Task {
 
   process(value: Uint8Array | null, offset: number): void {
     this.#offset = offset;
+    this.#session = undefined;
     if (value === null) return;
     const reader = this.#reader;
     try {
       reader.open(this.#current(value));
       this.#enterSession(reader.session);
       while (reader.next()) this.#take(reader);
-      this.#sessions.set(this.#session, this.#lastNumber);
+      this.#leaveSession();
       this.#observer.ticks(TOPIC, reader.index + 1);
     } catch (error) {
       if (!(error instanceof UnreadableRecord)) throw error;
-      this.#sessions.set(this.#session, this.#lastNumber);
+      this.#leaveSession();
       this.#deadLetter("", "", "unreadable_record", error.message, value, -1);
     }
   }
@@ -127,7 +131,14 @@ export class RawTask implements Task {
   #enterSession(session: string): void {
     this.#session = session;
     this.#lastNumber = this.#sessions.get(session) ?? -1;
-    if (this.#sessions.size < MOST_SESSIONS || this.#sessions.has(session)) return;
+  }
+
+  /** The session used last stands last; the first one goes when there are too many. */
+  #leaveSession(): void {
+    if (this.#session === undefined) return;
+    this.#sessions.delete(this.#session);
+    this.#sessions.set(this.#session, this.#lastNumber);
+    if (this.#sessions.size <= MOST_SESSIONS) return;
     for (const oldest of this.#sessions.keys()) {
       this.#sessions.delete(oldest);
       return;
@@ -156,14 +167,16 @@ export class RawTask implements Task {
   /** Log time is the highest receive time seen; what is due on the way fires at its own time. */
   #advance(receiveTime: Micros): void {
     if (receiveTime <= this.clock.now) return;
-    const first = this.clock.now === 0;
     if (this.#timers.next <= receiveTime) {
       this.#timers.fire(receiveTime, (due) => {
         this.clock.now = Math.max(this.clock.now, due);
       });
     }
     this.clock.now = receiveTime;
-    if (first) for (const operator of this.#operators) operator.onTime?.(receiveTime);
+    if (this.#begun) return;
+    // after a restart too: settings may have brought what the state does not know
+    this.#begun = true;
+    for (const operator of this.#operators) operator.onTime?.(receiveTime);
   }
 
   #takeMarketTick(reader: RawBatchReader): void {
@@ -246,7 +259,7 @@ export class RawTask implements Task {
 
   #takeHeartbeat(tick: HeartbeatTick): void {
     // every partition hears of the feeds; one shows them
-    if (this.#feeds.take(tick, this.clock.now) && this.options.partition === 0) this.#showFeeds();
+    if (this.#feeds.take(tick.feeds ?? [], this.clock.now) && this.options.partition === 0) this.#showFeeds();
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
@@ -324,6 +337,7 @@ export class RawTask implements Task {
   }
 
   #load(saved: TaskJson): number {
+    this.#offset = saved.offset - 1;
     this.clock.now = saved.now;
     for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
     if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);

@@ -1,5 +1,4 @@
 import type { Ticker } from "../schemas/messages.js";
-import { power } from "../schemas/safe-integers.js";
 import type { TickerTick } from "../schemas/ticks.js";
 import {
   addProduct,
@@ -102,7 +101,7 @@ export function medianMid(venues: readonly VenuePrices[], priceScale: number): D
 
 /** At the aggregate's price scale. */
 export function atScale(price: Units | undefined, from: number, to: number): Units | undefined {
-  return price === undefined ? undefined : from === to ? price : multiplyUnits(price, power(to - from));
+  return price === undefined ? undefined : rescaleUnits(price, from, to);
 }
 
 export function rescaled(price: Units | undefined, by: number): Units | undefined {

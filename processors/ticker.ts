@@ -4,6 +4,7 @@ import {
   compareUnits,
   formatUnits,
   multiplyUnits,
+  parseUnits,
   type Units,
   type UnitsJson,
   unitsFromJson,
@@ -98,7 +99,8 @@ class MarketTicker {
     return {
       ...noStatistics,
       volume_24h: formatUnits(sums.base, this.qtyScale),
-      quote_volume_24h: formatUnits(sums.quote, this.priceScale + this.qtyScale),
+      // price · quantity means nothing for inverse contracts
+      quote_volume_24h: this.market.aggregates ? formatUnits(sums.quote, this.priceScale + this.qtyScale) : null,
     };
   }
 
@@ -215,6 +217,8 @@ export class TickerOperator implements Operator {
   onTicker(market: Market, tick: TickerTick): void {
     const held = this.#markets[market.id] ?? this.#create(market);
     held.statistics = statisticsOf(market, tick);
+    // until trades say it themselves
+    if (held.lastTime === 0) held.lastPrice = parseUnits(tick.lastPrice, held.priceScale);
     held.seen = this.context.clock.now;
     this.#changed(held, tick.exchangeTime);
   }
@@ -222,7 +226,7 @@ export class TickerOperator implements Operator {
   /** Where the venue does not quote, the top of its book does. */
   onDepth(market: Market, depth: CleanDepth): void {
     const held = this.#markets[market.id] ?? this.#create(market);
-    held.seen = this.context.clock.now;
+    if (depth.tick.action !== "gap") held.seen = this.context.clock.now;
     if (held.quoted) return;
     const book = this.books.liveBook(market);
     held.bidPrice = book && book.bids.size > 0 ? book.bids.price(0) : undefined;

@@ -18,6 +18,19 @@ export class TradeIds {
   #missing: number[] = [];
   readonly #texts = new Set<string>();
 
+  hasNumber(id: number): boolean {
+    if (id > this.#highest) return false;
+    const ranges = this.#missing;
+    for (let at = ranges.length - 2; at >= 0 && id <= ranges[at + 1]!; at -= 2) {
+      if (id >= ranges[at]!) return false;
+    }
+    return true;
+  }
+
+  hasText(id: string): boolean {
+    return this.#texts.has(id);
+  }
+
   /** Takes in a numeric id. @returns false when it was seen before */
   takeNumber(id: number): boolean {
     if (id === this.#highest + 1) {
