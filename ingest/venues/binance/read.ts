@@ -6,6 +6,9 @@ import { idOf, instrumentOf, levelsOf, type Payload, textOfId, timeOf } from "./
 import { readSnapshot, readTradeList } from "./read-rest.js";
 import type { BinanceSettings } from "./settings.js";
 
+/** Streams that carry one kind of event, which is read. */
+const ourStream = /@(?:trade|aggTrade|bookTicker|ticker|depth(?:@\d+ms)?)$/;
+
 /**
  * Reads one frame of Binance: a combined stream's `{"stream","data"}`, a bare payload, an answer to a request, or an
  * answer of REST (its URL tells the symbol where the body does not). JSON is parsed once and the arrays of levels are
@@ -41,6 +44,9 @@ export function readFrame(
       return readUnnamed(settings, parsed, payload, frame, instruments, out);
     default:
       if (typeof payload.e !== "string") throw new UnreadableFrame(settings.id, "the event's name is no text");
+      if (ourStream.test(parsed.stream ?? "")) {
+        throw new UnreadableFrame(settings.id, `${parsed.stream} carries an event ${payload.e}`);
+      }
       return "ignored";
   }
 }

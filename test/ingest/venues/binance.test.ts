@@ -188,6 +188,7 @@ describe("reading Binance", () => {
     '{"lastUpdateId":1,"bids":[],"asks":[]}',
     '{"error":{"code":2,"msg":"Invalid request"},"id":1}',
     '{"stream":"x","data":null}',
+    '{"stream":"btcusdt@depth@100ms","data":{"e":"depth","E":"yesterday"}}',
   ])("%s is unreadable and says so", (text) => {
     const ticks: RawTick[] = [];
     const frame = { text, receiveTime: 1, origin: { socket: "market-1" } };
