@@ -47,7 +47,9 @@ export class BookFeed {
   private kept: DepthTick[] = [];
   private lastUpdateId = 0;
   private snapshotAt = 0;
-  private askedAt = Number.NEGATIVE_INFINITY;
+  /** The stream's first increment shows that it is subscribed: a snapshot taken before could miss what comes between. */
+  private streaming = false;
+  private askAt = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly sequence: BookSequence,
@@ -73,10 +75,7 @@ export class BookFeed {
   /** Time passes: asks for a snapshot when one is due or was not answered. */
   onTime(now: Micros): void {
     if (!this.connected) return;
-    const due = this.wanted
-      ? now - this.askedAt >= this.options.retryAfter
-      : now - this.snapshotAt >= this.options.snapshotEvery;
-    if (due) this.ask(now);
+    if (this.wanted ? now >= this.askAt : now - this.snapshotAt >= this.options.snapshotEvery) this.ask(now);
   }
 
   /**
@@ -89,27 +88,30 @@ export class BookFeed {
     this.live = false;
     this.kept = [];
     this.wanted = true;
-    if (this.connected) this.ask(at.receiveTime);
+    if (this.connected && this.streaming) this.ask(at.receiveTime);
   }
 
   /** The connection is gone; a snapshot taken now would follow nothing. */
   disconnected(at: BookInstant): void {
     this.connected = false;
+    this.streaming = false;
     this.interrupt("reconnect", at);
   }
 
-  /** The connection is there (again) and subscribed. */
+  /** The connection is there (again): a snapshot is asked for with the first increment, or soon in a quiet market. */
   reconnected(now: Micros): void {
     this.connected = true;
-    this.ask(now);
+    this.askAt = now + this.options.retryAfter;
   }
 
   private onIncrement(tick: DepthTick): void {
     if (!this.live) {
       this.keep(tick);
-      if (this.askedAt === Number.NEGATIVE_INFINITY) this.ask(tick.receiveTime);
+      if (!this.streaming) this.ask(tick.receiveTime);
+      this.streaming = true;
       return;
     }
+    this.streaming = true;
     const verdict = this.sequence.next(tick);
     if (verdict === "skip") return;
     if (verdict === "gap") {
@@ -184,12 +186,12 @@ export class BookFeed {
   /** The venue's answer was too old: not at once, or its REST would be asked without a pause. */
   private askSoon(now: Micros): void {
     this.wanted = true;
-    this.askedAt = now - this.options.retryAfter + this.options.retrySoon;
+    this.askAt = now + this.options.retrySoon;
   }
 
   private ask(now: Micros): void {
     this.wanted = true;
-    this.askedAt = now;
+    this.askAt = now + this.options.retryAfter;
     this.requestSnapshot();
   }
 }

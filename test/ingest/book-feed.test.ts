@@ -121,8 +121,9 @@ describe("book feed", () => {
     feed.depth(venue.snapshot());
     feed.onTime(10_000_000_000);
     expect(story()).toEqual(["snapshot 0", "gap reconnect"]);
-    expect(requests).toHaveLength(0);
     feed.reconnected(10_000_000_001);
+    expect(requests).toHaveLength(0);
+    feed.depth(venue.change(1, 1));
     expect(requests).toHaveLength(1);
     feed.depth(venue.snapshot());
     expect(feed.isLive).toBe(true);
@@ -131,10 +132,12 @@ describe("book feed", () => {
   it("repeats a request that is not answered, and snapshots a right book every so often", () => {
     const { feed, requests } = feedOf();
     const venue = new VenueBook();
-    feed.onTime(0);
+    feed.reconnected(0);
     feed.onTime(bookFeedDefaults.retryAfter - 1);
-    expect(requests).toHaveLength(1);
+    expect(requests).toHaveLength(0);
     feed.onTime(bookFeedDefaults.retryAfter);
+    expect(requests).toHaveLength(1);
+    feed.onTime(2 * bookFeedDefaults.retryAfter);
     expect(requests).toHaveLength(2);
     feed.depth(venue.snapshot(0, 3_000_000));
     feed.onTime(3_000_000 + bookFeedDefaults.snapshotEvery - 1);
@@ -145,9 +148,11 @@ describe("book feed", () => {
 
   it("a gap that the log has already is not said twice", () => {
     const { feed, story, requests } = feedOf();
-    feed.depth(new VenueBook().snapshot());
+    const venue = new VenueBook();
+    feed.depth(venue.snapshot());
+    feed.depth(venue.change(1, 1));
     feed.interrupt("dropped", { ...common, receiveTime: 5 }, true);
-    expect(story()).toEqual(["snapshot 0"]);
+    expect(story()).toEqual(["snapshot 0", "increment 1"]);
     expect(feed.isLive).toBe(false);
     expect(requests).toHaveLength(1);
   });

@@ -133,6 +133,22 @@ describe("ingest", () => {
     expect(ids).toEqual([...ids].sort((a, b) => a - b));
   });
 
+  it("a log that hangs: ticks are dropped and counted, then books resynchronise and the trades are back-filled", async () => {
+    const made = await ready({ rate: 400 }, { publisher: { maxTicks: 100 } });
+    const { hang, goOn, settled, symbols, dropped, depthOf, ingest, tradesOf } = made;
+    hang();
+    await until(async () => (await dropped("publisher", "buffer_full_trade")) > 20, "trades are dropped");
+    await until(async () => (await dropped("publisher", "buffer_full_depth")) > 5, "depth is dropped");
+    goOn();
+    for (const symbol of symbols) {
+      await until(async () => (await tradesOf(symbol)).some((trade) => trade.backfilled), "back-filled trades");
+    }
+    await until(() => ingest.isReady, "ready again");
+    await settled();
+    for (const symbol of symbols) expect(gapsOf(await depthOf(symbol))).toContain("dropped");
+    expect(await dropped("backfill", "not_at_venue")).toBe(0);
+  });
+
   it("shows every frame to the recorder, REST answers too", async () => {
     const urls: string[] = [];
     let frames = 0;

@@ -37,28 +37,40 @@ export async function liveRig(
     { name: "market.raw", partitions, cleanup: "delete" },
     { name: "market.dlq", partitions: 1, cleanup: "delete" },
   ]);
+  let gate: Promise<void> | undefined;
+  let open = () => {};
+  const slowLog = new Proxy(log, {
+    get(target, name) {
+      if (name === "append") {
+        return async (records: Parameters<EmbeddedLog["append"]>[0]) => {
+          await gate;
+          return target.append(records);
+        };
+      }
+      const member = Reflect.get(target, name) as unknown;
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
   const id = simulated.dialect === "usdm" ? "binanceusdm" : "binance";
   const suffix = simulated.dialect === "usdm" ? ":USDT" : "";
   const symbols = ["BTC/USDT", "ETH/USDT"].map((symbol) => `${symbol}${suffix}`);
-  const start = () =>
-    runIngest({
-      venues: [
-        {
-          venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings }),
-          symbols,
-          kinds: ["trade", "quote", "ticker", "depth"],
-        },
-      ],
-      log,
-      schemaIds: { "market.raw": codecs["market.raw"].schemaId },
-      encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
-      metrics,
-      logger,
-      heartbeatMs: 20,
-      connection: { overlapMs: 300, backoff: { baseMs: 20, capMs: 100 } },
-      ...options,
-    });
-  const ingest = start();
+  const ingest = runIngest({
+    venues: [
+      {
+        venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings }),
+        symbols,
+        kinds: ["trade", "quote", "ticker", "depth"],
+      },
+    ],
+    log: slowLog,
+    schemaIds: { "market.raw": codecs["market.raw"].schemaId },
+    encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
+    metrics,
+    logger,
+    heartbeatMs: 20,
+    connection: { overlapMs: 300, backoff: { baseMs: 20, capMs: 100 } },
+    ...options,
+  });
 
   const offsets = new Array<number>(partitions).fill(0);
   const found: RawTick[][] = offsets.map(() => []);
@@ -133,7 +145,16 @@ export async function liveRig(
     tradesOf,
     deadLetters,
     dropped,
-    start,
+    /** The log takes nothing until `goOn`. */
+    hang(): void {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    goOn(): void {
+      gate = undefined;
+      open();
+    },
     /** Stops the market and waits until the log holds all of it. */
     async settled(): Promise<void> {
       simulator.pause();
