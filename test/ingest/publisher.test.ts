@@ -75,7 +75,7 @@ describe("publisher", () => {
 
   it("sends a lone tick at once, and one request at a time into a partition", async () => {
     const log = new GatedLog(1);
-    const { publisher } = publisherOn(log);
+    const { publisher } = publisherOn(log, { lingerMs: 10_000 });
     publisher.publish(trade("BTC/USDT", 1));
     await publisher.flushed();
     expect(log.batches().map((batch) => batch.ticks.length)).toEqual([1]);
