@@ -73,11 +73,17 @@ export async function serveWebSocket(
 function listen(app: uws.TemplatedApp, settings: PushSettings): Promise<uws.us_listen_socket> {
   const { host, webSocketPort } = settings;
   return new Promise((resolve, reject) => {
-    app.listen(host, webSocketPort, (socket) => {
+    (app as unknown as ListensAlone).listen(host, webSocketPort, exclusivePort, (socket) => {
       if (socket === false) reject(new CannotListen("the WebSocket server", host, webSocketPort));
       else resolve(socket);
     });
   });
+}
+
+/** Without it a second plant would share the port, and each get some of the clients. The types leave this form out. */
+const exclusivePort = 1;
+interface ListensAlone {
+  listen(host: string, port: number, options: number, done: (socket: uws.us_listen_socket | false) => void): void;
 }
 
 /** The library's types leave the compressors out as values. */

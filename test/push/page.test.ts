@@ -7,7 +7,7 @@ import { launchChromium } from "./chromium.js";
 import { Market } from "./market.js";
 import { message } from "./messages.js";
 import * as probes from "./page-probes.js";
-import { emptyStore, type ServedBus, serveBus } from "./plant.js";
+import { emptyStore, freePorts, type ServedBus, serveBus } from "./plant.js";
 
 let browser: Browser;
 let served: ServedBus;
@@ -143,10 +143,12 @@ test("index constituents say how they weigh and why they do not; a lost feed sho
 });
 
 test("when the plant goes away the page says so, and when it is back the page goes on by itself", async () => {
-  const ports = {
-    restPort: Number(new URL(served.restUrl).port),
-    webSocketPort: Number(new URL(served.webSocketUrl).port),
-  };
+  await served.stop();
+  const [restPort, webSocketPort] = await freePorts();
+  const ports = { restPort, webSocketPort };
+  served = await serveBus(ports, emptyStore, served.bus);
+  await page.goto(served.restUrl);
+  await page.locator("#bids li:not(.vacant)").first().waitFor();
   await served.stop();
   await page.locator("#banner", { hasText: "Disconnected" }).waitFor();
   expect(await page.locator("#link-state").getAttribute("data-state")).toMatch(/disconnected|connecting/);

@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import type { Bus } from "../../infra/bus/bus.js";
 import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
 import { createLogger } from "../../infra/logging.js";
@@ -39,4 +40,25 @@ export async function serveBus(
     metricsText: () => metrics.registry.metrics(),
   });
   return { ...push, bus, metrics };
+}
+
+/** Two free ports below those that the system hands out by itself, so that they are still free a moment later. */
+export async function freePorts(): Promise<[number, number]> {
+  const first = await freePort();
+  return [first, await freePort(first)];
+}
+
+async function freePort(not?: number): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (port === not) continue;
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

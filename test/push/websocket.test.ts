@@ -255,3 +255,11 @@ test("metrics count connections, subscriptions, messages and refusals", async ()
   expect(text).toContain("tickplant_push_subscriptions 1");
   expect(text).toContain('tickplant_dropped_total{place="push",reason="tp_channel_unknown"} 1');
 });
+
+test("a port that is taken is an error that names it, and nothing is left open", async () => {
+  const served = await serve();
+  const webSocketPort = Number(new URL(served.webSocketUrl).port);
+  await expect(serveBus({ webSocketPort })).rejects.toThrow(`can not listen on 127.0.0.1:${webSocketPort}`);
+  const restPort = Number(new URL(served.restUrl).port);
+  await expect(serveBus({ restPort })).rejects.toThrow(`can not listen on 127.0.0.1:${restPort}`);
+});
