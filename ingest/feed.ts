@@ -31,6 +31,7 @@ export interface FeedOptions {
   readonly snapshotEvery: Micros;
   readonly backfill: boolean;
   readonly onFrame?: (venue: string, frame: Frame) => void;
+  readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
   readonly connection?: Omit<ConnectionOptions, "logger">;
   readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
 }
@@ -209,6 +210,7 @@ export class Feed {
     line.since = now;
     line.lastFrameAt = now;
     this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
+    this.options.onConnection?.(this.venue.id, line.plan.name, true, now);
     for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
     if (after === "start") return;
     for (const market of this.marketsOf(line, "trade")) void this.backfill(market);
@@ -218,6 +220,7 @@ export class Feed {
     const { clock, metrics } = this.options;
     const now = clock();
     line.since = now;
+    this.options.onConnection?.(this.venue.id, line.plan.name, false, now);
     metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     for (const market of this.marketsOf(line, "depth")) {
       market.book?.disconnected({ ...market.instrument, receiveTime: now });

@@ -31,6 +31,8 @@ export interface IngestOptions {
   readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs">;
   /** Sees every frame before it is read, WebSocket and REST alike: the recorder's place. */
   readonly onFrame?: (venue: string, frame: Frame) => void;
+  /** Hears, in the order of the frames, when a connection went up or down. */
+  readonly onConnection?: FeedOptions["onConnection"];
   readonly connection?: FeedOptions["connection"];
   readonly rest?: FeedOptions["rest"];
 }
@@ -79,6 +81,7 @@ export function runIngest(options: IngestOptions): Ingest {
       snapshotEvery: (options.resnapshotMinutes ?? 5) * 60_000_000,
       backfill: options.backfill ?? true,
       ...(options.onFrame && { onFrame: options.onFrame }),
+      ...(options.onConnection && { onConnection: options.onConnection }),
       ...(options.connection && { connection: options.connection }),
       ...(options.rest && { rest: options.rest }),
     });

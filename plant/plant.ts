@@ -123,7 +123,7 @@ class PlantStart {
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
         publisher: config.ingest.publisher,
-        ...(recorder && { onFrame: recorder.frame }),
+        ...(recorder && { onFrame: recorder.frame, onConnection: recorder.connection }),
       });
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
