@@ -5,6 +5,8 @@ export interface Figure {
   readonly unit: string;
   /** Median, a second. */
   readonly rate: number;
+  /** Median, a second of the process's processor time: what a core does, whatever else runs on the machine. */
+  readonly coreRate: number;
   readonly floors: readonly Floor[];
   readonly goal?: Goal;
   /** How the outputs were found right; undefined where there is nothing to hold them against. */
@@ -16,11 +18,12 @@ export interface Figure {
 export interface Floor {
   readonly name: string;
   readonly rate: number;
-  /** The figure's rate divided by this one's: the median of all turns' ratios. */
+  readonly coreRate: number;
+  /** The figure's core rate divided by this one's: the median of all turns' ratios. */
   readonly ratio: number;
 }
 
-/** At least so much a second, or at least this share of the first floor. */
+/** At least so much a second or a core's second, or at least this share of the first floor. */
 export interface Goal {
   readonly text: string;
   readonly reached: boolean;
@@ -31,8 +34,29 @@ export type Run = () => Work | Promise<Work>;
 
 export interface Work {
   readonly count: number;
-  /** Milliseconds; without, the whole run's. */
-  readonly ms?: number;
+  /** What the work took; without, the whole run's time. */
+  readonly took?: Stopwatch;
+}
+
+/** Time on the wall, and of the processor over all threads of the process. */
+export class Stopwatch {
+  seconds = 0;
+  coreSeconds = 0;
+  private began = 0;
+  private cpu = process.cpuUsage();
+
+  start(): this {
+    this.began = performance.now();
+    this.cpu = process.cpuUsage();
+    return this;
+  }
+
+  stop(): this {
+    const { user, system } = process.cpuUsage(this.cpu);
+    this.seconds += (performance.now() - this.began) / 1000;
+    this.coreSeconds += (user + system) / 1_000_000;
+    return this;
+  }
 }
 
 export interface Subject {
@@ -41,7 +65,7 @@ export interface Subject {
   readonly run: Run;
   readonly floors: readonly { readonly name: string; readonly run: Run }[];
   readonly repetitions?: number;
-  readonly goal?: { readonly rate: number } | { readonly ratio: number };
+  readonly goal?: { readonly rate: number } | { readonly coreRate: number } | { readonly ratio: number };
   readonly verified?: string;
   readonly about?: string;
 }
@@ -53,40 +77,49 @@ const REPETITIONS = 5;
  */
 export async function measure(subject: Subject): Promise<Figure> {
   const runs = [subject.run, ...subject.floors.map(({ run }) => run)];
-  const rates: number[][] = runs.map(() => []);
+  const rates: Rates[][] = runs.map(() => []);
   for (let turn = -1; turn < (subject.repetitions ?? REPETITIONS); turn++) {
     for (const [which, run] of runs.entries()) {
-      const rate = await timed(run);
-      if (turn >= 0) rates[which]!.push(rate);
+      const one = await ratesOf(run);
+      if (turn >= 0) rates[which]!.push(one);
     }
   }
   return figureOf(subject, rates);
 }
 
-async function timed(run: Run): Promise<number> {
-  const began = performance.now();
-  const { count, ms } = await run();
-  return (count / (ms ?? performance.now() - began)) * 1000;
+interface Rates {
+  readonly rate: number;
+  readonly coreRate: number;
 }
 
-function figureOf(subject: Subject, rates: readonly number[][]): Figure {
+async function ratesOf(run: Run): Promise<Rates> {
+  const whole = new Stopwatch().start();
+  const { count, took = whole.stop() } = await run();
+  return { rate: count / took.seconds, coreRate: count / took.coreSeconds };
+}
+
+function figureOf(subject: Subject, rates: readonly Rates[][]): Figure {
   const { name, unit, verified, about } = subject;
-  const [rate, ...others] = rates.map(median) as [number, ...number[]];
+  const [own, ...others] = rates.map((turns) => ({
+    rate: median(turns.map(({ rate }) => rate)),
+    coreRate: median(turns.map(({ coreRate }) => coreRate)),
+  })) as [Rates, ...Rates[]];
   // turn by turn, since what else runs on the machine comes and goes
-  const ratio = (at: number) => median(rates[0]!.map((own, turn) => own / rates[at + 1]![turn]!));
-  const floors = subject.floors.map((floor, at) => ({ name: floor.name, rate: others[at]!, ratio: ratio(at) }));
-  const goal = goalOf(subject, rate, floors);
-  return { name, unit, rate, floors, ...(goal && { goal }), ...(verified && { verified }), ...(about && { about }) };
+  const ratio = (at: number) => median(rates[0]!.map((one, turn) => one.coreRate / rates[at + 1]![turn]!.coreRate));
+  const floors = subject.floors.map((floor, at) => ({ name: floor.name, ...others[at]!, ratio: ratio(at) }));
+  const goal = goalOf(subject, own, floors);
+  return { name, unit, ...own, floors, ...(goal && { goal }), ...(verified && { verified }), ...(about && { about }) };
 }
 
-function goalOf({ goal, unit }: Subject, rate: number, floors: readonly Floor[]): Goal | undefined {
+function goalOf({ goal, unit }: Subject, own: Rates, floors: readonly Floor[]): Goal | undefined {
   if (goal === undefined) return undefined;
-  if ("rate" in goal) return { text: `at least ${inWords(goal.rate)} ${unit}/s`, reached: rate >= goal.rate };
+  if ("rate" in goal) return { text: `at least ${inWords(goal.rate)} ${unit}/s`, reached: own.rate >= goal.rate };
+  if ("coreRate" in goal) {
+    return { text: `at least ${inWords(goal.coreRate)} ${unit}/s of a core`, reached: own.coreRate >= goal.coreRate };
+  }
   const [first] = floors;
-  return {
-    text: `at least ${goal.ratio * 100} % of the floor`,
-    reached: first !== undefined && first.ratio >= goal.ratio,
-  };
+  const reached = first !== undefined && first.ratio >= goal.ratio;
+  return { text: `at least ${goal.ratio * 100} % of the floor`, reached };
 }
 
 export function median(values: readonly number[]): number {
@@ -101,11 +134,11 @@ export function inWords(rate: number): string {
 
 /** The figure as lines of text: its own first, each floor's below. */
 export function linesOf(figure: Figure): string[] {
-  const { name, unit, rate, floors, goal, verified, about } = figure;
-  const lines = [`${name}: ${inWords(rate)} ${unit}/s`];
+  const { name, unit, rate, coreRate, floors, goal, verified, about } = figure;
+  const lines = [`${name}: ${inWords(coreRate)} ${unit}/s of a core (${inWords(rate)} on the wall)`];
   if (about) lines.push(`    ${about}`);
   for (const floor of floors) {
-    lines.push(`    floor ${inWords(floor.rate)} (${floor.name}): ratio ${floor.ratio.toFixed(2)}`);
+    lines.push(`    floor ${inWords(floor.coreRate)} (${floor.name}): ratio ${floor.ratio.toFixed(2)}`);
   }
   if (goal) lines.push(`    goal ${goal.text}: ${goal.reached ? "reached" : "MISSED"}`);
   if (verified) lines.push(`    verified: ${verified}`);

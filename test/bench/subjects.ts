@@ -3,6 +3,8 @@ import { decimals } from "./decimals.js";
 import type { Figure } from "./figure.js";
 import { frames } from "./frames.js";
 import { kline } from "./kline.js";
+import { log } from "./log.js";
+import { processors } from "./processors.js";
 
 /** What the bench measures, in this order. */
 export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -10,4 +12,6 @@ export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
   frames,
   kline,
   book,
+  processors,
+  log,
 };
