@@ -1,0 +1,271 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeTick } from "../../schemas/raw-batch-reader.js";
+import type { RawTick } from "../../schemas/ticks.js";
+import { anyTick } from "../schemas/raw-ticks.js";
+import {
+  feed,
+  HOUR,
+  heartbeat,
+  increment,
+  instrument,
+  quote,
+  SECOND,
+  START,
+  snapshot,
+  ticker,
+  trade,
+} from "./market-ticks.js";
+import { check } from "./seed.js";
+import { onePartition, recordsOf, TaskRig } from "./task-rig.js";
+
+const T = START + HOUR;
+const rigWith = (...ticks: RawTick[]) => new TaskRig(onePartition, false).take(instrument(START), ...ticks);
+
+/** Shows one tick to a plant that knows the instrument, and answers why it was refused. */
+function refusalOf(tick: RawTick, ...before: RawTick[]): string | undefined {
+  const rig = rigWith(...before);
+  const sofar = rig.refused.length;
+  rig.take(tick);
+  expect(rig.refused.length - sofar).toBeLessThanOrEqual(1);
+  const letters = rig.of("market.dlq");
+  expect(letters.map(({ reason }) => reason)).toEqual(rig.refused);
+  if (rig.refused.length === sofar) return undefined;
+  const letter = letters.at(-1)!;
+  expect(decodeTick(letter.original)).toEqual(tick);
+  expect(letter).toMatchObject({ topic: "market.raw", partition: 0, index: 0, exchange: tick.exchange });
+  expect(letter.detail).not.toBe("");
+  return letter.reason;
+}
+
+describe("a trade is refused", () => {
+  test.each([
+    ["not_positive", { price: "0" }],
+    ["not_positive", { price: "-1" }],
+    ["not_positive", { qty: "0" }],
+    ["not_positive", { qty: "-0.5" }],
+    ["not_positive", { price: "0.00" }],
+    ["off_tick", { price: "100.001" }],
+    ["off_tick", { price: "1e-3" }],
+    ["off_lot", { qty: "1.0001" }],
+    ["malformed", { price: "" }],
+    ["malformed", { price: "." }],
+    ["malformed", { price: "1.2.3" }],
+    ["malformed", { price: "NaN" }],
+    ["malformed", { qty: "Infinity" }],
+    ["malformed", { qty: "0x10" }],
+    ["malformed", { qty: "1,5" }],
+    ["malformed", { qty: " 1" }],
+    ["malformed", { qty: "１" }],
+    ["malformed", { qty: "9".repeat(500) }],
+    ["from_the_future", { exchangeTime: T + 5 * SECOND + 1 }],
+    ["too_old", { exchangeTime: T - 48 * HOUR - 1 }],
+    ["unknown_instrument", { symbol: "ETH/USDT" }],
+    ["unknown_instrument", { exchange: "kraken" }],
+    ["unknown_instrument", { exchange: "aggregate" }],
+  ] as const)("as %s: %o", (reason, more) => {
+    expect(refusalOf(trade(1, T, more))).toBe(reason);
+  });
+
+  test("as a duplicate when its id was taken in before, by number or by text", () => {
+    expect(refusalOf(trade(7, T), trade(7, T))).toBe("duplicate");
+    expect(refusalOf(trade(7, T), trade(7, T), trade(8, T))).toBe("duplicate");
+    expect(refusalOf(trade("a-1", T), trade("a-1", T))).toBe("duplicate");
+    expect(refusalOf(trade("007", T), trade("7", T))).toBeUndefined();
+  });
+
+  test("by tick and lot sizes that are no powers of ten", () => {
+    const sizes = instrument(START, { tickSize: "0.25", lotSize: "5" });
+    expect(refusalOf(trade(1, T, { price: "100.25", qty: "15" }), sizes)).toBeUndefined();
+    expect(refusalOf(trade(1, T, { price: "100.2", qty: "15" }), sizes)).toBe("off_tick");
+    expect(refusalOf(trade(1, T, { price: "100.25", qty: "12" }), sizes)).toBe("off_lot");
+  });
+
+  test("never for its age when it was back-filled, nor for the last moment of the tolerance", () => {
+    expect(refusalOf(trade(1, T, { exchangeTime: T + 5 * SECOND }))).toBeUndefined();
+    expect(refusalOf(trade(1, T, { exchangeTime: T - 48 * HOUR }))).toBeUndefined();
+    const rig = rigWith(trade(1, T, { exchangeTime: T - 47 * HOUR, backfilled: true }));
+    expect(rig.refused).toEqual([]);
+    rig.take(trade(2, T, { exchangeTime: T - 49 * HOUR, backfilled: true }));
+    // the trade is there; only K-lines are amended no more
+    expect(rig.of("market.trade").map(({ trade_id }) => trade_id)).toEqual(["1", "2"]);
+    expect(rig.refused).toEqual(["too_late"]);
+  });
+
+  test("not for how it is written: an exponent, a sign, zeros", () => {
+    const rig = rigWith(trade(1, T, { price: "1e2", qty: "+01.500" }));
+    expect(rig.of("market.trade")).toMatchObject([{ price: "100", qty: "1.5" }]);
+  });
+
+  test("not for having no id: each of those is a trade", () => {
+    expect(rigWith(trade("", T), trade("", T)).of("market.trade")).toHaveLength(2);
+  });
+});
+
+describe("the price band", () => {
+  const at = (id: number, price: string) => trade(id, T, { price });
+
+  test("refuses a price further than a fifth from the last one, and takes one within", () => {
+    expect(refusalOf(at(2, "120.01"), at(1, "100"))).toBe("price_band");
+    expect(refusalOf(at(2, "79.99"), at(1, "100"))).toBe("price_band");
+    expect(refusalOf(at(2, "120"), at(1, "100"))).toBeUndefined();
+    expect(refusalOf(at(2, "80"), at(1, "100"))).toBeUndefined();
+  });
+
+  test("accepts the new level with the fifth price that agrees, and keeps it", () => {
+    const rig = rigWith(
+      at(1, "100"),
+      at(2, "200"),
+      at(3, "210"),
+      at(4, "190"),
+      at(5, "200"),
+      at(6, "201"),
+      at(7, "205"),
+    );
+    expect(rig.refused).toEqual(Array(4).fill("price_band"));
+    expect(rig.of("market.trade").map(({ trade_id }) => trade_id)).toEqual(["1", "6", "7"]);
+  });
+
+  test("is not moved by errors that do not agree, nor by one that is repeated among right prices", () => {
+    const wild = rigWith(at(1, "100"), ...[1, 9, 500, 9000, 2, 700].map((price, n) => at(2 + n, String(price))));
+    expect(wild.of("market.trade")).toHaveLength(1);
+    const mixed = Array.from({ length: 12 }, (_, n) => at(n + 2, n % 2 === 0 ? "900" : "101"));
+    expect(rigWith(at(1, "100"), ...mixed).of("market.trade")).toHaveLength(7);
+  });
+
+  test("is not moved by repeats of a trade that was taken in", () => {
+    const before = Array.from({ length: 6 }, () => at(1, "100"));
+    const rig = rigWith(at(1, "100"), at(2, "119"), at(3, "140"), ...before, at(4, "141"));
+    expect(rig.refused).toEqual(Array(6).fill("duplicate"));
+  });
+
+  test("of 0 accepts all", () => {
+    const rig = new TaskRig({ ...onePartition, priceBand: "0" }, false).take(instrument(), at(1, "1"), at(2, "90000"));
+    expect(rig.refused).toEqual([]);
+  });
+
+  test("holds for quotes by side", () => {
+    const far = quote(T, { bidPrice: "1", askPrice: "100.01" });
+    expect(refusalOf(far, quote(T))).toBe("price_band");
+  });
+});
+
+describe("a quote", () => {
+  test.each([
+    ["crossed", { bidPrice: "100.01" }],
+    ["crossed", { bidPrice: "100.02" }],
+    ["not_positive", { bidQty: "-1" }],
+    ["off_tick", { askPrice: "100.011" }],
+    ["off_lot", { askQty: "0.00001" }],
+    ["malformed", { askPrice: "x" }],
+    ["from_the_future", { exchangeTime: T + 6 * SECOND }],
+  ] as const)("is refused as %s: %o", (reason, more) => {
+    expect(refusalOf(quote(T, more))).toBe(reason);
+  });
+
+  test("older than the last one by its id is a duplicate, until the book begins anew", () => {
+    expect(refusalOf(quote(T, { updateId: 4 }), quote(T, { updateId: 5 }))).toBe("duplicate");
+    const anew = snapshot(T, 1, [["99", "1"]], [["101", "1"]]);
+    expect(refusalOf(quote(T, { updateId: 4 }), quote(T, { updateId: 5 }), anew)).toBeUndefined();
+  });
+
+  test("may have one side only", () => {
+    const rig = rigWith(quote(T, { askPrice: "", askQty: "" }));
+    expect(rig.of("market.ticker")[0]).toMatchObject({ bid_price: "99.99", ask_price: null, ask_qty: null });
+  });
+});
+
+describe("a depth event that is refused", () => {
+  test.each([
+    ["malformed", { bids: [["x", "1"]] }],
+    ["off_tick", { asks: [["101.001", "1"]] }],
+    ["off_lot", { asks: [["101", "0.0001"]] }],
+    ["not_positive", { asks: [["0", "1"]] }],
+    ["not_positive", { asks: [["101", "-1"]] }],
+    ["from_the_future", { exchangeTime: T + 6 * SECOND }],
+  ] as const)("as %s leaves the book stale until its next snapshot", (reason, more) => {
+    const first = snapshot(T, 10, [["99", "1"]], [["101", "1"]]);
+    const bad = increment(T, 11, [], [], more as never);
+    expect(refusalOf(bad, first)).toBe(reason);
+    const rig = rigWith(first, bad, increment(T, 12, [["99", "2"]], []), { ...first, updateId: 13 });
+    const depths = rig.of("market.depth").filter(({ exchange }) => exchange === "binance");
+    expect(depths.map(({ status, reason: why, update_id }) => [status, why, update_id])).toEqual([
+      ["live", null, 10],
+      ["stale", "refused", 11],
+      ["live", null, 13],
+    ]);
+  });
+});
+
+describe("an instrument", () => {
+  test.each([
+    ["malformed", { tickSize: "abc" }],
+    ["malformed", { tickSize: "0" }],
+    ["malformed", { lotSize: "-1" }],
+    ["malformed", { lotSize: "1e-300" }],
+    ["malformed", { contractSize: "" }],
+    ["bad_name", { exchange: "aggregate" }],
+    ["bad_name", { symbol: "BTC USDT" }],
+    ["bad_name", { symbol: `${"X".repeat(65)}` }],
+  ] as const)("is refused as %s, and the one before stays in force: %o", (reason, more) => {
+    expect(refusalOf(instrument(T, more))).toBe(reason);
+    const rig = rigWith(instrument(T, more), trade(1, T, { price: "100.01", qty: "0.001" }));
+    expect(rig.of("market.trade")).toMatchObject([{ price: "100.01", qty: "0.001" }]);
+    // what was refused is not in the state either
+    const state = new Map(rig.task.checkpoint().map(({ key, value }) => [key, value!]));
+    const again = new TaskRig(onePartition, false);
+    again.task.restore(state);
+    expect(again.process(recordsOf([trade(2, T)], 1, "again")).refused).toEqual([]);
+  });
+});
+
+describe("a ticker", () => {
+  test("whose statistics are no decimals is refused as malformed", () => {
+    expect(refusalOf(ticker(T, { volume24h: "many" }))).toBe("malformed");
+    expect(refusalOf(ticker(T, { lastPrice: "?" }))).toBe("malformed");
+  });
+});
+
+describe("a record", () => {
+  test("of a batch that was sent twice counts once", () => {
+    const records = recordsOf([instrument(START), trade(1, T), trade("", T), trade("", T)], 2);
+    const rig = new TaskRig(onePartition, false);
+    rig.process([...records, ...records, records[1]!]);
+    expect(rig.of("market.trade")).toHaveLength(3);
+    expect(rig.refused).toEqual(Array(6).fill("repeated_batch"));
+  });
+
+  test("of garbage never throws and goes to the dead letters whole", () => {
+    const good = recordsOf([instrument(START), trade(1, T), heartbeat(T, [feed(true, T)])], 3)[0]!;
+    check(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(good.length), fc.nat(255), (bytes, at, byte) => {
+        const rig = new TaskRig(onePartition, false);
+        rig.process([bytes, new Uint8Array([...good.subarray(0, 5), ...bytes])]);
+        const cut = good.slice(0, at);
+        const flipped = good.slice();
+        // times that leap by centuries are another matter
+        if (at < 8 || at > 200) flipped[at] = byte;
+        rig.process([cut, flipped]);
+        const unreadable = rig.of("market.dlq").filter(({ reason }) => reason === "unreadable_record");
+        expect(unreadable.length).toBeGreaterThanOrEqual(1);
+        expect(Buffer.from(unreadable[0]!.original).equals(bytes)).toBe(true);
+        expect(unreadable[0]!.index).toBe(-1);
+      }),
+      300,
+    );
+  });
+
+  test("of any ticks at all never throws; each tick is taken in or refused with a reason", () => {
+    const near = fc.integer({ min: T, max: T + 90 * SECOND });
+    const ticks = fc.array(fc.tuple(anyTick, near), { minLength: 1, maxLength: 20 });
+    check(
+      fc.property(ticks, (drawn) => {
+        const rig = new TaskRig(onePartition, false);
+        const some = drawn.map(([tick, time]) => ({ ...tick, receiveTime: time }) as RawTick);
+        rig.process(recordsOf([instrument(START), ...some, instrument(START), trade(1, T)], 3));
+        expect(rig.of("market.dlq").map(({ reason }) => reason)).toEqual(rig.refused);
+      }),
+      200,
+    );
+  });
+});
