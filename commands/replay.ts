@@ -18,6 +18,16 @@ import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
 import { type ConfigOptions, configOf, configOptions } from "./options.js";
 import { untilSignal } from "./until-signal.js";
 
+/** A log holds one timeline, so a replay needs a plant that holds none yet. */
+class PlantNotEmpty extends PlantError {
+  constructor(folder: string) {
+    super(
+      "TP_PLANT_NOT_EMPTY",
+      `the plant in ${folder} holds a timeline already: give the replay a folder of its own with --data-folder`,
+    );
+  }
+}
+
 interface ReplayCommandOptions extends ConfigOptions {
   readonly format: string;
   readonly venue?: string;
@@ -113,13 +123,10 @@ function summarise(report: ReplayReport): void {
   if (report.problemCount > 0) process.exitCode = 2;
 }
 
-/** A log holds one timeline. @throws PlantError TP_PLANT_NOT_EMPTY */
+/** @throws PlantNotEmpty */
 async function refuseUnlessEmpty({ log }: Plant, config: PlantConfig): Promise<void> {
   for (let partition = 0; partition < log.partitions(rawTopic); partition++) {
     if ((await log.offsets(rawTopic, partition)).end === 0) continue;
-    throw new PlantError(
-      "TP_PLANT_NOT_EMPTY",
-      `the plant in ${config.dataFolder} holds a timeline already: give the replay a folder of its own with --data-folder`,
-    );
+    throw new PlantNotEmpty(config.dataFolder);
   }
 }

@@ -3,7 +3,10 @@ import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
 import type { Rest } from "./venue.js";
 
-/** A REST request of a venue came to nothing. */
+/**
+ * A REST request of a venue came to nothing. The feed asks again by itself; look at the network, at `restUrl`, and whether
+ * the venue bans the address, when it goes on.
+ */
 export class RestFailed extends PlantError {
   constructor(
     url: string,

@@ -81,7 +81,7 @@ export class UnreadableFrame extends PlantError {
   }
 }
 
-/** A venue's own settings in the configuration are wrong. */
+/** A venue's own settings (`ingest.venues[].settings`) are wrong: the message names the key and what it takes. */
 export class VenueSettingsInvalid extends PlantError {
   constructor(venue: VenueId, why: string) {
     super("TP_VENUE_SETTINGS", `Settings of venue ${venue}: ${why}`);

@@ -1,5 +1,5 @@
 import fastify from "fastify";
-import { PlantError } from "../infra/errors.js";
+import { CannotListen } from "../infra/cannot-listen.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 
 /** Health and metrics of a plant without the push role, which serves them beside REST otherwise. */
@@ -16,8 +16,7 @@ export async function serveHealth(port: number, state: PlantState): Promise<{ st
   try {
     await app.listen({ host: "127.0.0.1", port });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PlantError("TP_CANNOT_LISTEN", `metrics and health at port ${port}: ${reason}; change metricsPort`);
+    throw new CannotListen("metrics and health", "127.0.0.1", port, "metricsPort", error);
   }
   return { stop: () => app.close() };
 }

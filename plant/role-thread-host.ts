@@ -7,7 +7,10 @@ const STOP_DEADLINE_MS = 4_000;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
 
-/** A role in a thread of its own could not start, or can not go on. */
+/**
+ * A role in a thread of its own could not start, or can not go on; the message says why. The plant stops then with what
+ * it has: mend the cause and start it again, it goes on from its last checkpoint.
+ */
 export class RoleFailed extends PlantError {
   constructor(role: string, message: string) {
     super("TP_ROLE_FAILED", `the ${role} role: ${message}`);

@@ -6,11 +6,21 @@ import type { SimulatorCommand } from "../ingest/simulator/main.js";
 
 const STOP_DEADLINE_MS = 2_000;
 
+/** The simulated exchanges can not start; most often another program has one of their ports. */
+export class SimulatorNotStarted extends PlantError {
+  constructor(code: number | null, said: string) {
+    super(
+      "TP_SIMULATOR_NOT_STARTED",
+      `the simulated exchanges ended (code ${code}): ${said.trim()}; change simulator.venues[].port where one is in use`,
+    );
+  }
+}
+
 /** The simulated exchanges of the demo, in a child process: strangers to the plant, but for their ports. */
 export class Simulators {
   private constructor(readonly child: ChildProcess) {}
 
-  /** @throws PlantError TP_SIMULATOR_NOT_STARTED, e.g. when a port is taken */
+  /** @throws SimulatorNotStarted e.g. when a port is taken */
   static async start(config: PlantConfig): Promise<Simulators> {
     const commands = config.simulator.venues.map(
       ({ id, port, dialect, seed, symbols, rate }): SimulatorCommand => ({
@@ -33,9 +43,7 @@ export class Simulators {
     });
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => resolve());
-      child.once("exit", (code) =>
-        reject(new PlantError("TP_SIMULATOR_NOT_STARTED", `the simulated exchanges ended (code ${code}): ${said}`)),
-      );
+      child.once("exit", (code) => reject(new SimulatorNotStarted(code, said)));
     });
     return new Simulators(child);
   }

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "TP_SLOW_CLIENT"
   | "TP_SERVER_STOPPING";
 
+/** What a client is told in `{"op":"error"}`. */
 export class ProtocolError extends PlantError {
   constructor(
     override readonly code: ErrorCode,

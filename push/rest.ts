@@ -8,6 +8,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Bus } from "../infra/bus/bus.js";
+import { CannotListen } from "../infra/cannot-listen.js";
 import type { Logger } from "../infra/logging.js";
 import type { Store } from "../infra/store/store.js";
 import type { PushMetrics } from "./metrics.js";
@@ -19,7 +20,6 @@ import { type PlantState, plantRoutes } from "./rest/plant-routes.js";
 import { RecentKlines } from "./rest/recent-klines.js";
 import { messageSchemas } from "./rest/schemas.js";
 import { type PushSettings, version } from "./settings.js";
-import { CannotListen } from "./websocket.js";
 
 export interface RestServer {
   readonly port: number;
@@ -147,7 +147,7 @@ async function listen(app: FastifyInstance, { host, restPort }: PushSettings): P
     await app.listen({ host, port: restPort });
   } catch (error) {
     await app.close();
-    throw new CannotListen("REST", host, restPort, error);
+    throw new CannotListen("REST", host, restPort, "push.restPort", error);
   }
   return (app.server.address() as AddressInfo).port;
 }

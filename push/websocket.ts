@@ -1,21 +1,12 @@
 import * as uws from "uWebSockets.js";
 import type { Bus } from "../infra/bus/bus.js";
+import { CannotListen } from "../infra/cannot-listen.js";
 import type { Logger } from "../infra/logging.js";
-import { PlantError } from "../schemas/errors.js";
 import type { Client, Connection } from "./client.js";
 import { Hub, type Publish } from "./hub.js";
 import type { PushMetrics } from "./metrics.js";
 import { answers } from "./protocol.js";
 import { type PushSettings, version } from "./settings.js";
-
-/** The port is taken or the address is not this machine's. */
-export class CannotListen extends PlantError {
-  constructor(what: string, host: string, port: number, cause?: unknown) {
-    super("TP_CANNOT_LISTEN", `${what} can not listen on ${host}:${port}: is the port in use? Choose another one`, {
-      cause,
-    });
-  }
-}
 
 interface Session {
   readonly address: string;
@@ -74,7 +65,7 @@ function listen(app: uws.TemplatedApp, settings: PushSettings): Promise<uws.us_l
   const { host, webSocketPort } = settings;
   return new Promise((resolve, reject) => {
     (app as unknown as ListensAlone).listen(host, webSocketPort, exclusivePort, (socket) => {
-      if (socket === false) reject(new CannotListen("the WebSocket server", host, webSocketPort));
+      if (socket === false) reject(new CannotListen("the WebSocket server", host, webSocketPort, "push.webSocketPort"));
       else resolve(socket);
     });
   });

@@ -11,13 +11,10 @@ export interface ConfigProblem {
 /** The configuration can not be used; the message lists everything that is wrong with it. */
 export class ConfigInvalid extends PlantError {
   constructor(readonly problems: readonly ConfigProblem[]) {
+    const list = problems.map(({ path, message }) => `  ${path}: ${message}`).join("\n");
     super(
       "TP_CONFIG_INVALID",
-      [
-        `the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:`,
-        ...problems.map(({ path, message }) => `  ${path}: ${message}`),
-        "docs/configuration.md describes every key.",
-      ].join("\n"),
+      `the configuration can not be used:\n${list}\ndocs/configuration.md describes every key.`,
     );
   }
 }

@@ -55,6 +55,7 @@ export class LogLocked extends PlantError {
   }
 }
 
+/** The log was used after its end. */
 export class LogClosed extends PlantError {
   constructor(folder: string) {
     super("TP_LOG_CLOSED", `the log in ${folder} was closed: open it again to go on`);

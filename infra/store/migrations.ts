@@ -21,7 +21,7 @@ export interface MigrationTarget {
 /** The folder of numbered migrations: beside this file, compiled or not. */
 export const migrationsFolder = fileURLToPath(new URL("migrations/", import.meta.url));
 
-/** Two migrations claim one number, or a file is named otherwise than NNN_name.sql. */
+/** Two migrations claim one number, or a file is named otherwise than NNN_name.sql: rename it. */
 export class MigrationMisnamed extends PlantError {
   constructor(file: string, why: string) {
     super("TP_MIGRATION_MISNAMED", `migration ${file}: ${why}`);

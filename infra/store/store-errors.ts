@@ -7,7 +7,7 @@ export class StoreUnavailable extends PlantError {
   }
 }
 
-/** The store will never take this: the message says which value or statement and why. */
+/** The store will never take this: the message says which value or statement and why. Mend that; a repeat is refused too. */
 export class StoreRefused extends PlantError {
   constructor(
     message: string,

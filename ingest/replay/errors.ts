@@ -1,6 +1,6 @@
 import { PlantError } from "../../infra/errors.js";
 
-/** A file of a recording can not be opened, or nothing tells its format. */
+/** A file of a recording can not be opened or read, or nothing tells its format: name it with `--format`. */
 export class RecordingUnreadable extends PlantError {
   constructor(file: string, why: string, options?: { cause?: unknown }) {
     super("TP_RECORDING_UNREADABLE", `${file}: ${why}`, options);
@@ -14,14 +14,14 @@ export class VenueUnsaid extends PlantError {
   }
 }
 
-/** A setting of a replay makes no sense. */
+/** An option of `tickplant replay` makes no sense; the message says what it takes. */
 export class ReplaySettingInvalid extends PlantError {
   constructor(why: string) {
     super("TP_REPLAY_SETTING", why);
   }
 }
 
-/** One line can not be read; it is counted and reported with its file and number, and the replay goes on. */
+/** One line can not be read. It is counted and reported with its file and number, and the replay goes on (exit code 2). */
 export class BadLine extends PlantError {
   constructor(why: string, options?: { cause?: unknown }) {
     super("TP_RECORDING_LINE", why, options);

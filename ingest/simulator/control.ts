@@ -119,6 +119,7 @@ function count(query: URLSearchParams, name: string, otherwise: number): number 
 
 const json = (status: number, value: unknown): RestAnswer => ({ status, body: JSON.stringify(value), headers: {} });
 
+/** A request to the simulator's control interface has a value that it can not use. */
 export class BadControl extends PlantError {
   constructor(name: string, value: string, allowed: string) {
     super("TP_SIMULATOR_CONTROL", `the simulator can not use ${name}=${value}: it takes ${allowed}`);

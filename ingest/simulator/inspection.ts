@@ -47,6 +47,7 @@ export function klineRows(market: Market, interval: string, untilMs = market.tim
   return market.candles.of(lengthMs, untilMs).map((candle) => klineRow(market.instrument, lengthMs, candle));
 }
 
+/** The simulator was asked for candles of an interval that it does not make. */
 export class BadInterval extends PlantError {
   constructor(interval: string) {
     super("TP_SIMULATOR_INTERVAL", `the simulator has no interval "${interval}": use Binance's from 1m to 1w`);

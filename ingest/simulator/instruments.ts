@@ -117,6 +117,7 @@ export const qtyText = (of: SimulatedInstrument, lots: number | bigint): string 
 export const amountText = (of: SimulatedInstrument, ticksTimesLots: bigint): string =>
   decimalText(ticksTimesLots, of.priceScale + of.lotScale, of.amountDecimals);
 
+/** `simulator.venues[].symbols` holds what can not be a market. */
 export class BadSimulatedSymbol extends PlantError {
   constructor(symbol: string) {
     super("TP_SIMULATOR_SYMBOL", `the simulator can not list "${symbol}": write it as BASE/QUOTE, e.g. BTC/USDT`);

@@ -305,6 +305,7 @@ function native<Target extends { symbol?: string }>(target: Target): Target {
   return target.symbol === undefined ? target : { ...target, symbol: nativeId(target.symbol) };
 }
 
+/** The simulator was asked for a market that it does not list. */
 export class NoSuchMarket extends PlantError {
   constructor(symbol: string, listed: readonly string[]) {
     super("TP_SIMULATOR_NO_MARKET", `the simulator has no market ${symbol}: it lists ${listed.join(", ")}`);

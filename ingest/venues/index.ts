@@ -17,6 +17,7 @@ const registry: Readonly<Record<VenueId, (settings: VenueSettings) => Venue>> = 
 /** Ids of all venues, sorted. */
 export const venueIds: readonly VenueId[] = Object.keys(registry).sort();
 
+/** The configuration or `--venue` names a venue that there is no connector for. */
 export class UnknownVenue extends PlantError {
   constructor(id: VenueId) {
     super("TP_VENUE_UNKNOWN", `There is no venue "${id}". Known are: ${venueIds.join(", ")}.`);
