@@ -1,5 +1,6 @@
 import { book } from "./book.js";
 import { decimals } from "./decimals.js";
+import { endToEnd } from "./end-to-end.js";
 import type { Figure } from "./figure.js";
 import { frames } from "./frames.js";
 import { kline } from "./kline.js";
@@ -14,4 +15,5 @@ export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
   book,
   processors,
   log,
+  endToEnd,
 };
