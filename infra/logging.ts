@@ -9,7 +9,10 @@ export function createLogger(options: { level: string; pretty?: boolean; role?: 
     return pino({
       level: options.level,
       base,
-      transport: { target: "pino-pretty", options: { destination: 2, ignore: "pid,hostname", sync: true } },
+      transport: {
+        target: "pino-pretty",
+        options: { destination: 2, ignore: "pid,hostname", singleLine: true, sync: true },
+      },
     });
   }
   return pino({ level: options.level, base }, pino.destination({ dest: 2, sync: true }));

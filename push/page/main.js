@@ -12,6 +12,7 @@ import { flash, WatchList } from "./watch-list.js";
 const usualIntervals = ["1m", "5m", "15m", "1h", "4h", "1d"];
 const listingMs = 5_000;
 const watchRateMs = 200;
+const fewBars = 15;
 
 const get = async (path) => {
   const answer = await fetch(path);
@@ -20,7 +21,7 @@ const get = async (path) => {
 };
 
 /** Symbol, venue and interval that the desk shows; kept in the address, so that a view can be shared. */
-const shown = { symbol: undefined, venue: "aggregate", interval: "1m", ...fromAddress() };
+const shown = { symbol: undefined, venue: "aggregate", interval: undefined, ...fromAddress() };
 const venuesOf = new Map();
 const listed = new Set();
 const tickers = new Map();
@@ -65,13 +66,28 @@ async function list() {
     const venues = [...new Set([...venuesOf.values()].flatMap((names) => [...names]))].sort();
     watch.show([...venuesOf.keys()].sort(), venues);
     for (const ticker of found) watch.ticker(ticker);
-    if (!venuesOf.has(shown.symbol) && venuesOf.size > 0 && current.length === 0) {
-      select({ symbol: [...venuesOf.keys()].sort()[0] });
-    } else if (current.length === 0 && shown.symbol !== undefined) select({});
+    if (current.length === 0 && venuesOf.size > 0) {
+      const symbol = venuesOf.has(shown.symbol) ? shown.symbol : firstSymbol(made);
+      select({ symbol, interval: shown.interval ?? (await firstInterval(symbol)) });
+    }
     switches();
   } catch (error) {
     console.warn("tickplant:", error.message);
   }
+}
+
+/** The market to begin with: that of the first index, else the first by name. */
+function firstSymbol(made) {
+  const inIndices = made.flatMap(({ constituents }) => constituents.map(({ symbol }) => symbol));
+  return inIndices.find((symbol) => venuesOf.has(symbol)) ?? [...venuesOf.keys()].sort()[0];
+}
+
+/** Minutes, unless the plant is so young that they would make no picture and it has seconds. */
+async function firstInterval(symbol) {
+  if (!intervals.includes("1s")) return usualIntervals[0];
+  const query = new URLSearchParams({ symbol, interval: usualIntervals[0], limit: String(fewBars) });
+  const minutes = await get(`v1/klines?${query}`).catch(() => []);
+  return minutes.length < fewBars ? "1s" : usualIntervals[0];
 }
 
 function listTicker({ symbol, exchange }) {
@@ -97,6 +113,7 @@ const place = (symbol, venue) => (venue === "aggregate" ? symbol : `${symbol}@${
 /** Turns the desk to another market, venue or interval. */
 function select(change) {
   Object.assign(shown, change);
+  shown.interval ??= usualIntervals[0];
   const { symbol } = shown;
   if (symbol === undefined) return;
   if (shown.venue !== "aggregate" && !venuesOf.get(symbol)?.has(shown.venue)) shown.venue = "aggregate";

@@ -1,7 +1,7 @@
 import { changeInBasisPoints, compareDecimals, grouped } from "./decimals.js";
 import { byId, element, repaint, setText } from "./elements.js";
 
-/** Rows by symbol: the aggregate's price, its change over 24 h, and each venue's own last price. */
+/** Rows by symbol: the aggregate's price, the change over 24 h (of a venue where the aggregate has none), and each venue's own last price. */
 export class WatchList {
   #rows = new Map();
   #venues = [];
@@ -39,7 +39,8 @@ export class WatchList {
     const price = last_price ?? (exchange === "aggregate" ? weighted_price : null) ?? null;
     if (row === undefined || price === null) return;
     row.prices.set(exchange, price);
-    if (exchange === "aggregate") row.open = open_24h ?? null;
+    if (open_24h) row.opens.set(exchange, open_24h);
+    else row.opens.delete(exchange);
     this.#changed.add(`${symbol} ${exchange}`);
     repaint(this.#paint);
   }
@@ -59,7 +60,7 @@ export class WatchList {
     const change = element("td", { class: "change" }, "–");
     const node = element("tr", {}, element("th", { scope: "row" }, button), price, change);
     node.addEventListener("click", () => this.#onSelect(symbol));
-    const row = { node, button, change, cells: new Map([["aggregate", price]]), prices: new Map(), open: null };
+    const row = { node, button, change, cells: new Map([["aggregate", price]]), prices: new Map(), opens: new Map() };
     this.#addVenueCells(row);
     return row;
   }
@@ -80,7 +81,10 @@ export class WatchList {
       const cell = row?.cells.get(exchange);
       if (cell === undefined) continue;
       paintPrice(cell, row.prices.get(exchange));
-      if (exchange === "aggregate") paintChange(row);
+      paintChange(
+        row,
+        ["aggregate", ...this.#venues].find((name) => row.opens.has(name)),
+      );
     }
     this.#changed.clear();
   };
@@ -94,8 +98,9 @@ function paintPrice(cell, price) {
   if (before !== undefined) flash(cell, compareDecimals(price, before) > 0 ? "up" : "down");
 }
 
-function paintChange(row) {
-  const points = row.open === null ? undefined : changeInBasisPoints(row.open, row.prices.get("aggregate"));
+function paintChange(row, exchange) {
+  const points = exchange && changeInBasisPoints(row.opens.get(exchange), row.prices.get(exchange));
+  row.change.title = exchange === undefined || exchange === "aggregate" ? "" : `of ${exchange}`;
   setText(row.change, points === undefined ? "–" : percent(points));
   row.change.dataset.direction = points === undefined || points === 0 ? "" : points > 0 ? "up" : "down";
 }
