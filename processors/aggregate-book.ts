@@ -114,12 +114,11 @@ export class AggregateBook {
   }
 
   #fullBook(): void {
-    // a last value repeats what the stream has shown: what is still waiting goes first
-    if (this.#touchedBids.size > 0 || this.#touchedAsks.size > 0) {
-      this.#emission.shown();
-      this.#emit();
+    // a last value repeats what the stream has shown: what is still waiting goes first, in its own time
+    if (this.#emission.due !== Number.POSITIVE_INFINITY) {
+      this.context.timers.set(this.#snapshotSlot, this.#emission.due);
+      return;
     }
-    this.context.timers.clear(this.#snapshotSlot);
     this.context.outbox.bookSnapshot(this.stream, this.#head(this.stream.sequence, true), this.total.levels());
   }
 

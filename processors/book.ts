@@ -196,10 +196,11 @@ export class BookOperator implements Operator {
     held.updateId = Math.max(held.updateId, updateId);
     held.book.clear();
     this.context.timers.clear(held.snapshotSlot);
+    if (!told) {
+      this.onStatus(held.market, false, reason);
+      this.context.outbox.depth(held.stream, this.#head(held, held.updateId, false), noLevels);
+    }
     this.#aggregate(held.market).schedule();
-    if (told) return;
-    this.onStatus(held.market, false, reason);
-    this.context.outbox.depth(held.stream, this.#head(held, held.updateId, false), noLevels);
   }
 
   #head(held: MarketBook, firstUpdateId: number, snapshot: boolean): DepthHead {

@@ -32,10 +32,9 @@ export class Conflation {
     this.emit();
   }
 
-  /** Another way out has just shown everything: nothing waits any more. */
-  shown(): void {
-    this.#lastEmit = this.context.clock.now;
-    this.context.timers.clear(this.#slot);
+  /** When what waits goes out; Infinity while nothing does. */
+  get due(): Micros {
+    return this.#slot.due;
   }
 
   save(): ConflationJson {

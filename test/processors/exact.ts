@@ -1,6 +1,6 @@
 /** Decimal text as an integer at 40 decimals: plain BigInt, so that truth does not come from the code under test. */
 export const SCALE = 40;
-const ONE = 10n ** BigInt(SCALE);
+export const ONE = 10n ** BigInt(SCALE);
 
 export function big(text: string): bigint {
   const shape = /^(-?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text);
