@@ -32,25 +32,38 @@ export class Metrics {
     "place",
     "reason",
   ]);
-  readonly feedConnected = this.gauge("tickplant_feed_connected", "1 while the feed's connection is up", [
-    "exchange",
-    "feed",
-  ]);
-  readonly feedStaleness = this.gauge("tickplant_feed_staleness_seconds", "Since the feed's last frame", [
-    "exchange",
-    "feed",
-  ]);
-  readonly bookLive = this.gauge("tickplant_book_live", "1 while the book is right, 0 while stale", [
-    "exchange",
-    "symbol",
-  ]);
+  readonly feedConnected = this.gauge(
+    "tickplant_feed_connected",
+    "1 while the feed's connection is up",
+    ["exchange", "feed"],
+    "min",
+  );
+  readonly feedStaleness = this.gauge(
+    "tickplant_feed_staleness_seconds",
+    "Since the feed's last frame",
+    ["exchange", "feed"],
+    "max",
+  );
+  /** Ingest and the processors both have a view of a book: it is right when both say so. */
+  readonly bookLive = this.gauge(
+    "tickplant_book_live",
+    "1 while the book is right, 0 while stale",
+    ["exchange", "symbol"],
+    "min",
+  );
 
   counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
-    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  /** @param aggregator what the plant's value is where several threads have one */
+  gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    aggregator: "sum" | "min" | "max" = "sum",
+  ): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, aggregator, registers: [this.registry] });
   }
 
   histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
