@@ -7,6 +7,7 @@ import {
   KIND_TRADE,
   type RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
+import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
 import { INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
 import { type Market, type Markets, unfit } from "./market.js";
@@ -40,6 +41,8 @@ interface ScrutinyJson {
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
+/** History keeps more; no market needs as many. */
+const MOST_DIGITS = 38;
 const NAME = /^[A-Za-z0-9/:@._-]{1,64}$/;
 
 /**
@@ -241,7 +244,14 @@ export class Cleaner {
     if (units === INEXACT) return new Refusal(off, `${what} has more than ${scale} decimals`);
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
     try {
-      return parseUnits(text, scale);
+      const exact = parseUnits(text, scale);
+      if (
+        typeof exact === "number" ||
+        (exact < bigPower(scale + MOST_DIGITS) && exact > -bigPower(scale + MOST_DIGITS))
+      ) {
+        return exact;
+      }
+      return new Refusal("out_of_range", `${what} has more than ${MOST_DIGITS} digits before the point`);
     } catch (error) {
       const inexact = error instanceof DecimalError && error.code === "TP_DECIMAL_INEXACT";
       return new Refusal(inexact ? off : "malformed", `${what} ${JSON.stringify(text.slice(0, 40))}`);

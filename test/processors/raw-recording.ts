@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { type ReplayOptions, ReplaySource } from "../../ingest/replay/replay-source.js";
-import type { ProcessSettings } from "../../processors/settings.js";
+import { defaultSettings, type ProcessSettings } from "../../processors/settings.js";
 import type { OutputTopic } from "../../schemas/messages.js";
 import { recording } from "../recordings.js";
 import { messagesOf, type Output, plant } from "./task-rig.js";
 
 export { messagesOf };
+
+/** What is conflated leaves seldom: a recording's last states are what counts, and quicker to read. */
+export const seldom: ProcessSettings = { ...defaultSettings, emissionMs: 10_000 };
 
 /** Lines of a gzipped recording. */
 export function linesOf(name: string): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Depth } from "../../schemas/messages.js";
 import { recording } from "../recordings.js";
-import { linesOf, messagesOf, replayed } from "./raw-recording.js";
+import { linesOf, messagesOf, replayed, seldom } from "./raw-recording.js";
 
 interface Recording {
   readonly venue: string;
@@ -111,10 +111,11 @@ describe.each(recordings)("$venue $files", ({ venue, files, misses }) => {
   test("the book's top equals the venue's after every update, and trades are all there", async () => {
     const facts = scan(files);
     const paths = files.map((file) => recording(`hftbacktest/${file}`));
-    const { outputs, refused } = await replayed({ files: paths, format: "hftbacktest", venue }, [
-      "market.depth",
-      "market.trade",
-    ]);
+    const { outputs, refused } = await replayed(
+      { files: paths, format: "hftbacktest", venue },
+      ["market.depth", "market.trade"],
+      seldom,
+    );
     const all = messagesOf(outputs, "market.depth").filter(({ exchange }) => exchange === venue);
     // before the first snapshot there is no book; after it no gap
     const depths = all.slice(all.findIndex(({ is_snapshot }) => is_snapshot));

@@ -8,7 +8,7 @@ import type { Kline } from "../../schemas/messages.js";
 import { recording } from "../recordings.js";
 import { bruteCandles, newest, type PlainTrade, plainOf } from "./brute-candles.js";
 import { big, canonical } from "./exact.js";
-import { csvOf, linesOf, messagesOf, replayed } from "./raw-recording.js";
+import { csvOf, linesOf, messagesOf, replayed, seldom } from "./raw-recording.js";
 
 let folder: string;
 beforeAll(() => {
@@ -38,7 +38,7 @@ async function klinesOf(exchange: string, symbol: string, trades: readonly Plain
     }),
   );
   writeFileSync(file, `${lines.join("\n")}\n`);
-  const { outputs, refused } = await replayed({ files: [file], format: "ticks" }, ["market.kline"]);
+  const { outputs, refused } = await replayed({ files: [file], format: "ticks" }, ["market.kline"], seldom);
   expect(refused).toEqual([]);
   return messagesOf(outputs, "market.kline");
 }
@@ -135,7 +135,7 @@ describe.each(hftbacktest)("$venue $symbol", ({ venue, files }) => {
       trades.push({ time: T * 1000, id: t, price: p, qty: q, buy: !m });
     }
     const paths = files.map((file) => recording(`hftbacktest/${file}`));
-    const { outputs } = await replayed({ files: paths, format: "hftbacktest", venue }, ["market.kline"]);
+    const { outputs } = await replayed({ files: paths, format: "hftbacktest", venue }, ["market.kline"], seldom);
     const klines = messagesOf(outputs, "market.kline");
     for (const interval of defaultSettings.klineIntervals) {
       const length = lengths[interval]!;
