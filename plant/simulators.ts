@@ -11,9 +11,15 @@ export class SimulatorNotStarted extends PlantError {
   constructor(code: number | null, said: string) {
     super(
       "TP_SIMULATOR_NOT_STARTED",
-      `the simulated exchanges ended (code ${code}): ${said.trim()}; change simulator.venues[].port where one is in use`,
+      `the simulated exchanges ended (code ${code}): ${errorIn(said)}; change simulator.venues[].port where one is in use`,
     );
   }
+}
+
+/** Of what a process that died has said, the line that tells why. */
+function errorIn(said: string): string {
+  const lines = said.split("\n").map((line) => line.trim());
+  return lines.find((line) => /^\w*Error: /.test(line)) ?? said.trim();
 }
 
 /** The simulated exchanges of the demo, in a child process: strangers to the plant, but for their ports. */

@@ -209,13 +209,16 @@ class RunningTask {
 
   /** A full log holds the task up until there is room; what is appended twice readers drop by sequence. */
   async #append(records: readonly LogRecord[]): Promise<void> {
-    for (;;) {
+    const { log, logger } = this.ports;
+    for (let attempt = 0; ; attempt++) {
       try {
-        await this.ports.log.append(records);
+        await log.append(records);
+        if (attempt > 0) logger.info({ task: this.name }, "the log has room again: outputs go on");
         return;
       } catch (error) {
         if (!(error instanceof LogFull) || this.#stopping) throw error;
-        this.ports.logger.error({ err: error, task: this.name }, "outputs wait until the log has room");
+        const { code, message } = error;
+        if (attempt === 0) logger.error({ code, task: this.name, why: message }, "outputs wait until the log has room");
         await setTimeoutPromise(FULL_RETRY_MS);
       }
     }
@@ -252,7 +255,9 @@ class RunningTask {
       this.#unwritten.clear();
     } catch (error) {
       if (!(error instanceof LogFull) || this.#stopping) throw error;
-      this.ports.logger.error({ err: error, task: this.name }, "the checkpoint waits until the log has room");
+      const { code, message } = error;
+      const said = { code, task: this.name, why: message };
+      this.ports.logger.error(said, "the checkpoint waits until the log has room");
       this.#timer = setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
     }
   }

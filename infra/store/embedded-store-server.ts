@@ -162,7 +162,12 @@ export class EmbeddedStoreServer {
         clearTimeout(timer);
         if (message.kind === "ready") resolve(message.port);
         else if (message.code === "EADDRINUSE") fail(new PortInUse(this.port, setting));
-        else fail(new StoreNotStarted(`the embedded store in ${this.options.folder}: ${message.message}`));
+        else
+          fail(
+            new StoreNotStarted(
+              `the embedded store in ${this.options.folder} (does another plant use it?): ${message.message}`,
+            ),
+          );
       });
     });
   }
