@@ -48,6 +48,20 @@ export class SafeBookSide implements BookSide {
     return 0;
   }
 
+  /** Adds to the quantity at a price. @returns the new total, or NaN when it is no safe integer and nothing was done */
+  add(price: number, change: number): number {
+    const rank = price * this.#sign;
+    const at = this.#find(rank);
+    const found = at < this.#size && this.#ranks[at] === rank;
+    const total = found ? this.#quantities[at]! + change : change;
+    if (!Number.isSafeInteger(total)) return Number.NaN;
+    if (found) {
+      if (total === 0) this.#remove(at);
+      else this.#quantities[at] = total;
+    } else if (total !== 0) this.#insert(at, rank, total);
+    return total;
+  }
+
   at(price: Units): Units {
     if (typeof price !== "number") return 0;
     const rank = price * this.#sign;
@@ -210,9 +224,7 @@ export class WideBookSide implements BookSide {
 
 /** Adds to the quantity at a price, as sums over venues do; answers the new total. */
 export function addAt(side: OrderBookSide, price: Units, change: Units): Units {
-  const total = addUnits(side.at(price), change);
-  side.set(price, total);
-  return total;
+  return side.add(price, change);
 }
 
 /** A side that is fast while values are safe integers and goes over to the exact one when a value is not. */
@@ -231,6 +243,17 @@ export class OrderBookSide implements BookSide {
   set(price: Units, qty: Units): Units {
     if (!this.#wide && (typeof price !== "number" || typeof qty !== "number")) this.#widen();
     return this.#side.set(price, qty);
+  }
+
+  add(price: Units, change: Units): Units {
+    const side = this.#side;
+    if (side instanceof SafeBookSide && typeof price === "number" && typeof change === "number") {
+      const total = side.add(price, change);
+      if (!Number.isNaN(total)) return total;
+    }
+    const total = addUnits(this.at(price), change);
+    this.set(price, total);
+    return total;
   }
 
   at(price: Units): Units {

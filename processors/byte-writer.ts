@@ -1,6 +1,10 @@
 import { type Units, writeUnits } from "../schemas/units.js";
 
 const FIRST = 64 * 1024;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
 
 /** Writes ASCII text and Avro's binary forms into a buffer that grows. */
 export class ByteWriter {
@@ -54,13 +58,13 @@ export class ByteWriter {
 
   /** Canonical decimal text. */
   units(units: Units, scale: number): void {
-    this.reserve(typeof units === "number" ? 48 + scale : units.toString().length + scale + 4);
+    this.reserve(roomOf(units, scale));
     this.at = writeUnits(this.bytes, this.at, units, scale);
   }
 
   /** Avro string of canonical decimal text: its length, then the text. */
   avroUnits(units: Units, scale: number): void {
-    this.reserve(typeof units === "number" ? 48 + scale : units.toString().length + scale + 8);
+    this.reserve(roomOf(units, scale));
     const start = this.at;
     // texts shorter than 64 bytes have a length of one byte; longer ones are moved by one
     const end = writeUnits(this.bytes, start + 1, units, scale);
@@ -74,6 +78,23 @@ export class ByteWriter {
     this.bytes[start] = ((length << 1) & 0x7f) | 0x80;
     this.bytes[start + 1] = length >> 6;
     this.at = end + 1;
+  }
+
+  /** `["price","qty"]`. */
+  jsonLevel(price: Units, priceScale: number, qty: Units, qtyScale: number): void {
+    this.reserve(roomOf(price, priceScale) + roomOf(qty, qtyScale) + 8);
+    const bytes = this.bytes;
+    let at = this.at;
+    bytes[at++] = OPEN;
+    bytes[at++] = QUOTE;
+    at = writeUnits(bytes, at, price, priceScale);
+    bytes[at++] = QUOTE;
+    bytes[at++] = COMMA;
+    bytes[at++] = QUOTE;
+    at = writeUnits(bytes, at, qty, qtyScale);
+    bytes[at++] = QUOTE;
+    bytes[at++] = CLOSE;
+    this.at = at;
   }
 
   byte(value: number): void {
@@ -132,4 +153,9 @@ export class ByteWriter {
   text(start: number, end: number): string {
     return this.bytes.toString("latin1", start, end);
   }
+}
+
+/** Bytes that the text of units takes at most, and what Avro puts around it. */
+function roomOf(units: Units, scale: number): number {
+  return typeof units === "number" ? 48 + scale : units.toString().length + scale + 8;
 }

@@ -317,11 +317,8 @@ export class Outbox {
     const json = this.#json;
     json.byte(91);
     for (let at = from; at < to; at++) {
-      json.ascii(at === from ? '["' : ',["');
-      json.units(levels.prices[at]!, levels.priceScale);
-      json.ascii('","');
-      json.units(levels.quantities[at]!, levels.qtyScale);
-      json.ascii('"]');
+      if (at > from) json.byte(44);
+      json.jsonLevel(levels.prices[at]!, levels.priceScale, levels.quantities[at]!, levels.qtyScale);
     }
     json.byte(93);
   }

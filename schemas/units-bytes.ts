@@ -75,6 +75,7 @@ export function writeUnits(target: Uint8Array, at: number, units: Units, scale: 
     target[first++] = MINUS;
     magnitude = -units;
   }
+  if (scale > 0 && scale <= 9) return writeFixed(target, first, magnitude, scale);
   // two halves of 32 bits, since integer division by a constant is far cheaper than that of doubles
   let high = 0;
   let low = magnitude;
@@ -88,6 +89,51 @@ export function writeUnits(target: Uint8Array, at: number, units: Units, scale: 
   return scale === 0
     ? writeDigits(target, first, digits, high, low)
     : writeScaled(target, first, digits, high, low, scale);
+}
+
+/** Whole part and fraction each as an integer of 32 bits wherever they are, which nearly all prices and quantities are. */
+function writeFixed(target: Uint8Array, at: number, magnitude: number, scale: number): number {
+  const divisor = power(scale);
+  let whole = Math.floor(magnitude / divisor);
+  let fraction = magnitude - whole * divisor;
+  // the quotient of doubles may have been rounded up to the next integer
+  if (fraction < 0) {
+    whole--;
+    fraction += divisor;
+  }
+  let position = writeWhole(target, at, whole);
+  if (fraction === 0) return position;
+  target[position++] = POINT;
+  let rest = fraction | 0;
+  let width = scale;
+  let tenth = (rest / 10) | 0;
+  while (tenth * 10 === rest) {
+    rest = tenth;
+    tenth = (rest / 10) | 0;
+    width--;
+  }
+  const end = position + width;
+  for (let digit = end; digit > position; ) {
+    tenth = (rest / 10) | 0;
+    target[--digit] = ZERO + rest - tenth * 10;
+    rest = tenth;
+  }
+  return end;
+}
+
+function writeWhole(target: Uint8Array, at: number, whole: number): number {
+  if (whole >= BILLION) {
+    const high = Math.floor(whole / BILLION) | 0;
+    return writeDigits(target, at, digitsOf(high) + 9, high, (whole - high * BILLION) | 0);
+  }
+  let rest = whole | 0;
+  const end = at + digitsOf(rest);
+  for (let digit = end; digit > at; ) {
+    const tenth = (rest / 10) | 0;
+    target[--digit] = ZERO + rest - tenth * 10;
+    rest = tenth;
+  }
+  return end;
 }
 
 function writeDigits(target: Uint8Array, at: number, digits: number, high: number, low: number): number {
