@@ -9,7 +9,6 @@ import { parseSpeed, parseTime } from "../ingest/replay/replay-settings.js";
 import type { ReplayOptions } from "../ingest/replay/replay-source.js";
 import { replayToPlant } from "../ingest/replay/replay-to-plant.js";
 import { replayToStdout } from "../ingest/replay/replay-to-stdout.js";
-import type { Frame } from "../ingest/venue.js";
 import { processSettings } from "../plant/parts.js";
 import { type Plant, startPlant } from "../plant/plant.js";
 import { SynchronousPlant } from "../processors/synchronous-plant.js";
@@ -67,18 +66,15 @@ async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<Rep
   const settings = processSettings(config);
   let plant: SynchronousPlant | undefined;
   let sequence = 0;
-  const onRefused: ReplayOptions["onRefused"] = (exchange, frame, error) => {
-    plant?.deadLetter(frameLetter({ ...refusalOf(exchange, frame, error), epoch: 0, sequence: ++sequence }));
+  const onRefused: ReplayOptions["onRefused"] = ({ venue, text, reason, detail, time }) => {
+    const refused = { exchange: venue, text, reason, detail, timestamp: time, epoch: 0, sequence: ++sequence };
+    plant?.deadLetter(frameLetter(refused));
   };
   return replayToStdout({ ...replay, onRefused }, process.stdout, (onOutput) => {
     const made = new SynchronousPlant({ settings, codecs, onOutput });
     plant = made;
     return { publish: (tick) => made.publish(tick), end: () => {} };
   });
-}
-
-function refusalOf(exchange: string, { text, receiveTime }: Frame, { message }: Error) {
-  return { exchange, text, reason: "unreadable_frame", detail: message, timestamp: receiveTime };
 }
 
 async function toPlant(
@@ -92,9 +88,8 @@ async function toPlant(
     const publisher = plant.publisher("replay");
     const speed = parseSpeed(options.speed);
     const letters = plant.deadLetters(0);
-    const onRefused: ReplayOptions["onRefused"] = (exchange, frame, error) => {
-      const { text, reason, detail, timestamp } = refusalOf(exchange, frame, error);
-      letters.frame(exchange, text, reason, detail, timestamp);
+    const onRefused: ReplayOptions["onRefused"] = ({ venue, text, reason, detail, time }) => {
+      letters.frame(venue, text, reason, detail, time);
     };
     const requireEmpty = () => refuseUnlessEmpty(plant, config);
     const report = await replayToPlant(

@@ -48,6 +48,20 @@ export class Feeds {
     return changed;
   }
 
+  /**
+   * A heartbeat comes after silence. What it says to have been connected all along, in the state that was known before,
+   * was quiet and not dead: its silence begins anew, before the timers on the way to `time` fire.
+   */
+  bridge(states: readonly FeedState[], time: Micros): void {
+    for (const [exchange, { health, slot, feeds }] of this.#venues) {
+      if (!health.connected || slot.due > time) continue;
+      const said = states.filter((state) => state.exchange === exchange);
+      const same = ({ feed, since }: (typeof feeds)[number]) =>
+        said.some((state) => state.feed === feed && state.connected && state.since === since);
+      if (said.length === feeds.length && feeds.every(same)) this.timers.set(slot, time + SILENCE);
+    }
+  }
+
   /** The venues with their connections, by name. */
   all(): { exchange: VenueId; feeds: VenueFeeds["feeds"] }[] {
     return [...this.#venues].map(([exchange, { feeds }]) => ({ exchange, feeds }));

@@ -151,11 +151,12 @@ export class RawTask implements Task {
       return;
     }
     this.#lastNumber = reader.number;
+    if (reader.kind === KIND_HEARTBEAT) {
+      this.#takeHeartbeat(reader.tick() as HeartbeatTick);
+      return;
+    }
     this.#advance(reader.receiveTime);
     switch (reader.kind) {
-      case KIND_HEARTBEAT:
-        this.#takeHeartbeat(reader.tick() as HeartbeatTick);
-        return;
       case KIND_INSTRUMENT:
         this.#takeInstrument(reader.tick() as InstrumentTick);
         return;
@@ -258,8 +259,11 @@ export class RawTask implements Task {
   }
 
   #takeHeartbeat(tick: HeartbeatTick): void {
+    const feeds = tick.feeds ?? [];
+    this.#feeds.bridge(feeds, tick.receiveTime);
+    this.#advance(tick.receiveTime);
     // every partition hears of the feeds; one shows them
-    if (this.#feeds.take(tick.feeds ?? [], this.clock.now) && this.options.partition === 0) this.#showFeeds();
+    if (this.#feeds.take(feeds, this.clock.now) && this.options.partition === 0) this.#showFeeds();
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {

@@ -23,7 +23,11 @@ export class ReplaySettingInvalid extends PlantError {
 
 /** One line can not be read. It is counted and reported with its file and number, and the replay goes on (exit code 2). */
 export class BadLine extends PlantError {
-  constructor(why: string, options?: { cause?: unknown }) {
+  /** Whose line it is, where the line itself says so; else "". */
+  readonly venue: string;
+
+  constructor(why: string, options: { readonly cause?: unknown; readonly venue?: string } = {}) {
     super("TP_RECORDING_LINE", why, options);
+    this.venue = options.venue ?? "";
   }
 }

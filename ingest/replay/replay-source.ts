@@ -1,6 +1,6 @@
 import type { FeedState, RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
-import { type Frame, type FrameNote, UnreadableFrame, type Venue } from "../venue.js";
+import { type Frame, UnreadableFrame, type Venue } from "../venue.js";
 import { venueOf } from "../venues/index.js";
 import { formatOf } from "./detect-format.js";
 import { BadLine } from "./errors.js";
@@ -24,8 +24,20 @@ export interface ReplayOptions {
   /** Also the heartbeats of quiet stretches, for a replay that people watch as time passes. */
   readonly everyHeartbeat?: boolean;
   readonly venueOf?: (id: VenueId) => Venue;
-  /** Sees each frame that its venue could not read, whose place is market.dlq; the report counts it in any case. */
-  readonly onRefused?: (venue: VenueId, frame: Frame, error: UnreadableFrame) => void;
+  /** Sees what could not be read, whose place is market.dlq, after the ticks before it; the report counts it too. */
+  readonly onRefused?: (refused: RefusedText) => void;
+}
+
+/** A line or a frame of a recording that could not be read. */
+export interface RefusedText {
+  /** "" where nothing says it. */
+  readonly venue: VenueId;
+  readonly text: string;
+  /** `unreadable_frame` (by its venue) or `unreadable_line` (by the format). */
+  readonly reason: string;
+  readonly detail: string;
+  /** The frame's receive time, or the replay's time at a line. */
+  readonly time: Micros;
 }
 
 const BEAT: Micros = 250_000;
@@ -44,6 +56,7 @@ export class ReplaySource implements RecordingSink {
   private readonly ofTicks = new Map<VenueId, RecordedInstruments>();
   private readonly tickFeeds = new Map<VenueId, FeedState>();
   private batch: RawTick[] = [];
+  private frameAtHand: { readonly venue: VenueId; readonly frame: Frame } | undefined;
   private now: Micros = 0;
   private lastBeat: Micros = 0;
   private readonly emit = (tick: RawTick): void => {
@@ -66,7 +79,7 @@ export class ReplaySource implements RecordingSink {
       const reader = formats[index]!.reader(file, this.options.venue);
       this.report.files += 1;
       for await (const { lines, firstNumber } of readLines(file, (why) => this.warn(`${file}: ${why}`))) {
-        this.read(file, reader, lines, firstNumber);
+        yield* this.read(file, reader, lines, firstNumber);
         if (this.batch.length > 0) yield this.taken();
       }
     }
@@ -82,7 +95,9 @@ export class ReplaySource implements RecordingSink {
     if ("socket" in frame.origin && !venue.isConnected(frame.origin.socket)) {
       this.connect(venue, frame.origin.socket, true, frame.receiveTime);
     }
-    const note = this.readFrame(id, venue, frame);
+    this.frameAtHand = { venue: id, frame };
+    const note = venue.frame(frame);
+    this.frameAtHand = undefined;
     if (note !== undefined) this.report.notes[note] = (this.report.notes[note] ?? 0) + 1;
   }
 
@@ -91,7 +106,8 @@ export class ReplaySource implements RecordingSink {
     this.pass(tick.receiveTime);
     const { exchange } = tick;
     if (!this.tickFeeds.has(exchange)) {
-      this.tickFeeds.set(exchange, { exchange, feed: "recording", connected: true, since: tick.receiveTime });
+      // ticks say nothing of connections: none was down as far as they tell
+      this.tickFeeds.set(exchange, { exchange, feed: "recording", connected: true, since: 0 });
       this.beat(this.now);
     }
     let instruments = this.ofTicks.get(exchange);
@@ -113,7 +129,13 @@ export class ReplaySource implements RecordingSink {
     this.connect(this.venue(id), feed, connected, time);
   }
 
-  private read(file: string, reader: RecordingReader, lines: readonly string[], firstNumber: number): void {
+  /** @returns ticks where something refused comes after them; the others gather in the batch */
+  private *read(
+    file: string,
+    reader: RecordingReader,
+    lines: readonly string[],
+    firstNumber: number,
+  ): Generator<readonly RawTick[]> {
     for (let index = 0; index < lines.length; index++) {
       const text = lines[index]!;
       const line = text.charCodeAt(text.length - 1) === 13 ? text.slice(0, -1) : text;
@@ -124,18 +146,22 @@ export class ReplaySource implements RecordingSink {
       } catch (error) {
         if (!(error instanceof BadLine) && !(error instanceof UnreadableFrame)) throw error;
         addProblem(this.report, file, firstNumber + index, error.message);
+        const refused = this.refused(line, error);
+        this.frameAtHand = undefined;
+        if (this.batch.length > 0) yield this.taken();
+        this.options.onRefused?.(refused);
       }
     }
   }
 
-  /** @throws UnreadableFrame */
-  private readFrame(id: VenueId, venue: RecordedVenue, frame: Frame): FrameNote | undefined {
-    try {
-      return venue.frame(frame);
-    } catch (error) {
-      if (error instanceof UnreadableFrame) this.options.onRefused?.(id, frame, error);
-      throw error;
+  private refused(line: string, error: BadLine | UnreadableFrame): RefusedText {
+    const { frameAtHand: at } = this;
+    if (error instanceof UnreadableFrame && at !== undefined) {
+      const { text, receiveTime: time } = at.frame;
+      return { venue: at.venue, text, reason: "unreadable_frame", detail: error.message, time };
     }
+    const venue = (error instanceof BadLine && error.venue) || this.options.venue || "";
+    return { venue, text: line, reason: "unreadable_line", detail: error.message, time: this.now };
   }
 
   private taken(): readonly RawTick[] {

@@ -192,6 +192,17 @@ describe("K-lines", () => {
     }
   });
 
+  test("of a quiet time are not flagged when a heartbeat says that the connection stood all along", () => {
+    const rig = new TaskRig({ ...onePartition, klineIntervals: ["1m"] }, false);
+    const ticks = [instrument(START), heartbeat(START, [feed(true, 0)]), trade(1, START + SECOND)];
+    rig.process(recordsOf([...ticks, heartbeat(START + 5 * MINUTE, [feed(true, 0)])]));
+    const flags = () => [...newest(rig.of("market.kline"), "binance", "1m").values()].map((kline) => kline.flags);
+    expect(flags()).toEqual([[], [], [], []]);
+    // connected since later: it was down in between, though nobody said so then
+    rig.take(heartbeat(START + 8 * MINUTE, [feed(true, START + 7 * MINUTE)]));
+    expect(flags().slice(4)).toEqual([[], ["feed_down"], ["feed_down"]]);
+  });
+
   test("of an interval that began before the feed did are flagged", () => {
     const ticks: RawTick[] = [instrument(START), heartbeat(START + 3 * MINUTE, [feed(true, START + 3 * MINUTE)])];
     for (let time = START + 3 * MINUTE; time < START + 6 * MINUTE; time += SECOND) {

@@ -24,6 +24,16 @@ class TicksReader implements RecordingReader {
 
   line(text: string, out: RecordingSink): void {
     const fields = parse(text);
+    try {
+      this.take(fields, out);
+    } catch (error) {
+      const { exchange } = fields;
+      if (!(error instanceof BadLine) || typeof exchange !== "string") throw error;
+      throw new BadLine(error.message, { cause: error, venue: exchange.slice(0, 64) });
+    }
+  }
+
+  private take(fields: Fields, out: RecordingSink): void {
     const base = baseOf(fields, this.venue);
     switch (fields.kind) {
       case "trade":
@@ -135,10 +145,18 @@ function depthOf(fields: Fields, base: Base): DepthTick {
     ...given("previousUpdateId", whole(fields, "previous_update_id")),
     bids: levels(fields, "bids"),
     asks: levels(fields, "asks"),
-    ...(action === "snapshot" && { part: 0, parts: 1 }),
+    ...(action === "snapshot" && partOf(fields)),
     ...given("checksum", whole(fields, "checksum")),
     ...(stale && { reason: typeof fields.reason === "string" ? fields.reason : "sequence_gap" }),
   };
+}
+
+/** A snapshot may come in parts, numbered from 0; the first clears the book and the last makes it live. */
+function partOf(fields: Fields): { part: number; parts: number } {
+  const part = whole(fields, "part") ?? 0;
+  const parts = whole(fields, "parts") ?? 1;
+  if (part < 0 || parts <= part) throw new BadLine("part: expected a number from 0 and below parts");
+  return { part, parts };
 }
 
 function instrumentTickOf(fields: Fields, base: Base): InstrumentTick {

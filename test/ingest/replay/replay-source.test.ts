@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import type { RefusedText } from "../../../ingest/replay/replay-source.js";
 import type { HeartbeatTick } from "../../../schemas/ticks.js";
 import { recording } from "../../recordings.js";
 import { ofKind, replayed, temporaryFolder } from "./collected.js";
@@ -153,9 +154,13 @@ describe("what can not be read", () => {
     const file = folder.path("bad.gz");
     writeFileSync(file, gzipSync(lines.join("\r\n")));
     const refused: string[] = [];
-    const onRefused = (venue: string, frame: { text: string }) => refused.push(`${venue} ${frame.text}`);
+    const onRefused = ({ venue, reason, text }: RefusedText) => refused.push(`${venue} ${reason} ${text}`);
     const { ticks, report } = await replayed({ files: [file], venue: "binance", onRefused });
-    expect(refused).toEqual([`binance ${lines[200]!.slice(20)}`, `binance ${lines[300]!.slice(20)}`]);
+    expect(refused).toEqual([
+      "binance unreadable_line rubbish",
+      `binance unreadable_frame ${lines[200]!.slice(20)}`,
+      `binance unreadable_frame ${lines[300]!.slice(20)}`,
+    ]);
     expect(report.problemCount).toBe(3);
     expect(report.problems.map(({ line }) => line)).toEqual([101, 201, 301]);
     expect(report.problems[0]).toEqual({ file, line: 101, why: "expected `<receive time in ns> <json>`" });

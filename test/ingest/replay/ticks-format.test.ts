@@ -54,6 +54,20 @@ describe("ticks", () => {
     ]);
   });
 
+  it("reads a snapshot in parts, numbered from 0", async () => {
+    const part = { ...base, kind: "depth", is_snapshot: true, bids: [["1", "2"]], update_id: 10 };
+    const { ticks, badLines } = await read(
+      { ...part, part: 0, parts: 2 },
+      { ...part, part: 1, parts: 2 },
+      { ...part, part: 2, parts: 2 },
+    );
+    expect(ticks).toMatchObject([
+      { part: 0, parts: 2 },
+      { part: 1, parts: 2 },
+    ]);
+    expect(badLines).toEqual(["3: part: expected a number from 0 and below parts"]);
+  });
+
   it("a ticker message with the best bid and ask gives both", async () => {
     const line = {
       ...base,
