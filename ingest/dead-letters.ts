@@ -5,7 +5,7 @@ import type { DeadLetter } from "../schemas/messages.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 import { backoffMs } from "./backoff.js";
 
-export const deadLetterTopic = "market.dlq";
+const deadLetterTopic = "market.dlq";
 
 export interface DeadLettersOptions {
   readonly log: Log;

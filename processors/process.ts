@@ -129,7 +129,7 @@ class RunningTask {
     const writer = await log.transactions(task.name);
     const state = await readState(ports, partition);
     const position = task.restore(state);
-    if (position !== undefined) logger.info({ task: task.name, position }, "task restored");
+    if (position !== undefined) logger.debug({ task: task.name, position }, "task restored");
     return new RunningTask(ports, topic, partition, task, sink, writer, position);
   }
 

@@ -22,7 +22,7 @@ const deliveries = {
 } as const satisfies Record<string, Delivery>;
 
 export type ChannelKind = keyof typeof deliveries;
-export const channelKinds = Object.keys(deliveries) as ChannelKind[];
+const channelKinds = Object.keys(deliveries) as ChannelKind[];
 
 export interface Channel {
   readonly name: string;
@@ -47,7 +47,7 @@ const longestName = 160;
 const nameCharacters = /^[A-Za-z0-9/:@._-]+$/;
 const symbolForm = /^[A-Za-z0-9][A-Za-z0-9/:._-]*$/;
 const wordForm = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
-export const venueForm = /^[a-z0-9][a-z0-9._-]*$/;
+const venueForm = /^[a-z0-9][a-z0-9._-]*$/;
 export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
 
 /**

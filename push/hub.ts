@@ -8,7 +8,7 @@ import { answers, closeReasons } from "./protocol.js";
 import type { PushSettings } from "./settings.js";
 
 /** Every connection has joined it. No channel's name has a space. */
-export const everyone = "to everyone";
+const everyone = "to everyone";
 
 /** Hands bytes to all connections that joined a topic. @returns how many there are */
 export type Publish = (topic: string, payload: string) => number;

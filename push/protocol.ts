@@ -47,7 +47,7 @@ export const closeReasons = {
 } as const satisfies Record<string, CloseReason>;
 
 /** The shortest wish for `rate_ms` and the longest. */
-export const rateBounds = { minMs: 10, maxMs: 60_000 } as const;
+const rateBounds = { minMs: 10, maxMs: 60_000 } as const;
 
 /**
  * Reads a client's message.

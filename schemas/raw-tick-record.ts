@@ -116,7 +116,7 @@ const FIELDS = {
 } satisfies { [K in Kind]: Record<Own<K>, FieldName> };
 
 /** Property and field name pairs of a kind; the text form of ticks uses the field names too. */
-export const TICK_FIELDS = Object.fromEntries(
+const TICK_FIELDS = Object.fromEntries(
   Object.entries(FIELDS).map(([kind, fields]) => [kind, Object.entries(fields)]),
 ) as Record<Kind, [property: string, field: FieldName][]>;
 

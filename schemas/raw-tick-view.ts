@@ -8,7 +8,7 @@ export const KIND_ORACLE = 4;
 export const KIND_INSTRUMENT = 5;
 export const KIND_HEARTBEAT = 6;
 
-export const ACTION_SNAPSHOT = 0;
+const ACTION_SNAPSHOT = 0;
 export const ACTION_INCREMENT = 1;
 export const ACTION_GAP = 2;
 

@@ -1,9 +1,9 @@
 import type { BusMessage, LastValue } from "./bus.js";
 
 /** Increments kept behind a snapshot. With more than these the last value counts as gone until the next snapshot. */
-export const mostIncrements = 10_000;
+const mostIncrements = 10_000;
 /** Events kept of an event channel. */
-export const mostEvents = 100;
+const mostEvents = 100;
 
 type Kept = BusMessage;
 

@@ -5,7 +5,6 @@ import { pushConfig, sinkConfig, storeConfig } from "./serve-config.js";
 import { port, whole } from "./words.js";
 
 export const roles = ["ingest", "process", "sink", "push"] as const;
-export type Role = (typeof roles)[number];
 
 const hours = z.number().positive();
 
@@ -79,9 +78,6 @@ export const plantConfig = z
 
 export type PlantConfig = z.output<typeof plantConfig>;
 export type PlantConfigInput = z.input<typeof plantConfig>;
-export type IngestVenueConfig = PlantConfig["ingest"]["venues"][number];
-export type IndexConfig = PlantConfig["process"]["indices"][number];
-export type SimulatedVenueConfig = PlantConfig["simulator"]["venues"][number];
 
 /** Two listeners can not share a port; 0 means any free one. */
 function sharedPorts(config: PortsOf): { path: (string | number)[]; message: string }[] {

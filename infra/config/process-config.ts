@@ -20,7 +20,6 @@ export const klineIntervals = [
   "1w",
   "1M",
 ] as const;
-export type KlineInterval = (typeof klineIntervals)[number];
 
 const constituent = z.strictObject({
   exchange: venueId.describe("Venue."),

@@ -40,7 +40,7 @@ export function intervalMs(interval: string): number | undefined {
 }
 
 /** Open time of the interval that holds a time. Weeks start on Monday, as the venue's do. */
-export function openTimeOf(timeMs: number, lengthMs: number): number {
+function openTimeOf(timeMs: number, lengthMs: number): number {
   const offset = lengthMs === 604_800_000 ? 345_600_000 : 0;
   return Math.floor((timeMs - offset) / lengthMs) * lengthMs + offset;
 }

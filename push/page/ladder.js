@@ -66,7 +66,8 @@ export class Ladder {
     const badge = byId("book-state");
     badge.hidden = word === "";
     badge.dataset.state = word;
-    setText(badge, this.#reason === null || word === "" ? word : `${word}: ${this.#reason.replaceAll("_", " ")}`);
+    const isSaid = word === "" || this.#reason === null || this.#reason === word;
+    setText(badge, isSaid ? word : `${word}: ${this.#reason.replaceAll("_", " ")}`);
   }
 }
 

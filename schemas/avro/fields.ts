@@ -1,7 +1,7 @@
 import type { Schema } from "avsc";
 
 /** Every record stands in this namespace, e.g. `tickplant.Trade`. */
-export const NAMESPACE = "tickplant";
+const NAMESPACE = "tickplant";
 
 export interface AvroField {
   readonly name: string;

@@ -41,7 +41,7 @@ const overridesSchema = z.strictObject({
  * and the others under /market since April 2026.
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
  */
-export const binanceDefaults = {
+const binanceDefaults = {
   binance: {
     id: "binance",
     market: "spot",
