@@ -19,6 +19,7 @@ import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 import { serveHealth } from "./health-server.js";
 import { codecsOf, openLog, storeAt } from "./parts.js";
+import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { Simulators } from "./simulators.js";
 import { ingestDeadLetterPartition } from "./topics.js";
@@ -82,16 +83,16 @@ class PlantStart {
   async run(): Promise<Plant> {
     const { config, logger, metrics, stops, stop } = this;
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
+    stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
     const { log, close } = await openLog(config, { logger, metrics });
     stops.push(close);
     const bus = new EmbeddedBus(logger);
     stops.push(() => bus.close());
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
-    simulators?.then(
-      (running) => stops.unshift(() => running.stop()),
-      () => {},
-    );
+    simulators?.catch(() => {});
+    // also when another part fails while they start
+    stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
     const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
     if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
     if (has("process")) {
