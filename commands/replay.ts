@@ -56,8 +56,8 @@ export function replayCommand(program: Command): void {
         ...(options.venue !== undefined && { venue: options.venue }),
         ...(options.until !== undefined && { until: parseTime(options.until) }),
       };
-      const report = options.to === "stdout" ? await toStdout(config, replay) : await toPlant(config, replay, options);
-      summarise(report);
+      if (options.to === "stdout") summarise(await toStdout(config, replay));
+      else await toPlant(config, replay, options);
     });
 }
 
@@ -77,11 +77,7 @@ async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<Rep
   });
 }
 
-async function toPlant(
-  config: PlantConfig,
-  replay: ReplayOptions,
-  options: ReplayCommandOptions,
-): Promise<ReplayReport> {
+async function toPlant(config: PlantConfig, replay: ReplayOptions, options: ReplayCommandOptions): Promise<void> {
   const logger = createLogger(config.logging);
   const plant = await startPlant(config, logger);
   try {
@@ -102,11 +98,11 @@ async function toPlant(
     );
     await letters.close(10_000);
     await plant.settled();
+    summarise(report);
     if (options.serve) {
       process.stderr.write(`serving at ${plant.restUrl} until Ctrl-C\n`);
       await Promise.race([untilSignal(), plant.failed]);
     }
-    return report;
   } finally {
     await plant.stop();
   }
