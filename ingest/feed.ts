@@ -246,7 +246,8 @@ export class Feed {
       },
       (error: unknown) => {
         this.snapshotsAsked.delete(symbol);
-        if (!this.abort.signal.aborted) this.logger.warn({ err: error, symbol }, "no snapshot; it is asked for again");
+        if (!this.abort.signal.aborted)
+          this.logger.warn({ why: (error as Error).message, symbol }, "no snapshot; it is asked for again");
       },
     );
   }

@@ -55,7 +55,7 @@ export class InstrumentFeed {
       if (this.publishedAt === 0) this.publishedAt = now;
       return true;
     } catch (error) {
-      logger.warn({ err: error }, "no instruments from the venue; asking again");
+      logger.warn({ why: (error as Error).message }, "no instruments from the venue; asking again");
       return false;
     } finally {
       this.asking = false;
