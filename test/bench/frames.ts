@@ -49,7 +49,7 @@ async function figureOf(venueId: BinanceId, kind: FrameKind, rounds: number, fra
   return measure({
     name: `frames to ticks: ${venueId} ${kind}`,
     unit: "frames",
-    repetitions: 15,
+    repetitions: 9,
     about: `${frames.length} recorded frames of ${Math.round(bytes / frames.length)} bytes`,
     verified: "a tick for each frame",
     goal: { ratio: 0.7 },
