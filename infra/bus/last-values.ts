@@ -34,6 +34,8 @@ export class LastValues {
         if (isNewer(message, channel.newest)) {
           channel.value = message;
           channel.newest = message;
+          // they came before it: a book would take its old changes back in
+          if (channel.increments.length > 0) channel.increments = [];
         }
         return;
       case "snapshot":

@@ -130,6 +130,14 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(positions(newer!.increments)).toEqual([13]);
     });
 
+    test("a whole value ends the increments that came before it", async () => {
+      await bus.publish([message(depth, "value", 1), ...run(depth, "increment", 2, 4)]);
+      await bus.publish([message(depth, "value", 5)]);
+      expect(await bus.last(depth)).toMatchObject({ sequence: 5, increments: [] });
+      await bus.publish([message(depth, "increment", 6)]);
+      expect(positions((await bus.last(depth))!.increments)).toEqual([6]);
+    });
+
     test("repeated increments and an older snapshot change nothing", async () => {
       await bus.publish([message(depth, "snapshot", 10), ...run(depth, "increment", 11, 13)]);
       await bus.publish([message(depth, "snapshot", 9), ...run(depth, "increment", 11, 12)]);
