@@ -47,7 +47,7 @@ async function figureAt(perSecond: number, count: number, codecs: Codecs): Promi
     unit: "trades",
     about: `${inWords(trades.count)} recorded trades over ${trades.markets.length} markets and ${trades.symbols} aggregates, six intervals; ${emissions} K-lines emitted on the way`,
     verified: `${compared} candles at midnight and at the end equal an exact brute force`,
-    goal: { coreRate: 3_000_000 },
+    ...(perSecond === 3_000_000 && { goal: { coreRate: 3_000_000 } }),
     run,
     floors: [{ name: "the same six candles a series in doubles, nothing emitted", run: () => floatLoop(trades) }],
   });
@@ -127,10 +127,10 @@ class KlineBench {
     this.clock.now = time;
   }
 
-  /** A day on: what is open closes, and is shown. */
+  /** A moment on: midnight's candles close, and what conflation holds back of the open ones is shown. */
   close(check: KlineCheck): void {
     this.check = check;
-    this.advance(this.clock.now + 86_400_000_000);
+    this.advance(this.clock.now + 3_000_000);
   }
 }
 

@@ -17,8 +17,18 @@ interface BenchOptions {
 
 /** Each subject runs in a process of its own, so that none is slowed or sped by what another taught the engine. */
 const ofChild = process.env.TICKPLANT_BENCH_SUBJECT;
-if (ofChild !== undefined) process.send!(await subjects[ofChild]!());
-else await runAll();
+if (ofChild === undefined) await runAll();
+else await runChild(ofChild);
+
+async function runChild(subject: string): Promise<void> {
+  try {
+    process.send!(await subjects[subject]!());
+  } catch (error) {
+    console.error(`${subject}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+    process.disconnect();
+  }
+}
 
 async function runAll(): Promise<void> {
   const names = Object.keys(subjects);
@@ -33,21 +43,28 @@ async function runAll(): Promise<void> {
   }
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}`);
   const figures: Figure[] = [];
+  const failed: string[] = [];
   for (const name of options.only === undefined ? names : [options.only]) {
     console.log("");
-    figures.push(...(await runSubject(name, options.profile === true)));
+    const found = await runSubject(name, options.profile === true);
+    if (found === undefined) failed.push(name);
+    else figures.push(...found);
   }
+  if (failed.length > 0) {
+    console.log(`\nnot measured: ${failed.join(", ")}`);
+    process.exitCode = 1;
+  }
+  if (figures.length === 0) return;
   const missed = figures.filter(({ goal }) => goal?.reached === false);
-  console.log(
-    missed.length === 0 ? "\nevery goal is reached" : `\nmissed: ${missed.map(({ name }) => name).join("; ")}`,
-  );
+  console.log(missed.length === 0 ? "\nno goal is missed" : `\nmissed: ${missed.map(({ name }) => name).join("; ")}`);
   if (options.json !== undefined) {
     const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, load: loadavg()[0] };
     writeFileSync(options.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
   }
 }
 
-async function runSubject(name: string, profiled: boolean): Promise<Figure[]> {
+/** @returns undefined when the subject failed; it has said why */
+async function runSubject(name: string, profiled: boolean): Promise<Figure[] | undefined> {
   const folder = profiled ? mkdtempSync(join(tmpdir(), "tickplant-bench-")) : undefined;
   try {
     const child = fork(fileURLToPath(import.meta.url), [], {
@@ -61,8 +78,7 @@ async function runSubject(name: string, profiled: boolean): Promise<Figure[]> {
       for (const figure of figures) console.log(linesOf(figure).join("\n"));
       child.disconnect();
     });
-    const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
-    if (figures === undefined) throw new Error(`the bench of ${name} ended with code ${code}`);
+    await new Promise((resolve) => child.once("exit", resolve));
     if (folder !== undefined) for (const line of hottestIn(folder)) console.log(line);
     return figures;
   } finally {

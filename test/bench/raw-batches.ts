@@ -11,7 +11,7 @@ export interface RawBatches {
   readonly before: readonly Uint8Array[];
   /** The trades, 100 a record. */
   readonly trades: readonly Uint8Array[];
-  /** Time that runs on until all candles of the shortest interval have closed, and everything is shown. */
+  /** Time that runs on until midnight's candles have closed and what conflation holds back is shown. */
   readonly after: readonly Uint8Array[];
 }
 
@@ -33,7 +33,7 @@ export function rawBatches(trades: InterleavedTrades, schemaId: number): RawBatc
     batches.push(record(Array.from({ length: end - at }, (_, offset) => tradeAt(trades, at + offset))));
   }
   const last = trades.time[trades.count - 1]!;
-  const after = [1, 62_000_000, 86_402_000_000].map((later) => record([silence(last + later)]));
+  const after = [1, 3_000_000].map((later) => record([silence(last + later)]));
   return { before, trades: batches, after };
 }
 
