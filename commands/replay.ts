@@ -56,6 +56,7 @@ export function replayCommand(program: Command): void {
         ...(options.venue !== undefined && { venue: options.venue }),
         ...(options.until !== undefined && { until: parseTime(options.until) }),
       };
+      parseSpeed(options.speed);
       if (options.to === "stdout") summarise(await toStdout(config, replay));
       else await toPlant(config, replay, options);
     });
@@ -79,10 +80,10 @@ async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<Rep
 
 async function toPlant(config: PlantConfig, replay: ReplayOptions, options: ReplayCommandOptions): Promise<void> {
   const logger = createLogger(config.logging);
+  const speed = parseSpeed(options.speed);
   const plant = await startPlant(config, logger);
   try {
     const publisher = plant.publisher("replay");
-    const speed = parseSpeed(options.speed);
     const letters = plant.deadLetters(0);
     const onRefused: ReplayOptions["onRefused"] = ({ venue, text, reason, detail, time }) => {
       letters.frame(venue, text, reason, detail, time);

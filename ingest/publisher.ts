@@ -91,13 +91,20 @@ export class Publisher {
   publish(tick: RawTick): boolean {
     if (this.closed) return this.drop(tick, "closed");
     if (tick.kind === "instrument") return this.publishInstrument(tick);
-    if (tick.kind === "heartbeat") return this.heartbeat(tick);
+    if (tick.kind === "heartbeat") return this.everywhere(tick);
     if (this.isFull) return this.drop(tick, "buffer_full");
     if (tick.kind === "depth" && this.holes.size > 0 && this.holes.has(holeKey(tick))) return this.drop(tick, "hole");
     return this.enqueue(this.queueOf(tick.symbol), tick);
   }
 
-  /** A heartbeat into every partition; where one waits already, or nothing has room, it is left out and counted. */
+  /** A recording's heartbeat: none may be missing, lest two replays differ. Its source waits for room. */
+  private everywhere(tick: HeartbeatTick): boolean {
+    let all = true;
+    for (const queue of this.queues) all = this.enqueue(queue, tick) && all;
+    return all;
+  }
+
+  /** A live heartbeat into every partition; where one waits already, or nothing has room, it is left out and counted. */
   heartbeat(tick: HeartbeatTick): boolean {
     let all = true;
     for (const queue of this.queues) {

@@ -10,6 +10,7 @@ import {
 import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
 import { INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
+import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
 import { type Market, type Markets, unfit } from "./market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./operator.js";
 import { PriceBand, type PriceBandJson } from "./price-band.js";
@@ -43,7 +44,9 @@ interface ScrutinyJson {
 
 /** History keeps more; no market needs as many. */
 const MOST_DIGITS = 38;
-const NAME = /^[A-Za-z0-9/:@._-]{1,64}$/;
+/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
+const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
+const badName = new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
 
 /**
  * Text to integers at the instrument's scale, once, and the refusal of what can not be right: repeats by the venue's
@@ -87,7 +90,9 @@ export class Cleaner {
   /** Fills `trade`, `quote` or `depth` from the reader's tick. @returns why it is refused, if it is */
   take(reader: RawBatchReader): Refusal | Market {
     const market = this.markets.find(reader.exchange, reader.symbol);
-    if (market?.instrument === undefined) return new Refusal("unknown_instrument", "no instrument came before it");
+    if (market?.instrument === undefined) {
+      return isNamed(reader) ? new Refusal("unknown_instrument", "no instrument came before it") : badName;
+    }
     const future = reader.exchangeTime - reader.receiveTime - this.settings.futureToleranceMs * 1000;
     if (future > 0) return new Refusal("from_the_future", `${future / 1000} ms beyond the tolerance`);
     const refusal = this.#takeKind(reader, market);
@@ -109,9 +114,7 @@ export class Cleaner {
 
   /** An instrument governs what follows it. @returns the market, and whether its scales grew; or why it is refused */
   govern(tick: InstrumentTick): { market: Market; grew: boolean } | Refusal {
-    if (!NAME.test(tick.symbol) || !NAME.test(tick.exchange) || tick.exchange === "aggregate") {
-      return new Refusal("bad_name", "names have letters, digits and / : @ . _ -");
-    }
+    if (!isNamed(tick)) return badName;
     try {
       const fault = unfit(tick);
       if (fault !== undefined) return new Refusal("malformed", fault);
@@ -302,6 +305,10 @@ export class Cleaner {
 }
 
 const farQuote = new Refusal("price_band", "a side is too far from the last accepted quote");
+
+function isNamed({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }): boolean {
+  return NAME.test(symbol) && NAME.test(exchange) && exchange !== AGGREGATE;
+}
 
 /** Contracts to base currency, where the contract is linear and not of one unit. */
 function inBase(lots: Units, market: Market): Units {

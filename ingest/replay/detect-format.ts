@@ -6,12 +6,12 @@ import { readLines } from "./text-lines.js";
 const LINES_LOOKED_AT = 20;
 
 /**
- * The format of a file.
+ * The format of a file; undefined of an empty one, which has none.
  *
  * @param name a format's name, or `auto`: told from the file's first lines
- * @throws RecordingUnreadable when it can not be opened, is empty, or is none of the known formats
+ * @throws RecordingUnreadable when it can not be opened or is none of the known formats
  */
-export async function formatOf(file: string, name: string): Promise<RecordingFormat> {
+export async function formatOf(file: string, name: string): Promise<RecordingFormat | undefined> {
   const named = recordingFormats.find((format) => format.name === name);
   if (named !== undefined) return named;
   if (name !== "auto") {
@@ -26,6 +26,7 @@ export async function formatOf(file: string, name: string): Promise<RecordingFor
     }
     if (looked >= LINES_LOOKED_AT) break;
   }
-  const why = looked === 0 ? "is empty" : "its first lines are of no known format";
-  throw new RecordingUnreadable(file, `${why}; name the format with --format (${formatNames.join(", ")})`);
+  if (looked === 0) return undefined;
+  const why = `its first lines are of no known format; name it with --format (${formatNames.join(", ")})`;
+  throw new RecordingUnreadable(file, why);
 }

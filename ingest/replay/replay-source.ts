@@ -76,8 +76,13 @@ export class ReplaySource implements RecordingSink {
     const formats = [];
     for (const file of this.options.files) formats.push(await formatOf(file, this.options.format ?? "auto"));
     for (const [index, file] of this.options.files.entries()) {
-      const reader = formats[index]!.reader(file, this.options.venue);
       this.report.files += 1;
+      const format = formats[index];
+      if (format === undefined) {
+        this.warn(`${file}: is empty`);
+        continue;
+      }
+      const reader = format.reader(file, this.options.venue);
       for await (const { lines, firstNumber } of readLines(file, (why) => this.warn(`${file}: ${why}`))) {
         yield* this.read(file, reader, lines, firstNumber);
         if (this.batch.length > 0) yield this.taken();

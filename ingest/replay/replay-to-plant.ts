@@ -45,7 +45,8 @@ export async function replayToPlant(options: ReplayToPlantOptions, target: TickT
     for (const tick of batch) {
       if (signal?.aborted) return source.report;
       if (pace !== undefined) await pace.until(tick);
-      if (sinceRoom++ >= TICKS_AT_ONCE) {
+      // one heartbeat is a tick for every partition
+      if (sinceRoom++ >= TICKS_AT_ONCE || tick.kind === "heartbeat") {
         sinceRoom = 0;
         await target.room?.();
       }

@@ -158,6 +158,17 @@ describe("publisher", () => {
     log.goOn();
   });
 
+  it("every heartbeat of a recording goes into every partition, also while others wait", async () => {
+    const log = new GatedLog(3);
+    const { publisher, dropped } = publisherOn(log);
+    log.hang();
+    for (let beat = 1; beat <= 20; beat++) expect(publisher.publish(heartbeatOf([], beat))).toBe(true);
+    log.goOn();
+    await publisher.flushed();
+    expect(log.ticks()).toHaveLength(60);
+    expect(await dropped("heartbeat")).toBe(0);
+  });
+
   it("a heartbeat goes into every partition", async () => {
     const log = new GatedLog(3);
     const { publisher } = publisherOn(log);

@@ -65,7 +65,7 @@ describe("a trade is refused", () => {
     ["too_old", { exchangeTime: T - 48 * HOUR - 1 }],
     ["unknown_instrument", { symbol: "ETH/USDT" }],
     ["unknown_instrument", { exchange: "kraken" }],
-    ["unknown_instrument", { exchange: "aggregate" }],
+    ["bad_name", { exchange: "aggregate" }],
   ] as const)("as %s: %o", (reason, more) => {
     expect(refusalOf(trade(1, T, more))).toBe(reason);
   });
@@ -216,6 +216,8 @@ describe("an instrument", () => {
     ["malformed", { contractSize: "" }],
     ["bad_name", { exchange: "aggregate" }],
     ["bad_name", { symbol: "BTC USDT" }],
+    ["bad_name", { symbol: "BTC/USDT@kraken" }],
+    ["bad_name", { exchange: "a@b" }],
     ["bad_name", { symbol: `${"X".repeat(65)}` }],
   ] as const)("is refused as %s, and the one before stays in force: %o", (reason, more) => {
     expect(refusalOf(instrument(T, more))).toBe(reason);

@@ -21,6 +21,7 @@ export interface Collected {
 
 export async function collect(file: string, options: { format?: string; venue?: string } = {}): Promise<Collected> {
   const format = await formatOf(file, options.format ?? "auto");
+  if (format === undefined) throw new Error("the file is empty");
   const reader = format.reader(file, options.venue);
   const found: Collected = {
     format: format.name,

@@ -168,6 +168,16 @@ describe("what can not be read", () => {
     expect(report.lines).toBe(2000);
   });
 
+  it("an empty file among others has nothing to tell, and is named", async () => {
+    const empty = folder.path("empty.gz");
+    writeFileSync(empty, "");
+    const alone = await replayed({ files: [spot[0]!], venue: "binance" });
+    const { ticks, report } = await replayed({ files: [empty, spot[0]!], venue: "binance" });
+    expect(report.warnings).toContain(`${empty}: is empty`);
+    expect(ticks).toEqual(alone.ticks);
+    expect((await replayed({ files: [empty] })).ticks).toEqual([]);
+  });
+
   it("a recorder's file that was cut short is replayed up to there", async () => {
     const file = folder.path("cut.gz");
     const bytes = readFileSync(spot[0]!);
