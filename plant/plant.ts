@@ -21,6 +21,7 @@ import { serveHealth } from "./health-server.js";
 import { codecsOf, openLog, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
+import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
@@ -89,6 +90,7 @@ class PlantStart {
     stops.push(close);
     const bus = new EmbeddedBus(logger);
     stops.push(() => bus.close());
+    if (has("push")) await seedLastValues({ log, bus, codecs, logger });
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
     // also when another part fails while they start

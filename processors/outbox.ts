@@ -252,6 +252,12 @@ export class Outbox {
     if (this.sink.channels) this.#publish(stream, sequence, JSON.stringify(message), "value");
   }
 
+  /** What a channel-only stream said last, as its last value and not as news: the sequence stays. */
+  channelAgain(stream: OutputStream, message: object): void {
+    if (!this.sink.channels || stream.sequence === 0) return;
+    this.#publish(stream, stream.sequence, JSON.stringify(message), "snapshot");
+  }
+
   #message(stream: OutputStream, sequence: number, value: Uint8Array, data: string): void {
     this.sink.record(stream.topic, stream.key, value, this.clock.now, () => data);
     if (this.sink.channels) this.#publish(stream, sequence, data, "value");

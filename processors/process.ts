@@ -125,11 +125,14 @@ class RunningTask {
       partitionOf: (key: string) => partitionOf(key, settings.partitions),
       observer: observerOf(ports.metrics),
     };
-    const task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
+    const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
     const state = await readState(ports, partition);
     const position = task.restore(state);
     if (position !== undefined) logger.debug({ task: task.name, position }, "task restored");
+    task.announce?.();
+    const { messages } = sink.take();
+    if (messages.length > 0) await ports.bus.publish(messages);
     return new RunningTask(ports, topic, partition, task, sink, writer, position);
   }
 

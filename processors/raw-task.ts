@@ -1,4 +1,5 @@
 import { UnreadableRecord } from "../schemas/errors.js";
+import type { Instrument } from "../schemas/messages.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -24,6 +25,8 @@ import { Timers } from "./timers.js";
 import { rawOperators } from "./topology.js";
 
 const TOPIC = "market.raw";
+/** Keys of the state under which the last message of each instrument's channel stands. */
+const SHOWN = "instrument/";
 /** Sessions whose numbers are remembered; an older one's retries are long over. */
 const MOST_SESSIONS = 64;
 
@@ -55,6 +58,10 @@ export class RawTask implements Task {
   readonly #state: StateKeeper;
   readonly #deadLetters: OutputStream;
   readonly #instruments = new Map<string, OutputStream>();
+  /** What each instrument's channel carried last: no topic has it. */
+  readonly #shown = new Map<string, Instrument>();
+  /** Channels whose last message is not in the state yet. */
+  readonly #unsaved = new Set<string>();
   readonly #feedStreams = new Map<VenueId, OutputStream>();
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
@@ -243,7 +250,7 @@ export class RawTask implements Task {
       stream = new OutputStream("market.dlq", symbol, `instrument:${name}`, symbol, exchange);
       this.#instruments.set(name, stream);
     }
-    this.#outbox.channelOnly(stream, {
+    const message: Instrument = {
       symbol,
       exchange,
       native_id: tick.nativeId,
@@ -255,7 +262,10 @@ export class RawTask implements Task {
       lot_size: tick.lotSize,
       contract_size: tick.contractSize,
       timestamp: this.clock.now,
-    });
+    };
+    this.#shown.set(name, message);
+    this.#unsaved.add(name);
+    this.#outbox.channelOnly(stream, message);
   }
 
   #takeHeartbeat(tick: HeartbeatTick): void {
@@ -305,6 +315,8 @@ export class RawTask implements Task {
     return this.#state.changes((write) => {
       this.#cleaner.save((key, value) => write(`clean/${key}`, value));
       for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
+      for (const name of this.#unsaved) write(`${SHOWN}${name}`, this.#shown.get(name) as unknown as Json);
+      this.#unsaved.clear();
       write("task", this.#save());
     });
   }
@@ -327,11 +339,20 @@ export class RawTask implements Task {
     this.#state.restore(records, (key, value) => {
       if (key === "task") position = this.#load(value as unknown as TaskJson);
       else if (key.startsWith("clean/")) this.#cleaner.load(value);
+      else if (key.startsWith(SHOWN)) this.#shown.set(key.slice(SHOWN.length), value as unknown as Instrument);
       else later.push(() => this.#loadOperator(key, value));
     });
     // operators hold integers at the scales that the instruments bring
     for (const load of later) load();
     return position;
+  }
+
+  /** Instruments only: whether a feed is connected now, its next heartbeat says. */
+  announce(): void {
+    for (const [name, message] of this.#shown) {
+      const stream = this.#instruments.get(name);
+      if (stream !== undefined) this.#outbox.channelAgain(stream, message);
+    }
   }
 
   #loadOperator(key: string, value: Json): void {

@@ -26,6 +26,11 @@ export interface Task {
   checkpoint(): StateChange[];
   /** Takes the state of a former run. @returns the next offset to read; undefined when there was none */
   restore(records: ReadonlyMap<string, string>): number | undefined;
+  /**
+   * After a restore: brings the last values that stand in the state alone to their channels again. It sends what was
+   * sent before under the same numbers, adds nothing to the log, and changes no state and no later output.
+   */
+  announce?(): void;
   /** The input lost so many records to retention. */
   lost(records: number): void;
 }
