@@ -1,6 +1,8 @@
 import { type Units, writeUnits } from "../schemas/units.js";
 
 const FIRST = 64 * 1024;
+/** A loop is faster than a call for texts up to so many bytes. */
+const SHORT = 48;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPEN = 0x5b;
@@ -8,8 +10,13 @@ const CLOSE = 0x5d;
 
 /** Writes ASCII text and Avro's binary forms into a buffer that grows. */
 export class ByteWriter {
-  bytes = Buffer.allocUnsafeSlow(FIRST);
+  bytes: Buffer;
   at = 0;
+
+  /** @param size bytes to begin with */
+  constructor(size = FIRST) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
 
   /** Makes room for `more` bytes; call before writes of a bounded total. */
   reserve(more: number): void {
@@ -29,9 +36,17 @@ export class ByteWriter {
   }
 
   copy(source: Uint8Array): void {
-    this.reserve(source.length);
-    this.bytes.set(source, this.at);
-    this.at += source.length;
+    const length = source.length;
+    this.reserve(length);
+    if (length > SHORT) {
+      this.bytes.set(source, this.at);
+      this.at += length;
+      return;
+    }
+    const bytes = this.bytes;
+    let at = this.at;
+    for (let index = 0; index < length; index++) bytes[at++] = source[index]!;
+    this.at = at;
   }
 
   copyRange(source: Uint8Array, start: number, end: number): void {
@@ -150,10 +165,23 @@ export class ByteWriter {
     this.at = writeUnits(this.bytes, this.at, value, 0);
   }
 
+  /** A copy of all that was written. */
+  taken(): Uint8Array {
+    return Buffer.from(this.bytes.subarray(0, this.at));
+  }
+
   text(start: number, end: number): string {
-    return this.bytes.toString("latin1", start, end);
+    return (this.bytes as unknown as Latin1Reader).latin1Slice(start, end);
   }
 }
+
+/** What Buffer.toString calls behind a check of its arguments, and the types do not name. */
+interface Latin1Reader {
+  latin1Slice(start: number, end: number): string;
+}
+
+/** Text that is written often, as bytes; out of Node's pool, since thousands of buffers of their own burden the collector. */
+export const bytesOf = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
 /** Bytes that the text of units takes at most, and what Avro puts around it. */
 function roomOf(units: Units, scale: number): number {

@@ -78,6 +78,7 @@ export class KlineSeries {
           `kline:${name}:${interval}`,
           symbol,
           exchange ?? AGGREGATE,
+          interval,
         ),
     );
     this.#open = intervals.map(() => new Map());
@@ -324,7 +325,7 @@ export class KlineSeries {
     shown.revision = counted.revision;
     const interval = this.intervals[i]!;
     const closeTime = interval.nextOpen(shown.openTime) - 1;
-    this.context.outbox.kline(this.streams[i]!, interval.name, shown, closeTime, this.#scales, closed);
+    this.context.outbox.kline(this.streams[i]!, shown, closeTime, this.#scales, closed);
   }
 
   saveClosed(write: (interval: number, chunk: number, candles: CandleJson[] | null) => void): void {

@@ -1,26 +1,22 @@
 import type { BusMessage } from "../infra/bus/bus.js";
 import type { LogRecord } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
-import type { OutputTopic } from "../schemas/messages.js";
 import type { Micros } from "../schemas/words.js";
 import type { OutputSink } from "./outbox.js";
+import type { OutputStream } from "./output-stream.js";
 
 /** Gathers a task's outputs until the batch of input that made them is through. */
 export class LogSink implements OutputSink {
   readonly channels = true;
   #records: LogRecord[] = [];
   #messages: BusMessage[] = [];
-  readonly #partitionOfKey = new Map<string, number>();
 
   constructor(readonly partitions: number) {}
 
-  record(topic: OutputTopic, key: string, value: Uint8Array, timestamp: Micros): void {
-    let partition = this.#partitionOfKey.get(key);
-    if (partition === undefined) {
-      partition = partitionOf(key, this.partitions);
-      this.#partitionOfKey.set(key, partition);
-    }
-    this.#records.push({ topic, partition, key, value, timestamp });
+  record(stream: OutputStream, value: Uint8Array, timestamp: Micros): void {
+    const { topic, key } = stream;
+    if (stream.partition < 0) stream.partition = partitionOf(key, this.partitions);
+    this.#records.push({ topic, partition: stream.partition, key, value, timestamp });
   }
 
   message(message: BusMessage): void {

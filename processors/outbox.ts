@@ -3,7 +3,7 @@ import type { Codecs } from "../schemas/codec.js";
 import type { DeadLetter, Depth, Index, IndexInput, OutputTopic, Ticker } from "../schemas/messages.js";
 import type { Units } from "../schemas/units.js";
 import type { Micros } from "../schemas/words.js";
-import { ByteWriter } from "./byte-writer.js";
+import { ByteWriter, bytesOf } from "./byte-writer.js";
 import type { Candle } from "./candle.js";
 import type { CleanTrade, LogClock } from "./operator.js";
 import type { OutputStream } from "./output-stream.js";
@@ -16,10 +16,11 @@ export interface OutputSink {
   /**
    * One record of a topic.
    *
-   * @param value Avro in the wire format; the sink may keep it
-   * @param json  the same message as JSON text, where a channel carries it; else undefined
+   * @param stream names the topic and the key
+   * @param value  Avro in the wire format; the sink may keep it
+   * @param json   the same message as JSON text
    */
-  record(topic: OutputTopic, key: string, value: Uint8Array, timestamp: Micros, json: () => string): void;
+  record(stream: OutputStream, value: Uint8Array, timestamp: Micros, json: string): void;
   message(message: BusMessage): void;
   /** Whether channel messages and last values are wanted at all. */
   readonly channels: boolean;
@@ -68,8 +69,7 @@ export class Outbox {
     const sequence = stream.next(now);
     const start = this.#begin("market.trade", 128 + (trade.idEnd - trade.idStart));
     const avro = this.#avro;
-    avro.avroAscii(stream.symbol);
-    avro.avroAscii(stream.exchange);
+    avro.copy(stream.avroNames);
     avro.avroLong(trade.idEnd - trade.idStart);
     avro.copyRange(trade.idBytes, trade.idStart, trade.idEnd);
     const priceAt = avro.at + 1;
@@ -79,28 +79,26 @@ export class Outbox {
     const qtyEnd = avro.at;
     avro.byte(trade.buy ? 0 : 2);
     avro.avroLong(trade.exchangeTime);
-    avro.avroLong(stream.epoch);
+    avro.copy(stream.epochAvro);
     avro.avroLong(sequence);
     avro.byte(0);
 
     const json = this.#json;
     json.at = 0;
     const source = avro.bytes;
-    json.ascii(stream.names);
-    json.ascii(',"trade_id":');
-    jsonTextOf(json, trade.idBytes, trade.idStart, trade.idEnd);
-    json.ascii(',"price":"');
+    json.copy(stream.names);
+    json.copy(TRADE_ID);
+    jsonTextOf(json, trade);
+    json.copy(PRICE);
     // texts of 64 bytes and more carry a second length byte
     json.copyRange(source, source[priceAt - 1]! >= 0x80 ? priceAt + 1 : priceAt, priceEnd);
-    json.ascii('","qty":"');
+    json.copy(QTY);
     json.copyRange(source, source[priceEnd]! >= 0x80 ? priceEnd + 2 : priceEnd + 1, qtyEnd);
-    json.ascii(trade.buy ? '","side":"buy","timestamp":' : '","side":"sell","timestamp":');
+    json.copy(trade.buy ? BUY : SELL);
     json.integer(trade.exchangeTime);
-    json.ascii(',"epoch":');
-    json.integer(stream.epoch);
-    json.ascii(',"sequence_num":');
+    json.copy(stream.epochJson);
     json.integer(sequence);
-    json.ascii(',"retracts":null}');
+    json.copy(NO_RETRACTS);
     const data = json.text(0, json.at);
     this.#record(stream, start, data);
     if (!this.sink.channels) return;
@@ -109,22 +107,13 @@ export class Outbox {
   }
 
   /** A K-line as it stands; `closed` once log time has closed it. */
-  kline(
-    stream: OutputStream,
-    interval: string,
-    candle: Candle,
-    closeTime: Micros,
-    scales: Scales,
-    closed: boolean,
-  ): void {
+  kline(stream: OutputStream, candle: Candle, closeTime: Micros, scales: Scales, closed: boolean): void {
     const now = this.clock.now;
     const sequence = stream.next(now);
     const { price, qty, quote } = scales;
     const start = this.#begin("market.kline", 512);
     const avro = this.#avro;
-    avro.avroAscii(stream.symbol);
-    avro.avroAscii(stream.exchange);
-    avro.avroAscii(interval);
+    avro.copy(stream.avroNames);
     avro.avroLong(candle.openTime);
     avro.avroLong(closeTime);
     const texts = avro.at;
@@ -145,33 +134,30 @@ export class Outbox {
     for (const flag of flags) avro.avroAscii(flag);
     avro.byte(0);
     avro.avroLong(now);
-    avro.avroLong(stream.epoch);
+    avro.copy(stream.epochAvro);
     avro.avroLong(sequence);
 
     const json = this.#json;
     json.at = 0;
-    json.ascii(stream.names);
-    json.ascii(',"interval":"');
-    json.ascii(interval);
-    json.ascii('","open_time":');
+    json.copy(stream.names);
+    json.copy(OPEN_TIME);
     json.integer(candle.openTime);
-    json.ascii(',"close_time":');
+    json.copy(CLOSE_TIME);
     json.integer(closeTime);
     let from = texts;
-    from = this.#copyText(',"open":"', from);
-    from = this.#copyText('","high":"', from);
-    from = this.#copyText('","low":"', from);
-    from = this.#copyText('","close":"', from);
-    from = this.#copyText('","volume":"', from);
-    this.#copyText('","quote_volume":"', from);
-    json.ascii('","trade_count":');
+    from = this.#copyText(OPEN, from);
+    from = this.#copyText(HIGH, from);
+    from = this.#copyText(LOW, from);
+    from = this.#copyText(CLOSE, from);
+    from = this.#copyText(VOLUME, from);
+    this.#copyText(QUOTE_VOLUME, from);
+    json.copy(TRADE_COUNT);
     json.integer(candle.count);
-    from = this.#copyText(',"taker_buy_volume":"', takers);
-    this.#copyText('","taker_buy_quote_volume":"', from);
-    json.ascii(closed ? '","is_closed":true,"revision":' : '","is_closed":false,"revision":');
+    from = this.#copyText(TAKER_BUY_VOLUME, takers);
+    this.#copyText(TAKER_BUY_QUOTE_VOLUME, from);
+    json.copy(closed ? IS_CLOSED : IS_OPEN);
     json.integer(candle.revision);
-    json.ascii(flagJson[candle.flags]!);
-    json.ascii(',"timestamp":');
+    json.copy(flagJson[candle.flags]!);
     this.#tail(now, stream, sequence);
     const data = json.text(0, json.at);
     this.#record(stream, start, data);
@@ -184,8 +170,7 @@ export class Outbox {
     const sequence = stream.next(this.clock.now);
     const start = this.#begin("market.depth", 256);
     const avro = this.#avro;
-    avro.avroAscii(stream.symbol);
-    avro.avroAscii(stream.exchange);
+    avro.copy(stream.avroNames);
     this.#avroLevels(levels, 0, levels.bidCount);
     this.#avroLevels(levels, levels.bidCount, levels.count);
     avro.avroLong(head.first_update_id);
@@ -198,7 +183,7 @@ export class Outbox {
       avro.avroText(head.reason);
     }
     avro.avroLong(head.timestamp);
-    avro.avroLong(stream.epoch);
+    avro.copy(stream.epochAvro);
     avro.avroLong(sequence);
     avro.avroLong(previous);
     const data = this.#depthJson(stream, head, levels, sequence, previous);
@@ -232,18 +217,15 @@ export class Outbox {
     const sequence = stream.next(this.clock.now);
     const { name, source, log_time, prices } = message;
     const whole: IndexInput = { name, source, log_time, epoch: stream.epoch, sequence_num: sequence, prices };
-    this.sink.record(stream.topic, stream.key, this.codecs["index.input"].encode(whole), this.clock.now, () =>
-      JSON.stringify(whole),
-    );
+    this.sink.record(stream, this.codecs["index.input"].encode(whole), this.clock.now, JSON.stringify(whole));
   }
 
   deadLetter(stream: OutputStream, message: Omit<DeadLetter, "epoch" | "sequence_num" | "timestamp">): void {
     const sequence = stream.next(this.clock.now);
     const timestamp = this.clock.now;
     const whole: DeadLetter = { ...message, timestamp, epoch: stream.epoch, sequence_num: sequence };
-    this.sink.record(stream.topic, stream.key, this.codecs["market.dlq"].encode(whole), timestamp, () =>
-      JSON.stringify({ ...whole, original: Buffer.from(whole.original).toString("base64") }),
-    );
+    const json = JSON.stringify({ ...whole, original: Buffer.from(whole.original).toString("base64") });
+    this.sink.record(stream, this.codecs["market.dlq"].encode(whole), timestamp, json);
   }
 
   /** A message that has a channel and no topic: instruments, feeds. */
@@ -259,7 +241,7 @@ export class Outbox {
   }
 
   #message(stream: OutputStream, sequence: number, value: Uint8Array, data: string): void {
-    this.sink.record(stream.topic, stream.key, value, this.clock.now, () => data);
+    this.sink.record(stream, value, this.clock.now, data);
     if (this.sink.channels) this.#publish(stream, sequence, data, "value");
   }
 
@@ -275,8 +257,8 @@ export class Outbox {
   }
 
   #record(stream: OutputStream, start: number, data: string): void {
-    const value = this.#avro.bytes.subarray(start, this.#avro.at);
-    this.sink.record(stream.topic, stream.key, value, this.clock.now, () => data);
+    const { bytes, at } = this.#avro;
+    this.sink.record(stream, new Uint8Array(bytes.buffer, start, at - start), this.clock.now, data);
   }
 
   #publish(stream: OutputStream, sequence: number, data: string, kind: BusMessage["kind"]): void {
@@ -291,10 +273,10 @@ export class Outbox {
   }
 
   /** Copies an Avro string of the value just written, after a label; answers where the next one begins. */
-  #copyText(label: string, at: number): number {
+  #copyText(label: Uint8Array, at: number): number {
     const json = this.#json;
     const bytes = this.#avro.bytes;
-    json.ascii(label);
+    json.copy(label);
     let from = at + 1;
     let length = bytes[at]! >> 1;
     if (bytes[at]! >= 0x80) {
@@ -332,7 +314,7 @@ export class Outbox {
   #depthJson(stream: OutputStream, head: DepthHead, levels: LevelsOut, sequence: number, previous: number): string {
     const json = this.#json;
     json.at = 0;
-    json.ascii(stream.names);
+    json.copy(stream.names);
     json.ascii(',"bids":');
     this.#jsonLevels(levels, 0, levels.bidCount);
     json.ascii(',"asks":');
@@ -355,9 +337,7 @@ export class Outbox {
   #tail(timestamp: Micros, stream: OutputStream, sequence: number, last = true): void {
     const json = this.#json;
     json.integer(timestamp);
-    json.ascii(',"epoch":');
-    json.integer(stream.epoch);
-    json.ascii(',"sequence_num":');
+    json.copy(stream.epochJson);
     json.integer(sequence);
     if (last) json.ascii("}");
   }
@@ -373,11 +353,32 @@ export interface Scales {
 export const FEED_DOWN = 1;
 export const AMENDED = 2;
 const flagNames: readonly (readonly string[])[] = [[], ["feed_down"], ["amended"], ["feed_down", "amended"]];
-const flagJson = flagNames.map((names) => `,"flags":${JSON.stringify(names)}`);
+const flagJson = flagNames.map((names) => bytesOf(`,"flags":${JSON.stringify(names)},"timestamp":`));
+
+const TRADE_ID = bytesOf(',"trade_id":');
+const PRICE = bytesOf(',"price":"');
+const QTY = bytesOf('","qty":"');
+const BUY = bytesOf('","side":"buy","timestamp":');
+const SELL = bytesOf('","side":"sell","timestamp":');
+const NO_RETRACTS = bytesOf(',"retracts":null}');
+const OPEN_TIME = bytesOf(',"open_time":');
+const CLOSE_TIME = bytesOf(',"close_time":');
+const OPEN = bytesOf(',"open":"');
+const HIGH = bytesOf('","high":"');
+const LOW = bytesOf('","low":"');
+const CLOSE = bytesOf('","close":"');
+const VOLUME = bytesOf('","volume":"');
+const QUOTE_VOLUME = bytesOf('","quote_volume":"');
+const TRADE_COUNT = bytesOf('","trade_count":');
+const TAKER_BUY_VOLUME = bytesOf(',"taker_buy_volume":"');
+const TAKER_BUY_QUOTE_VOLUME = bytesOf('","taker_buy_quote_volume":"');
+const IS_CLOSED = bytesOf('","is_closed":true,"revision":');
+const IS_OPEN = bytesOf('","is_closed":false,"revision":');
 
 /** A JSON string of text that came from outside: plain ASCII is copied, anything else is escaped. */
-function jsonTextOf(json: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
-  for (let at = start; at < end; at++) {
+function jsonTextOf(json: ByteWriter, { idBytes: bytes, idStart: start, idEnd: end, idNumber }: CleanTrade): void {
+  // a number needs no look
+  for (let at = idNumber < 0 ? start : end; at < end; at++) {
     const byte = bytes[at]!;
     if (byte < 0x20 || byte === 0x22 || byte === 0x5c || byte > 0x7e) {
       json.ascii(jsonAscii(Buffer.from(bytes.subarray(start, end)).toString("utf8")));

@@ -1,5 +1,9 @@
 import type { OutputTopic } from "../schemas/messages.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { ByteWriter, bytesOf } from "./byte-writer.js";
+
+const scratch = new ByteWriter(1024);
+const nothing = new Uint8Array(0);
 
 /**
  * One numbered stream of outputs: a key of a topic and the channel that carries the same messages.
@@ -11,8 +15,14 @@ export class OutputStream {
   sequence = 0;
   /** `{"channel":"…","epoch":…,"sequence":`, made once. */
   head = "";
-  /** `{"symbol":"…","exchange":"…"`: how most messages begin. */
-  readonly names: string;
+  /** `{"symbol":"…","exchange":"…"` and a K-line's interval: how most messages begin, as JSON and as Avro. */
+  readonly names: Uint8Array;
+  readonly avroNames: Uint8Array;
+  /** `,"epoch":…,"sequence_num":`, and the epoch as Avro. */
+  epochJson: Uint8Array = nothing;
+  epochAvro: Uint8Array = nothing;
+  /** The partition of the topic, once somebody has asked for it; the key decides it. */
+  partition = -1;
 
   constructor(
     readonly topic: OutputTopic,
@@ -20,8 +30,15 @@ export class OutputStream {
     readonly channel: string,
     readonly symbol: SymbolName,
     readonly exchange: VenueId,
+    interval?: string,
   ) {
-    this.names = `{"symbol":${JSON.stringify(symbol)},"exchange":${JSON.stringify(exchange)}`;
+    const more = interval === undefined ? "" : `,"interval":"${interval}"`;
+    this.names = bytesOf(`{"symbol":${JSON.stringify(symbol)},"exchange":${JSON.stringify(exchange)}${more}`);
+    scratch.at = 0;
+    for (const name of interval === undefined ? [symbol, exchange] : [symbol, exchange, interval]) {
+      scratch.avroAscii(name);
+    }
+    this.avroNames = scratch.taken();
   }
 
   /** The next message's sequence. */
@@ -42,6 +59,10 @@ export class OutputStream {
   begin(epoch: number): void {
     this.epoch = epoch;
     this.head = `{"channel":${JSON.stringify(this.channel)},"epoch":${epoch},"sequence":`;
+    this.epochJson = bytesOf(`,"epoch":${epoch},"sequence_num":`);
+    scratch.at = 0;
+    scratch.avroLong(epoch);
+    this.epochAvro = scratch.taken();
   }
 }
 

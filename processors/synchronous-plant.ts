@@ -86,9 +86,9 @@ export class SynchronousPlant {
   #sink(): OutputSink {
     return {
       channels: false,
-      record: (topic, key, value, _timestamp, json) => {
+      record: ({ topic, key }, value, _timestamp, json) => {
         if (topic === "index.input") this.#inputs.push(value);
-        this.#options.onOutput({ topic, key, value, json: json() });
+        this.#options.onOutput({ topic, key, value, json });
       },
       message: () => {},
     };

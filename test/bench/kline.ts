@@ -68,7 +68,7 @@ class KlineBench {
   ) {
     const sink: OutputSink = {
       channels: true,
-      record: (_topic, _key, value) => {
+      record: (_stream, value) => {
         this.emissions++;
         this.check?.take(codecs["market.kline"].decode(value));
       },

@@ -30,7 +30,7 @@ class Bench {
   readonly outbox = new Outbox(
     {
       channels: true,
-      record: (topic, key, value, _timestamp, json) => this.outputs.push({ topic, key, value, json: json() }),
+      record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
       message: ({ channel, payload }) => this.payloads.push({ channel, text: payload }),
     },
     this.clock,
@@ -60,7 +60,7 @@ function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, messa
 }
 
 const streamOf = (topic: OutputTopic, symbol: string, exchange: string) =>
-  new OutputStream(topic, symbol, `x:${symbol}`, symbol, exchange);
+  new OutputStream(topic, symbol, `x:${symbol}`, symbol, exchange, topic === "market.kline" ? "1m" : undefined);
 
 test("a trade's bytes are the codec's, whatever the id, the values and their length", () => {
   const id = fc.oneof(
@@ -107,7 +107,7 @@ test("a K-line's bytes are the codec's", () => {
       Object.assign(candle, { flags: flag, count, revision });
       const stream = streamOf("market.kline", symbol, "binance");
       bench.clock.now = openTime + 5;
-      bench.outbox.kline(stream, "1m", candle, openTime + 59, { price, qty, quote }, closed);
+      bench.outbox.kline(stream, candle, openTime + 59, { price, qty, quote }, closed);
       const text = (at: number, decimals: number) => formatUnits(values[at]!, decimals);
       expectSame("market.kline", stream, {
         ...{ symbol, exchange: "binance", interval: "1m", open_time: openTime, close_time: openTime + 59 },
@@ -156,7 +156,7 @@ test("values handed on stay as they were when later messages are written", () =>
   const stream = streamOf("market.kline", "BTC/USDT", "binance");
   for (let at = 0; at < 5000; at++) {
     const candle = new Candle(at);
-    kept.outbox.kline(stream, "1m", candle, at, { price: 2, qty: 3, quote: 5 }, false);
+    kept.outbox.kline(stream, candle, at, { price: 2, qty: 3, quote: 5 }, false);
   }
   kept.outputs.forEach(({ value, json }, at) => {
     const decoded = codecs["market.kline"].decode(value);

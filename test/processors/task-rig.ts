@@ -57,7 +57,7 @@ export class TaskRig {
       codecs,
       sink: {
         channels,
-        record: (topic, key, value, _timestamp, json) => this.outputs.push({ topic, key, value, json: json() }),
+        record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
         message: (message) => this.messages.push(message),
       },
       partitionOf: () => 0,
@@ -94,7 +94,7 @@ export class IndexRig {
       codecs,
       sink: {
         channels: false,
-        record: (topic, key, value, _timestamp, json) => this.outputs.push({ topic, key, value, json: json() }),
+        record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
         message: () => {},
       },
       partitionOf,
