@@ -8,13 +8,56 @@ import type { IndexSettings, ProcessSettings } from "./settings.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 
 const TOPIC = "index.input";
-/** Inputs that one source may be ahead of the slowest; beyond, the oldest instant is given up and counted. */
-const MOST_WAITING = 10_000;
+/**
+ * Inputs that one source may be ahead of the slowest: a day on the finest grid, which is what the topic keeps. Beyond,
+ * the oldest instant is given up and counted.
+ */
+const MOST_WAITING = 350_000;
 
-interface Source {
-  epoch: number;
-  sequence: number;
-  waiting: IndexInput[];
+/** What one source has sent and no instant has taken yet, oldest first. */
+class Source {
+  /** Of the newest input that came, and of the newest that was taken. */
+  received: readonly [epoch: number, sequence: number];
+  taken: readonly [epoch: number, sequence: number];
+  #waiting: { readonly input: IndexInput; readonly offset: number }[] = [];
+  #head = 0;
+
+  constructor(taken: readonly [epoch: number, sequence: number] = [0, 0]) {
+    this.received = taken;
+    this.taken = taken;
+  }
+
+  get size(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  get first(): IndexInput {
+    return this.#waiting[this.#head]!.input;
+  }
+
+  /** Where the log has to be read again from, after a crash. */
+  get firstOffset(): number {
+    return this.size === 0 ? Number.POSITIVE_INFINITY : this.#waiting[this.#head]!.offset;
+  }
+
+  /** @returns false for a repeat */
+  put(input: IndexInput, offset: number): boolean {
+    const [epoch, sequence] = this.received;
+    if (input.epoch < epoch || (input.epoch === epoch && input.sequence_num <= sequence)) return false;
+    this.received = [input.epoch, input.sequence_num];
+    this.#waiting.push({ input, offset });
+    return true;
+  }
+
+  take(): IndexInput {
+    const { input } = this.#waiting[this.#head++]!;
+    this.taken = [input.epoch, input.sequence_num];
+    if (this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    return input;
+  }
 }
 
 interface Computed {
@@ -28,7 +71,8 @@ interface Computed {
 
 interface ComputedJson {
   readonly stream: readonly [number, number];
-  readonly sources: readonly (readonly [string, number, number, readonly IndexInput[]])[];
+  /** The newest input of each that was taken; what waits is read again. */
+  readonly sources: readonly (readonly [name: string, epoch: number, sequence: number])[];
   readonly value: string | null;
   readonly lastInstant: Micros;
 }
@@ -70,7 +114,7 @@ export class IndexTask implements Task {
     const { name } = settings;
     const sources = new Map<string, Source>();
     for (const { symbol } of settings.constituents) {
-      sources.set(`market.raw/${this.options.partitionOf(symbol)}`, { epoch: 0, sequence: 0, waiting: [] });
+      sources.set(`market.raw/${this.options.partitionOf(symbol)}`, new Source());
     }
     const stream = new OutputStream("market.index", name, `index:${name}`, name, "aggregate");
     this.#indices.set(name, { settings, stream, sources, state: { value: null }, lastInstant: 0 });
@@ -94,12 +138,9 @@ export class IndexTask implements Task {
       this.#observer.refused(TOPIC, "not_configured");
       return;
     }
-    if (input.epoch < source.epoch || (input.epoch === source.epoch && input.sequence_num <= source.sequence)) return;
-    source.epoch = input.epoch;
-    source.sequence = input.sequence_num;
-    source.waiting.push(input);
-    if (source.waiting.length > MOST_WAITING) {
-      source.waiting.shift();
+    if (!source.put(input, offset)) return;
+    if (source.size > MOST_WAITING) {
+      source.take();
       this.#observer.refused(TOPIC, "source_behind");
     }
     this.#compute(computed);
@@ -111,14 +152,14 @@ export class IndexTask implements Task {
 
   #compute(computed: Computed): void {
     const sources = [...computed.sources.values()];
-    while (sources.every(({ waiting }) => waiting.length > 0)) {
+    while (sources.every(({ size }) => size > 0)) {
       // sources begin at different instants: the first that all of them have
-      const instant = Math.max(...sources.map(({ waiting }) => waiting[0]!.log_time));
+      const instant = Math.max(...sources.map(({ first }) => first.log_time));
       for (const source of sources) {
-        while (source.waiting.length > 0 && source.waiting[0]!.log_time < instant) source.waiting.shift();
+        while (source.size > 0 && source.first.log_time < instant) source.take();
       }
-      if (sources.some(({ waiting }) => waiting.length === 0 || waiting[0]!.log_time !== instant)) continue;
-      const prices = sources.flatMap(({ waiting }) => waiting.shift()!.prices);
+      if (sources.some((source) => source.size === 0 || source.first.log_time !== instant)) continue;
+      const prices = sources.flatMap((source) => source.take().prices);
       // a source begun anew may bring instants again that were shown
       if (instant > computed.lastInstant) this.#show(computed, instant, prices);
     }
@@ -136,8 +177,14 @@ export class IndexTask implements Task {
   checkpoint(): StateChange[] {
     return this.#state.changes((write) => {
       for (const [name, computed] of this.#indices) write(`index/${name}`, saveIndex(computed));
-      write("task", { offset: this.#offset + 1 });
+      write("task", { offset: this.#position() });
     });
+  }
+
+  /** The first record that the state does not stand for: what waits belongs to the log still. */
+  #position(): number {
+    const sources = [...this.#indices.values()].flatMap((computed) => [...computed.sources.values()]);
+    return Math.min(this.#offset + 1, ...sources.map(({ firstOffset }) => firstOffset));
   }
 
   restore(records: ReadonlyMap<string, string>): number | undefined {
@@ -155,7 +202,7 @@ export class IndexTask implements Task {
 function saveIndex({ stream, sources, state, lastInstant }: Computed): Json {
   const saved: ComputedJson = {
     stream: stream.save(),
-    sources: [...sources].map(([name, { epoch, sequence, waiting }]) => [name, epoch, sequence, waiting]),
+    sources: [...sources].map(([name, { taken }]) => [name, ...taken]),
     value: state.value,
     lastInstant,
   };
@@ -167,7 +214,7 @@ function loadIndex(computed: Computed | undefined, saved: ComputedJson): void {
   if (saved.stream[1] > 0) computed.stream.load(saved.stream);
   computed.state = { value: saved.value };
   computed.lastInstant = saved.lastInstant;
-  for (const [name, epoch, sequence, waiting] of saved.sources) {
-    if (computed.sources.has(name)) computed.sources.set(name, { epoch, sequence, waiting: [...waiting] });
+  for (const [name, epoch, sequence] of saved.sources) {
+    if (computed.sources.has(name)) computed.sources.set(name, new Source([epoch, sequence]));
   }
 }
