@@ -9,7 +9,7 @@ import {
 } from "../schemas/raw-batch-reader.js";
 import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import { INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
+import { decimalsOf, INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
 import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
 import { type Market, type Markets, unfit } from "./market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./operator.js";
@@ -45,6 +45,8 @@ interface ScrutinyJson {
 /** History keeps more; no market needs as many. */
 const MOST_DIGITS = 38;
 /** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
+/** Finer levels than this are an error, not history: a market must not become slow by one. */
+const LEGACY_DECIMALS = 8;
 const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
 const badName = new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
 
@@ -120,16 +122,42 @@ export class Cleaner {
       if (fault !== undefined) return new Refusal("malformed", fault);
       const market = this.markets.findOrAdd(tick.exchange, tick.symbol);
       const grew = market.govern(tick);
-      const scrutiny = this.#scrutinies[market.id];
-      if (scrutiny !== undefined && market.priceScale > scrutiny.priceScale) {
-        const by = market.priceScale - scrutiny.priceScale;
-        for (const band of [scrutiny.trades, scrutiny.bids, scrutiny.asks]) band.rescale(by);
-        scrutiny.priceScale = market.priceScale;
-      }
+      this.#rescaleBands(market);
       return { market, grew };
     } catch (error) {
       return new Refusal("malformed", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /**
+   * A book may still hold levels from before its tick or lot became coarser. Widens the market's scales to those of the
+   * reader's depth tick, up to the decimals that venues have.
+   *
+   * @returns the market when its scales grew, so that the tick may be taken again
+   */
+  widen(reader: RawBatchReader): Market | undefined {
+    const market = this.markets.find(reader.exchange, reader.symbol);
+    if (market === undefined) return undefined;
+    const decimals: [price: number, lot: number] = [0, 0];
+    try {
+      for (let at = 0; at < (reader.bidCount + reader.askCount) * 2; at++) {
+        const text = reader.textAt(reader.levels[at * 2]!, reader.levels[at * 2 + 1]!);
+        decimals[at & 1] = Math.max(decimals[at & 1]!, decimalsOf(text));
+      }
+    } catch {
+      return undefined;
+    }
+    if (decimals.some((count) => count > LEGACY_DECIMALS) || !market.widen(...decimals)) return undefined;
+    this.#rescaleBands(market);
+    return market;
+  }
+
+  #rescaleBands(market: Market): void {
+    const scrutiny = this.#scrutinies[market.id];
+    if (scrutiny === undefined || market.priceScale <= scrutiny.priceScale) return;
+    const by = market.priceScale - scrutiny.priceScale;
+    for (const band of [scrutiny.trades, scrutiny.bids, scrutiny.asks]) band.rescale(by);
+    scrutiny.priceScale = market.priceScale;
   }
 
   #takeTrade(reader: RawBatchReader, market: Market): Refusal | undefined {

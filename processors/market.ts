@@ -69,6 +69,16 @@ export class Market {
     this.group.widen(priceScale, qtyScale);
     return grew;
   }
+
+  /** Takes finer values than today's tick and lot have. @returns whether a scale grew */
+  widen(priceScale: number, lotScale: number): boolean {
+    if (this.instrument === undefined || (priceScale <= this.priceScale && lotScale <= this.lotScale)) return false;
+    this.priceScale = Math.max(this.priceScale, priceScale);
+    this.lotScale = Math.max(this.lotScale, lotScale);
+    // tick and lot in the new units
+    this.govern(this.instrument);
+    return true;
+  }
 }
 
 /**

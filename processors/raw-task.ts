@@ -188,7 +188,8 @@ export class RawTask implements Task {
   }
 
   #takeMarketTick(reader: RawBatchReader): void {
-    const taken = this.#cleaner.take(reader);
+    let taken = this.#cleaner.take(reader);
+    if (taken instanceof Refusal && reader.kind === KIND_DEPTH) taken = this.#takeWider(reader) ?? taken;
     if (taken instanceof Refusal) {
       this.#refuse(reader.exchange, reader.symbol, taken.reason, taken.detail);
       // a book that lost an update is not right any more
@@ -211,6 +212,14 @@ export class RawTask implements Task {
       case KIND_ORACLE:
         return;
     }
+  }
+
+  /** Once more at larger scales, where levels are finer than the tick; undefined where that is not the fault. */
+  #takeWider(reader: RawBatchReader): Market | Refusal | undefined {
+    const market = this.#cleaner.widen(reader);
+    if (market === undefined) return undefined;
+    for (const operator of this.#operators) operator.onScale?.(market);
+    return this.#cleaner.take(reader);
   }
 
   #takeTicker(market: Market, reader: RawBatchReader): void {

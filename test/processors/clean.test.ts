@@ -188,8 +188,8 @@ describe("a quote", () => {
 describe("a depth event that is refused", () => {
   test.each([
     ["malformed", { bids: [["x", "1"]] }],
-    ["off_tick", { asks: [["101.001", "1"]] }],
-    ["off_lot", { asks: [["101", "0.0001"]] }],
+    ["off_tick", { asks: [["101.000000001", "1"]] }],
+    ["off_lot", { asks: [["101", "0.000000001"]] }],
     ["not_positive", { asks: [["0", "1"]] }],
     ["not_positive", { asks: [["101", "-1"]] }],
     ["from_the_future", { exchangeTime: T + 6 * SECOND }],
@@ -204,6 +204,25 @@ describe("a depth event that is refused", () => {
       ["stale", "refused", 11],
       ["live", null, 13],
     ]);
+  });
+});
+
+describe("levels finer than today's tick and lot", () => {
+  test("are taken exactly, as a book holds orders from before its tick became coarser", () => {
+    const first = snapshot(T, 10, [["99", "1"]], [["101.00125", "0.00005"]]);
+    const later = increment(T, 11, [["98.5", "2"]], [["101.00125", "0"]]);
+    const rig = rigWith(first, later);
+    expect(rig.of("market.dlq")).toEqual([]);
+    const depths = rig.of("market.depth").filter(({ exchange }) => exchange === "binance");
+    expect(depths.map(({ bids, asks, status }) => [bids, asks, status])).toEqual([
+      [[["99", "1"]], [["101.00125", "0.00005"]], "live"],
+      [[["98.5", "2"]], [["101.00125", "0"]], "live"],
+    ]);
+  });
+
+  test("leave trades held to the tick", () => {
+    const first = snapshot(T, 10, [["99", "1"]], [["101.00125", "1"]]);
+    expect(refusalOf(trade(1, T, { price: "100.001" }), first)).toBe("off_tick");
   });
 });
 
