@@ -16,6 +16,8 @@ import { type FrameKind, type RecordedFrame, recordedFrames } from "./recorded-f
 
 const SECONDS = 15;
 const GOAL = 100_000;
+/** How much faster than recorded: the fewer the markets, the busier each. */
+const PACES = [5, 1] as const;
 /** Ticks between two questions for room in the publisher. */
 const AT_ONCE = 500;
 /** Copies whose channels a WebSocket client follows. */
@@ -31,16 +33,22 @@ interface Source {
 
 /**
  * The embedded plant, whole: recorded frames through connector, publisher, log, processors, channels to a WebSocket
- * client, and rows in chDB. Recorded time runs at its own pace, and so many symbols follow the recordings that a
- * second of it holds 100,000 ticks.
+ * client, and rows in chDB. So many symbols follow the recordings that a second of log time holds 100,000 ticks: about
+ * a hundred at five times the recorded pace, and, shown without a goal, five times as many at its own.
  */
 export async function endToEnd(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const pace of PACES) figures.push(...(await endToEndAt(pace)));
+  return figures;
+}
+
+async function endToEndAt(pace: number): Promise<Figure[]> {
   const sources = [
     source("binanceusdm", "B", "usdm/btcusdt_20240808", [2, 3]),
     source("binance", "B", "spot/btcusdt_20240808", [2, 5]),
     source("binanceusdm", "E", "usdm/ethusdt_20240808", [2, 3]),
   ];
-  const feed = new Feed(sources);
+  const feed = new Feed(sources, pace);
   const folder = mkdtempSync(join(tmpdir(), "tickplant-bench-"));
   const plant = await startPlant(await configIn(folder), pino({ level: "error" }));
   try {
@@ -63,16 +71,23 @@ class Feed {
   readonly counts: Record<FrameKind, number> = { trade: 0, bookTicker: 0, depth: 0, snapshot: 0 };
   bytes = 0;
 
-  constructor(sources: readonly Source[]) {
+  constructor(
+    sources: readonly Source[],
+    readonly pace: number,
+  ) {
     const start = Math.max(...sources.map(({ frames }) => frames[0]!.receiveTime));
+    const paced = (time: number) => start + Math.floor(Math.max(0, time - start) / pace);
+    // the venue's own times, ms, keep step
+    const pacedText = (text: string) =>
+      text.replace(/"([ET])":(\d{13})/g, (_, name, ms) => `"${name}":${Math.floor(paced(Number(ms) * 1000) / 1000)}`);
     const inTime = sources.map((source) => ({
       source,
       // the snapshot that the recorder asked for stands first: every increment is on top of it then
       snapshot: source.frames.find(({ kind }) => kind === "snapshot")!,
       frames: source.frames
-        .filter(({ kind, receiveTime }) => kind !== "snapshot" && receiveTime < start + SECONDS * 1e6)
+        .filter(({ kind, receiveTime }) => kind !== "snapshot" && paced(receiveTime) < start + SECONDS * 1e6)
         // what a recorder took down while the others were not there yet comes with their first
-        .map((frame) => ({ ...frame, receiveTime: Math.max(start, frame.receiveTime) })),
+        .map((frame) => ({ ...frame, text: pacedText(frame.text), receiveTime: paced(frame.receiveTime) })),
     }));
     this.frames = [
       ...inTime.map(({ source, snapshot }) => ({ source, frame: { ...snapshot, receiveTime: start } })),
@@ -104,7 +119,7 @@ class Feed {
     const { counts, ticks } = this;
     const share = (kind: FrameKind) => `${((100 * counts[kind]) / ticks).toFixed(0)} % ${kind}`;
     return (
-      `${inWords(ticks)} ticks of ${this.copies * 3} markets over ${SECONDS} s of recorded time: ` +
+      `${inWords(ticks)} ticks of ${this.copies * 3} markets over ${SECONDS} s of log time, ${this.pace} × as fast as recorded: ` +
       `${share("trade")}, ${share("bookTicker")}, ${share("depth")}; ${Math.round(this.bytes / ticks)} bytes a frame`
     );
   }
@@ -141,7 +156,7 @@ class EndToEnd {
     const rate = published / took.seconds;
     const coreRate = published / took.coreSeconds;
     return {
-      name: "end to end, embedded plant: frames to channels and history",
+      name: `end to end, embedded plant, ${this.feed.copies * 3} markets: frames to channels and history`,
       unit: "ticks",
       rate,
       coreRate,
@@ -154,7 +169,9 @@ class EndToEnd {
           ratio: coreRate / floor.coreRate,
         },
       ],
-      goal: { text: `at least ${inWords(GOAL)} ticks/s on the wall, settled`, reached: rate >= GOAL },
+      ...(this.feed.pace > 1 && {
+        goal: { text: `at least ${inWords(GOAL)} ticks/s on the wall, settled`, reached: rate >= GOAL },
+      }),
       verified,
     };
   }
