@@ -2,7 +2,7 @@ import type { Bus, BusMessage } from "../infra/bus/bus.js";
 import { OffsetOutOfRange } from "../infra/log/errors.js";
 import type { Log, StoredRecord } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
-import { streamName } from "../processors/output-stream.js";
+import { streamName } from "../processors/task/output-stream.js";
 import type { Codecs } from "../schemas/codec.js";
 import type { Index, Kline, Ticker } from "../schemas/messages.js";
 import { schemaIdOf } from "../schemas/wire.js";

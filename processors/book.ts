@@ -1,11 +1,11 @@
 import type { Micros } from "../schemas/words.js";
-import { AggregateBook, type AggregateBookJson } from "./aggregate-book.js";
-import type { Market } from "./market.js";
-import type { CleanDepth, Json, Operator, SaveState, TaskContext } from "./operator.js";
-import { type BookJson, OrderBook } from "./order-book.js";
+import { AggregateBook, type AggregateBookJson } from "./books/aggregate-book.js";
+import { type BookJson, OrderBook } from "./books/order-book.js";
 import type { DepthHead } from "./outbox.js";
-import { OutputStream, streamName } from "./output-stream.js";
-import type { TimerSlot } from "./timers.js";
+import type { Market } from "./task/market.js";
+import type { CleanDepth, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
+import { OutputStream, streamName } from "./task/output-stream.js";
+import type { TimerSlot } from "./task/timers.js";
 
 interface MarketBookJson {
   readonly exchange: string;

@@ -11,11 +11,11 @@ import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
 import { decimalsOf, INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
 import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
-import { type Market, type Markets, unfit } from "./market.js";
-import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./operator.js";
-import { PriceBand, type PriceBandJson } from "./price-band.js";
+import { PriceBand, type PriceBandJson } from "./cleaning/price-band.js";
+import { numericId, TradeIds, type TradeIdsJson } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
-import { numericId, TradeIds, type TradeIdsJson } from "./trade-ids.js";
+import { type Market, type Markets, unfit } from "./task/market.js";
+import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./task/operator.js";
 
 /** Why a tick is refused: a stable word, and what a person wants to know beside it. */
 export class Refusal {

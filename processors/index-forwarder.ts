@@ -1,10 +1,10 @@
 import type { IndexInputPrice } from "../schemas/messages.js";
 import type { Micros } from "../schemas/words.js";
-import type { Json, Operator, SaveState, TaskContext } from "./operator.js";
-import { OutputStream } from "./output-stream.js";
 import type { IndexSettings } from "./settings.js";
+import type { Json, Operator, SaveState, TaskContext } from "./task/operator.js";
+import { OutputStream } from "./task/output-stream.js";
+import type { TimerSlot } from "./task/timers.js";
 import type { TickerOperator } from "./ticker.js";
-import type { TimerSlot } from "./timers.js";
 
 interface Forwarded {
   readonly settings: IndexSettings;

@@ -1,12 +1,12 @@
 import { multiplyUnits, rescaleUnits } from "../schemas/units.js";
-import type { CandleJson } from "./candle.js";
-import { baseOf, type Interval, interval } from "./intervals.js";
-import { KlineSeries, type SeriesJson } from "./kline-series.js";
-import type { Market, SymbolGroup } from "./market.js";
-import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./operator.js";
+import type { CandleJson } from "./candles/candle.js";
+import { baseOf, type Interval, interval } from "./candles/intervals.js";
+import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
 import type { Scales } from "./outbox.js";
-import { streamName } from "./output-stream.js";
 import { orderedIntervals } from "./settings.js";
+import type { Market, SymbolGroup } from "./task/market.js";
+import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
+import { streamName } from "./task/output-stream.js";
 
 interface ClosedJson {
   readonly series: string;

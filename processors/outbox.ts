@@ -3,10 +3,10 @@ import type { Codecs } from "../schemas/codec.js";
 import type { DeadLetter, Depth, Index, IndexInput, OutputTopic, Ticker } from "../schemas/messages.js";
 import type { Units } from "../schemas/units.js";
 import type { Micros } from "../schemas/words.js";
-import { ByteWriter, bytesOf } from "./byte-writer.js";
-import type { Candle } from "./candle.js";
-import type { CleanTrade, LogClock } from "./operator.js";
-import type { OutputStream } from "./output-stream.js";
+import type { Candle } from "./candles/candle.js";
+import { ByteWriter, bytesOf } from "./task/byte-writer.js";
+import type { CleanTrade, LogClock } from "./task/operator.js";
+import type { OutputStream } from "./task/output-stream.js";
 
 /** The codecs of schemas/, of which the hot topics lend only their ids. */
 export type OutputCodecs = Codecs;

@@ -7,11 +7,11 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { Codecs } from "../schemas/codec.js";
 import { schemaIdOf } from "../schemas/wire.js";
-import { IndexTask } from "./index-task.js";
-import { LogSink } from "./log-sink.js";
-import { RawTask } from "./raw-task.js";
+import { IndexTask } from "./indices/index-task.js";
 import type { ProcessSettings } from "./settings.js";
-import type { Task, TaskObserver } from "./task.js";
+import { LogSink } from "./task/log-sink.js";
+import { RawTask } from "./task/raw-task.js";
+import type { Task, TaskObserver } from "./task/task.js";
 
 export const PROCESS_GROUP = "process";
 const STATE_TOPIC = "plant.state";

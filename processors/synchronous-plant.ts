@@ -3,11 +3,11 @@ import type { Codecs } from "../schemas/codec.js";
 import type { DeadLetter, OutputTopic } from "../schemas/messages.js";
 import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
 import type { RawTick } from "../schemas/ticks.js";
-import { IndexTask } from "./index-task.js";
+import { IndexTask } from "./indices/index-task.js";
 import type { OutputSink } from "./outbox.js";
-import { RawTask } from "./raw-task.js";
 import type { ProcessSettings } from "./settings.js";
-import type { Task, TaskObserver } from "./task.js";
+import { RawTask } from "./task/raw-task.js";
+import type { Task, TaskObserver } from "./task/task.js";
 
 /** One output as it would stand in the log. */
 export interface PlantOutput {

@@ -12,11 +12,11 @@ import {
 } from "../schemas/units.js";
 import { AGGREGATE, type DecimalText, type Micros, type VenueId } from "../schemas/words.js";
 import type { BookOperator } from "./book.js";
-import { Conflation, type ConflationJson } from "./conflation.js";
-import type { FeedHealth, Market, SymbolGroup } from "./market.js";
-import type { CleanDepth, CleanQuote, CleanTrade, Json, Operator, SaveState, TaskContext } from "./operator.js";
-import { OutputStream, streamName } from "./output-stream.js";
-import { RollingVolume, type RollingVolumeJson } from "./rolling-volume.js";
+import { Conflation, type ConflationJson } from "./task/conflation.js";
+import type { FeedHealth, Market, SymbolGroup } from "./task/market.js";
+import type { CleanDepth, CleanQuote, CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
+import { OutputStream, streamName } from "./task/output-stream.js";
+import { RollingVolume, type RollingVolumeJson } from "./tickers/rolling-volume.js";
 import {
   atScale,
   type DayStatistics,
@@ -27,7 +27,7 @@ import {
   totalVolume,
   type VenuePrices,
   weightedPrice,
-} from "./ticker-stats.js";
+} from "./tickers/ticker-stats.js";
 
 interface MarketTickerJson {
   readonly exchange: VenueId;

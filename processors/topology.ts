@@ -1,8 +1,8 @@
 import { BookOperator } from "./book.js";
 import { IndexForwarder } from "./index-forwarder.js";
 import { KlineOperator } from "./kline.js";
-import type { Operator, TaskContext } from "./operator.js";
-import type { TaskObserver } from "./task.js";
+import type { Operator, TaskContext } from "./task/operator.js";
+import type { TaskObserver } from "./task/task.js";
 import { TickerOperator } from "./ticker.js";
 import { TradeOperator } from "./trade.js";
 

@@ -1,7 +1,7 @@
 import { AGGREGATE } from "../schemas/words.js";
-import type { Market } from "./market.js";
-import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./operator.js";
-import { OutputStream, streamName } from "./output-stream.js";
+import type { Market } from "./task/market.js";
+import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
+import { OutputStream, streamName } from "./task/output-stream.js";
 
 interface TradeStreamsJson {
   readonly exchange: string;

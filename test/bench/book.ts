@@ -1,5 +1,5 @@
 import { binance } from "../../ingest/venues/binance.js";
-import { OrderBook } from "../../processors/order-book.js";
+import { OrderBook } from "../../processors/books/order-book.js";
 import { decimalsOf, parseUnits } from "../../schemas/units.js";
 import { type Figure, measure, Stopwatch } from "./figure.js";
 import { instrumentOf } from "./instruments.js";

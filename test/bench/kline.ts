@@ -1,9 +1,9 @@
 import { KlineOperator } from "../../processors/kline.js";
-import { type Market, Markets } from "../../processors/market.js";
-import type { CleanTrade, LogClock, TaskContext } from "../../processors/operator.js";
 import { Outbox, type OutputSink } from "../../processors/outbox.js";
 import { defaultSettings } from "../../processors/settings.js";
-import { Timers } from "../../processors/timers.js";
+import { type Market, Markets } from "../../processors/task/market.js";
+import type { CleanTrade, LogClock, TaskContext } from "../../processors/task/operator.js";
+import { Timers } from "../../processors/task/timers.js";
 import { type Codecs, openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
 import { type Figure, inWords, measure, Stopwatch } from "./figure.js";

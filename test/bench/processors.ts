@@ -1,6 +1,6 @@
-import { LogSink } from "../../processors/log-sink.js";
-import { RawTask } from "../../processors/raw-task.js";
 import { defaultSettings } from "../../processors/settings.js";
+import { LogSink } from "../../processors/task/log-sink.js";
+import { RawTask } from "../../processors/task/raw-task.js";
 import { type Codecs, openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
 import type { Kline, Trade } from "../../schemas/messages.js";

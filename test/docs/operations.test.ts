@@ -18,7 +18,9 @@ it("every metric is told on the page about operations, with its labels", async (
 });
 
 it("every reason for which a tick is refused is told there", () => {
-  const sources = readdirSync(join(root, "processors")).filter((name) => name.endsWith(".ts"));
+  const sources = readdirSync(join(root, "processors"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
   const texts = sources.map((name) => readFileSync(join(root, "processors", name), "utf8"));
   const reasons = texts.flatMap((text) => [...text.matchAll(/new Refusal\("(\w+)"/g)].map(([, reason]) => reason!));
   expect(new Set(reasons).size).toBeGreaterThan(8);

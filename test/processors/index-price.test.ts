@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { indexPrice } from "../../processors/index-price.js";
+import { indexPrice } from "../../processors/indices/index-price.js";
 import type { IndexSettings } from "../../processors/settings.js";
 import type { IndexInput } from "../../schemas/messages.js";
 import { big, ONE, text } from "./exact.js";

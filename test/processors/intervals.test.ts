@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { baseOf, interval, intervalNames, nests } from "../../processors/intervals.js";
+import { baseOf, interval, intervalNames, nests } from "../../processors/candles/intervals.js";
 
 const DAY = 86_400_000_000;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { OrderBook } from "../../processors/order-book.js";
+import { OrderBook } from "../../processors/books/order-book.js";
 import { type Units, unitsOf } from "../../schemas/units.js";
 import { check } from "./seed.js";
 

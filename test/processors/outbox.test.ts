@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Candle } from "../../processors/candle.js";
-import { Market, SymbolGroup } from "../../processors/market.js";
-import type { CleanTrade } from "../../processors/operator.js";
+import { Candle } from "../../processors/candles/candle.js";
 import { AMENDED, FEED_DOWN, Outbox } from "../../processors/outbox.js";
-import { OutputStream } from "../../processors/output-stream.js";
+import { Market, SymbolGroup } from "../../processors/task/market.js";
+import type { CleanTrade } from "../../processors/task/operator.js";
+import { OutputStream } from "../../processors/task/output-stream.js";
 import type { MessageOfTopic, OutputTopic } from "../../schemas/messages.js";
 import { formatUnits, type Units, unitsOf } from "../../schemas/units.js";
 import { check } from "./seed.js";

@@ -1,9 +1,9 @@
 import type { BusMessage } from "../../infra/bus/bus.js";
-import { IndexTask } from "../../processors/index-task.js";
-import { RawTask } from "../../processors/raw-task.js";
+import { IndexTask } from "../../processors/indices/index-task.js";
 import { defaultSettings, type ProcessSettings } from "../../processors/settings.js";
 import { type PlantOutput, SynchronousPlant } from "../../processors/synchronous-plant.js";
-import type { TaskObserver } from "../../processors/task.js";
+import { RawTask } from "../../processors/task/raw-task.js";
+import type { TaskObserver } from "../../processors/task/task.js";
 import { openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
 import type { MessageOfTopic, OutputTopic } from "../../schemas/messages.js";

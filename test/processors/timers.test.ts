@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Timers } from "../../processors/timers.js";
+import { Timers } from "../../processors/task/timers.js";
 import { check } from "./seed.js";
 
 test("fire in the order of due time, operator and key, each slot for its newest due time only", () => {

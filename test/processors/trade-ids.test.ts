@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { numericId, TradeIds } from "../../processors/trade-ids.js";
+import { numericId, TradeIds } from "../../processors/cleaning/trade-ids.js";
 import { check } from "./seed.js";
 
 test("numeric ids are taken once each, in any order, as a set would, also after a restart", () => {

@@ -7,7 +7,7 @@ import {
   type UnitsJson,
   unitsFromJson,
   unitsToJson,
-} from "../schemas/units.js";
+} from "../../schemas/units.js";
 
 const MILLION = 1_000_000;
 /** So many refused prices in a row that agree among themselves are a new level, not an error. */

@@ -1,4 +1,4 @@
-import type { Micros } from "../schemas/words.js";
+import type { Micros } from "../../schemas/words.js";
 import { Candle, type CandleJson } from "./candle.js";
 import type { Interval } from "./intervals.js";
 

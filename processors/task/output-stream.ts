@@ -1,5 +1,5 @@
-import type { OutputTopic } from "../schemas/messages.js";
-import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import type { OutputTopic } from "../../schemas/messages.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { ByteWriter, bytesOf } from "./byte-writer.js";
 
 const scratch = new ByteWriter(1024);

@@ -1,6 +1,6 @@
-import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../schemas/units.js";
+import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
+import type { LevelsOut } from "../outbox.js";
 import { OrderBookSide } from "./book-side.js";
-import type { LevelsOut } from "./outbox.js";
 
 /** A book of price levels with total quantities, in integers at its two scales. */
 export class OrderBook {

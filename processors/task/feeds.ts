@@ -1,5 +1,5 @@
-import type { FeedState } from "../schemas/ticks.js";
-import type { Micros, VenueId } from "../schemas/words.js";
+import type { FeedState } from "../../schemas/ticks.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
 import type { FeedHealth } from "./market.js";
 import type { Json } from "./operator.js";
 import type { TimerSlot, Timers } from "./timers.js";

@@ -1,11 +1,11 @@
-import type { IndexInput } from "../schemas/messages.js";
-import type { Micros, SymbolName } from "../schemas/words.js";
+import type { IndexInput } from "../../schemas/messages.js";
+import type { Micros, SymbolName } from "../../schemas/words.js";
+import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
+import type { IndexSettings, ProcessSettings } from "../settings.js";
+import type { Json, LogClock } from "../task/operator.js";
+import { OutputStream } from "../task/output-stream.js";
+import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "../task/task.js";
 import { type IndexState, indexPrice } from "./index-price.js";
-import type { Json, LogClock } from "./operator.js";
-import { Outbox, type OutputCodecs, type OutputSink } from "./outbox.js";
-import { OutputStream } from "./output-stream.js";
-import type { IndexSettings, ProcessSettings } from "./settings.js";
-import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 
 const TOPIC = "index.input";
 /**

@@ -1,9 +1,9 @@
-import type { DepthTick, TickerTick } from "../schemas/ticks.js";
-import type { Units } from "../schemas/units.js";
-import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import type { DepthTick, TickerTick } from "../../schemas/ticks.js";
+import type { Units } from "../../schemas/units.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import type { Outbox } from "../outbox.js";
+import type { ProcessSettings } from "../settings.js";
 import type { FeedHealth, Market, Markets, SymbolGroup } from "./market.js";
-import type { Outbox } from "./outbox.js";
-import type { ProcessSettings } from "./settings.js";
 import type { Timers } from "./timers.js";
 
 /** Plain data that JSON carries. */

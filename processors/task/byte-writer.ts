@@ -1,4 +1,4 @@
-import { type Units, writeUnits } from "../schemas/units.js";
+import { type Units, writeUnits } from "../../schemas/units.js";
 
 const FIRST = 64 * 1024;
 /** A loop is faster than a call for texts up to so many bytes. */

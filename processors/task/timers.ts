@@ -1,4 +1,4 @@
-import type { Micros } from "../schemas/words.js";
+import type { Micros } from "../../schemas/words.js";
 
 interface Timer {
   due: Micros;

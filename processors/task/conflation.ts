@@ -1,4 +1,4 @@
-import type { Micros } from "../schemas/words.js";
+import type { Micros } from "../../schemas/words.js";
 import type { TaskContext } from "./operator.js";
 import type { TimerSlot } from "./timers.js";
 

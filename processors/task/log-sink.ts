@@ -1,8 +1,8 @@
-import type { BusMessage } from "../infra/bus/bus.js";
-import type { LogRecord } from "../infra/log/log.js";
-import { partitionOf } from "../infra/log/partitioner.js";
-import type { Micros } from "../schemas/words.js";
-import type { OutputSink } from "./outbox.js";
+import type { BusMessage } from "../../infra/bus/bus.js";
+import type { LogRecord } from "../../infra/log/log.js";
+import { partitionOf } from "../../infra/log/partitioner.js";
+import type { Micros } from "../../schemas/words.js";
+import type { OutputSink } from "../outbox.js";
 import type { OutputStream } from "./output-stream.js";
 
 /** Gathers a task's outputs until the batch of input that made them is through. */

@@ -5,17 +5,17 @@ import {
   type UnitsJson,
   unitsFromJson,
   unitsToJson,
-} from "../schemas/units.js";
-import { AGGREGATE, type Micros, type SymbolName } from "../schemas/words.js";
-import type { MarketBook } from "./book.js";
+} from "../../schemas/units.js";
+import { AGGREGATE, type Micros, type SymbolName } from "../../schemas/words.js";
+import type { MarketBook } from "../book.js";
+import type { DepthHead, LevelsOut } from "../outbox.js";
+import { Conflation, type ConflationJson } from "../task/conflation.js";
+import type { SymbolGroup } from "../task/market.js";
+import type { TaskContext } from "../task/operator.js";
+import { OutputStream } from "../task/output-stream.js";
+import type { TimerSlot } from "../task/timers.js";
 import { addAt } from "./book-side.js";
-import { Conflation, type ConflationJson } from "./conflation.js";
-import type { SymbolGroup } from "./market.js";
-import type { TaskContext } from "./operator.js";
 import { OrderBook } from "./order-book.js";
-import type { DepthHead, LevelsOut } from "./outbox.js";
-import { OutputStream } from "./output-stream.js";
-import type { TimerSlot } from "./timers.js";
 
 export interface AggregateBookJson {
   readonly symbol: SymbolName;

@@ -1,4 +1,4 @@
-import { addUnits, multiplyUnits, type Units } from "../schemas/units.js";
+import { addUnits, multiplyUnits, type Units } from "../../schemas/units.js";
 
 /**
  * One side of a book: prices ascending by rank, the best last, so that the busy end is the cheap one to change.

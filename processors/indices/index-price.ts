@@ -1,4 +1,4 @@
-import type { Index, IndexConstituent, IndexInputPrice } from "../schemas/messages.js";
+import type { Index, IndexConstituent, IndexInputPrice } from "../../schemas/messages.js";
 import {
   addProduct,
   addUnits,
@@ -11,9 +11,9 @@ import {
   rescaleUnits,
   subtractUnits,
   type Units,
-} from "../schemas/units.js";
-import type { DecimalText, Micros } from "../schemas/words.js";
-import type { IndexSettings } from "./settings.js";
+} from "../../schemas/units.js";
+import type { DecimalText, Micros } from "../../schemas/words.js";
+import type { IndexSettings } from "../settings.js";
 
 export interface IndexState {
   /** The last value, held while too few constituents count. */

@@ -1,4 +1,4 @@
-import type { Micros } from "../schemas/words.js";
+import type { Micros } from "../../schemas/words.js";
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;

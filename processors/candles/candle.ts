@@ -1,5 +1,5 @@
-import { addUnits, rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../schemas/units.js";
-import type { Micros } from "../schemas/words.js";
+import { addUnits, rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
+import type { Micros } from "../../schemas/words.js";
 
 /**
  * One candle in integers. Open and close go by (exchange time, trade id, position): an earlier trade that comes late

@@ -1,6 +1,6 @@
-import type { ContractType, InstrumentTick } from "../schemas/ticks.js";
-import { compareUnits, decimalsOf, parseUnits, rescaleUnits, type Units } from "../schemas/units.js";
-import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import type { ContractType, InstrumentTick } from "../../schemas/ticks.js";
+import { compareUnits, decimalsOf, parseUnits, rescaleUnits, type Units } from "../../schemas/units.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 
 /** One venue's market in one symbol, with the scales at which its values are integers. */
 export class Market {

@@ -1,5 +1,5 @@
-import type { Ticker } from "../schemas/messages.js";
-import type { TickerTick } from "../schemas/ticks.js";
+import type { Ticker } from "../../schemas/messages.js";
+import type { TickerTick } from "../../schemas/ticks.js";
 import {
   addProduct,
   addUnits,
@@ -11,9 +11,9 @@ import {
   parseUnits,
   rescaleUnits,
   type Units,
-} from "../schemas/units.js";
-import type { DecimalText } from "../schemas/words.js";
-import type { Market } from "./market.js";
+} from "../../schemas/units.js";
+import type { DecimalText } from "../../schemas/words.js";
+import type { Market } from "../task/market.js";
 
 /** The 24 h statistics of a ticker, as canonical text. */
 export type DayStatistics = Pick<Ticker, "volume_24h" | "quote_volume_24h" | "open_24h" | "high_24h" | "low_24h">;

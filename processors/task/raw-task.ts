@@ -1,5 +1,5 @@
-import { UnreadableRecord } from "../schemas/errors.js";
-import type { Instrument } from "../schemas/messages.js";
+import { UnreadableRecord } from "../../schemas/errors.js";
+import type { Instrument } from "../../schemas/messages.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -9,20 +9,20 @@ import {
   KIND_TICKER,
   KIND_TRADE,
   RawBatchReader,
-} from "../schemas/raw-batch-reader.js";
-import type { HeartbeatTick, InstrumentTick, TickerTick } from "../schemas/ticks.js";
-import { schemaIdOf } from "../schemas/wire.js";
-import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
-import { Cleaner, Refusal } from "./clean.js";
+} from "../../schemas/raw-batch-reader.js";
+import type { HeartbeatTick, InstrumentTick, TickerTick } from "../../schemas/ticks.js";
+import { schemaIdOf } from "../../schemas/wire.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { Cleaner, Refusal } from "../clean.js";
+import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
+import type { ProcessSettings } from "../settings.js";
+import { rawOperators } from "../topology.js";
 import { Feeds } from "./feeds.js";
 import { type FeedHealth, type Market, Markets } from "./market.js";
 import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
-import { Outbox, type OutputCodecs, type OutputSink } from "./outbox.js";
 import { OutputStream, streamName } from "./output-stream.js";
-import type { ProcessSettings } from "./settings.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 import { Timers } from "./timers.js";
-import { rawOperators } from "./topology.js";
 
 const TOPIC = "market.raw";
 /** Keys of the state under which the last message of each instrument's channel stands. */

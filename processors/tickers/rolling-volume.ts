@@ -6,8 +6,8 @@ import {
   type UnitsJson,
   unitsFromJson,
   unitsToJson,
-} from "../schemas/units.js";
-import type { Micros } from "../schemas/words.js";
+} from "../../schemas/units.js";
+import type { Micros } from "../../schemas/words.js";
 
 const MINUTE = 60_000_000;
 const DAY = 1440 * MINUTE;

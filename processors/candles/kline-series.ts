@@ -1,14 +1,14 @@
-import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../schemas/units.js";
-import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
-import { AGGREGATE } from "../schemas/words.js";
+import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { AGGREGATE } from "../../schemas/words.js";
+import { AMENDED, FEED_DOWN, type Scales } from "../outbox.js";
+import { Conflation, type ConflationJson } from "../task/conflation.js";
+import type { TaskContext } from "../task/operator.js";
+import { OutputStream, streamName } from "../task/output-stream.js";
+import type { TimerSlot } from "../task/timers.js";
 import { Candle, type CandleJson } from "./candle.js";
 import { ClosedCandles } from "./closed-candles.js";
-import { Conflation, type ConflationJson } from "./conflation.js";
 import type { Interval } from "./intervals.js";
-import type { TaskContext } from "./operator.js";
-import { AMENDED, FEED_DOWN, type Scales } from "./outbox.js";
-import { OutputStream, streamName } from "./output-stream.js";
-import type { TimerSlot } from "./timers.js";
 
 export interface SeriesJson {
   readonly symbol: SymbolName;
