@@ -1,5 +1,4 @@
 import { UnreadableRecord } from "../../schemas/errors.js";
-import type { Instrument } from "../../schemas/messages.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -17,10 +16,11 @@ import { Cleaner, Refusal } from "../clean.js";
 import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
 import type { ProcessSettings } from "../settings.js";
 import { rawOperators } from "../topology.js";
+import { Announcements, type AnnouncementsJson } from "./announcements.js";
 import { Feeds } from "./feeds.js";
 import { type FeedHealth, type Market, Markets } from "./market.js";
 import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
-import { OutputStream, streamName } from "./output-stream.js";
+import { OutputStream } from "./output-stream.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 import { Timers } from "./timers.js";
 
@@ -57,12 +57,7 @@ export class RawTask implements Task {
   readonly #onQuote: readonly Operator[];
   readonly #state: StateKeeper;
   readonly #deadLetters: OutputStream;
-  readonly #instruments = new Map<string, OutputStream>();
-  /** What each instrument's channel carried last: no topic has it. */
-  readonly #shown = new Map<string, Instrument>();
-  /** Channels whose last message is not in the state yet. */
-  readonly #unsaved = new Set<string>();
-  readonly #feedStreams = new Map<VenueId, OutputStream>();
+  readonly #announcements: Announcements;
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
   readonly #observer: TaskObserver;
@@ -80,6 +75,7 @@ export class RawTask implements Task {
     this.#reader = new RawBatchReader(codecs[TOPIC].schemaId);
     this.#cleaner = new Cleaner(settings, this.#markets, this.clock);
     this.#outbox = new Outbox(sink, this.clock, codecs);
+    this.#announcements = new Announcements(this.#outbox, this.clock);
     this.#feeds = new Feeds(this.#timers, (exchange, health) => this.#feedChanged(exchange, health));
     this.#state = new StateKeeper(this.name);
     this.#deadLetters = new OutputStream("market.dlq", this.name, "", "", "");
@@ -248,33 +244,7 @@ export class RawTask implements Task {
       return;
     }
     if (governed.grew) for (const operator of this.#operators) operator.onScale?.(governed.market);
-    this.#showInstrument(tick);
-  }
-
-  #showInstrument(tick: InstrumentTick): void {
-    const { symbol, exchange } = tick;
-    const name = streamName(symbol, exchange);
-    let stream = this.#instruments.get(name);
-    if (stream === undefined) {
-      stream = new OutputStream("market.dlq", symbol, `instrument:${name}`, symbol, exchange);
-      this.#instruments.set(name, stream);
-    }
-    const message: Instrument = {
-      symbol,
-      exchange,
-      native_id: tick.nativeId,
-      status: tick.status,
-      contract_type: tick.contractType,
-      base: tick.base,
-      quote: tick.quote,
-      tick_size: tick.tickSize,
-      lot_size: tick.lotSize,
-      contract_size: tick.contractSize,
-      timestamp: this.clock.now,
-    };
-    this.#shown.set(name, message);
-    this.#unsaved.add(name);
-    this.#outbox.channelOnly(stream, message);
+    this.#announcements.instrument(tick);
   }
 
   #takeHeartbeat(tick: HeartbeatTick): void {
@@ -282,23 +252,13 @@ export class RawTask implements Task {
     this.#feeds.bridge(feeds, tick.receiveTime);
     this.#advance(tick.receiveTime);
     // every partition hears of the feeds; one shows them
-    if (this.#feeds.take(feeds, this.clock.now) && this.options.partition === 0) this.#showFeeds();
+    if (this.#feeds.take(feeds, this.clock.now) && this.options.partition === 0)
+      this.#announcements.feeds(this.#feeds.all());
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
     for (const operator of this.#operators) operator.onFeed?.(exchange, health);
-    if (this.options.partition === 0 && !health.connected) this.#showFeeds();
-  }
-
-  #showFeeds(): void {
-    for (const { exchange, feeds } of this.#feeds.all()) {
-      let stream = this.#feedStreams.get(exchange);
-      if (stream === undefined) {
-        stream = new OutputStream("market.dlq", exchange, `feed:${exchange}`, "", exchange);
-        this.#feedStreams.set(exchange, stream);
-      }
-      this.#outbox.channelOnly(stream, { exchange, feeds, timestamp: this.clock.now });
-    }
+    if (this.options.partition === 0 && !health.connected) this.#announcements.feeds(this.#feeds.all());
   }
 
   #refuse(exchange: VenueId, symbol: string, reason: string, detail: string): void {
@@ -324,21 +284,19 @@ export class RawTask implements Task {
     return this.#state.changes((write) => {
       this.#cleaner.save((key, value) => write(`clean/${key}`, value));
       for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
-      for (const name of this.#unsaved) write(`${SHOWN}${name}`, this.#shown.get(name) as unknown as Json);
-      this.#unsaved.clear();
+      this.#announcements.saveShown((name, value) => write(`${SHOWN}${name}`, value));
       write("task", this.#save());
     });
   }
 
   #save(): Json {
-    const streams = [...this.#instruments.values(), ...this.#feedStreams.values()];
     return {
       offset: this.#offset + 1,
       now: this.clock.now,
       sessions: [...this.#sessions],
       deadLetters: this.#deadLetters.save(),
       feeds: this.#feeds.save(),
-      streams: streams.map((stream) => [stream.channel, stream.symbol, stream.exchange, ...stream.save()]),
+      streams: this.#announcements.save(),
     };
   }
 
@@ -348,7 +306,7 @@ export class RawTask implements Task {
     this.#state.restore(records, (key, value) => {
       if (key === "task") position = this.#load(value as unknown as TaskJson);
       else if (key.startsWith("clean/")) this.#cleaner.load(value);
-      else if (key.startsWith(SHOWN)) this.#shown.set(key.slice(SHOWN.length), value as unknown as Instrument);
+      else if (key.startsWith(SHOWN)) this.#announcements.loadShown(key.slice(SHOWN.length), value);
       else later.push(() => this.#loadOperator(key, value));
     });
     // operators hold integers at the scales that the instruments bring
@@ -356,12 +314,8 @@ export class RawTask implements Task {
     return position;
   }
 
-  /** Instruments only: whether a feed is connected now, its next heartbeat says. */
   announce(): void {
-    for (const [name, message] of this.#shown) {
-      const stream = this.#instruments.get(name);
-      if (stream !== undefined) this.#outbox.channelAgain(stream, message);
-    }
+    this.#announcements.again();
   }
 
   #loadOperator(key: string, value: Json): void {
@@ -376,12 +330,7 @@ export class RawTask implements Task {
     for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
     if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);
     this.#feeds.load(saved.feeds);
-    for (const [channel, symbol, exchange, epoch, sequence] of saved.streams) {
-      const stream = new OutputStream("market.dlq", symbol, channel, symbol, exchange);
-      if (sequence > 0) stream.load([epoch, sequence]);
-      if (channel.startsWith("feed:")) this.#feedStreams.set(exchange, stream);
-      else this.#instruments.set(streamName(symbol, exchange), stream);
-    }
+    this.#announcements.load(saved.streams);
     return saved.offset;
   }
 }
@@ -392,11 +341,5 @@ interface TaskJson {
   readonly sessions: readonly (readonly [string, number])[];
   readonly deadLetters: readonly [number, number];
   readonly feeds: Json;
-  readonly streams: readonly (readonly [
-    channel: string,
-    symbol: string,
-    exchange: string,
-    epoch: number,
-    sequence: number,
-  ])[];
+  readonly streams: AnnouncementsJson;
 }
