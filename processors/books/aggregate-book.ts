@@ -32,9 +32,11 @@ export interface AggregateBookJson {
  * leaves conflated: at the first change at once, then at most once in the emission time.
  */
 export class AggregateBook {
-  readonly total: OrderBook;
   readonly stream: OutputStream;
   readonly #live = new Set<MarketBook>();
+  /** Kept while several books are live; the sum of one is that book itself. */
+  readonly #sum: OrderBook;
+  #alone: MarketBook | undefined;
   readonly #touchedBids = new Set<Units>();
   readonly #touchedAsks = new Set<Units>();
   readonly #emission: Conflation;
@@ -47,30 +49,60 @@ export class AggregateBook {
     readonly group: SymbolGroup,
   ) {
     const { symbol } = group;
-    this.total = new OrderBook(group.priceScale, group.qtyScale);
+    this.#sum = new OrderBook(group.priceScale, group.qtyScale);
     this.stream = new OutputStream("market.depth", symbol, `depth:${symbol}`, symbol, AGGREGATE);
     const { timers, order } = context;
     this.#emission = new Conflation(context, `${symbol}:emit`, () => this.#emit());
     this.#snapshotSlot = timers.slot(order, `${symbol}:snapshot`, () => this.#fullBook());
   }
 
+  get total(): OrderBook {
+    return this.#alone?.book ?? this.#sum;
+  }
+
   /** A venue's book became live: its levels count from here on. The caller then schedules. */
   add(held: MarketBook): void {
     if (!held.market.aggregates) return;
     this.#live.add(held);
-    this.#addLevels(held, true);
+    this.#touchLevels(held);
+    this.#take(held);
   }
 
   /** A venue's book went stale: its levels count no more. Call before the book is cleared, then schedule. */
   withdraw(held: MarketBook): void {
     if (!this.#live.delete(held)) return;
-    const { prices, quantities, bidCount, count } = held.book.levels();
-    for (let at = 0; at < count; at++) this.#move(held, at < bidCount, prices[at]!, quantities[at]!, 0);
+    this.#touchLevels(held);
+    if (this.#alone === held) this.#alone = undefined;
+    else this.#moveLevels(held, -1);
   }
 
   /** One level of a live book changed. */
   change(held: MarketBook, bid: boolean, price: Units, before: Units, after: Units): void {
-    if (this.#live.has(held) && before !== after) this.#move(held, bid, price, before, after);
+    if (before === after || !this.#live.has(held)) return;
+    if (this.#alone === undefined) this.#move(held, bid, price, before, after);
+    this.#touch(held, bid, price);
+  }
+
+  /** The first live book stands for the sum by itself, given that it has the sum's scales; a second one ends that. */
+  #take(held: MarketBook): void {
+    if (this.#live.size === 1 && this.#hasScales(held)) {
+      this.#alone = held;
+      this.#sum.clear();
+      return;
+    }
+    this.#endAlone();
+    this.#moveLevels(held, 1);
+  }
+
+  #endAlone(): void {
+    const alone = this.#alone;
+    if (alone === undefined) return;
+    this.#alone = undefined;
+    this.#moveLevels(alone, 1);
+  }
+
+  #hasScales({ book }: MarketBook): boolean {
+    return book.priceScale === this.#sum.priceScale && book.qtyScale === this.#sum.qtyScale;
   }
 
   schedule(): void {
@@ -79,26 +111,39 @@ export class AggregateBook {
 
   rescale(): void {
     const { priceScale, qtyScale } = this.group;
-    const more = priceScale - this.total.priceScale;
+    const more = priceScale - this.#sum.priceScale;
     for (const touched of [this.#touchedBids, this.#touchedAsks]) {
       const prices = [...touched];
       touched.clear();
       for (const price of prices) touched.add(rescaleUnits(price, 0, more));
     }
-    this.total.rescale(priceScale, qtyScale);
+    this.#sum.rescale(priceScale, qtyScale);
+    if (this.#alone !== undefined && !this.#hasScales(this.#alone)) this.#endAlone();
   }
 
-  #addLevels(held: MarketBook, touch: boolean): void {
+  #touchLevels(held: MarketBook): void {
+    const { prices, bidCount, count } = held.book.levels();
+    for (let at = count - 1; at >= 0; at--) this.#touch(held, at < bidCount, prices[at]!);
+  }
+
+  #touch({ book }: MarketBook, bid: boolean, price: Units): void {
+    (bid ? this.#touchedBids : this.#touchedAsks).add(rescaleUnits(price, book.priceScale, this.#sum.priceScale));
+  }
+
+  /** Adds all levels of a book to the sum, or takes them away. */
+  #moveLevels(held: MarketBook, sign: 1 | -1): void {
     const { prices, quantities, bidCount, count } = held.book.levels();
-    for (let at = count - 1; at >= 0; at--) this.#move(held, at < bidCount, prices[at]!, 0, quantities[at]!, touch);
+    for (let at = count - 1; at >= 0; at--) {
+      const qty = quantities[at]!;
+      this.#move(held, at < bidCount, prices[at]!, sign > 0 ? 0 : qty, sign > 0 ? qty : 0);
+    }
   }
 
-  #move(held: MarketBook, bid: boolean, price: Units, before: Units, after: Units, touch = true): void {
-    const { market } = held;
-    const at = rescaleUnits(price, market.priceScale, this.total.priceScale);
-    const change = rescaleUnits(subtractUnits(after, before), market.qtyScale, this.total.qtyScale);
-    addAt(bid ? this.total.bids : this.total.asks, at, change);
-    if (touch) (bid ? this.#touchedBids : this.#touchedAsks).add(at);
+  #move({ book }: MarketBook, bid: boolean, price: Units, before: Units, after: Units): void {
+    const sum = this.#sum;
+    const at = rescaleUnits(price, book.priceScale, sum.priceScale);
+    const change = rescaleUnits(subtractUnits(after, before), book.qtyScale, sum.qtyScale);
+    addAt(bid ? sum.bids : sum.asks, at, change);
   }
 
   #emit(): void {
@@ -162,7 +207,7 @@ export class AggregateBook {
     for (const held of live) {
       if (!held.market.aggregates) continue;
       this.#live.add(held);
-      this.#addLevels(held, false);
+      this.#take(held);
     }
     for (const price of saved.touchedBids) this.#touchedBids.add(unitsFromJson(price));
     for (const price of saved.touchedAsks) this.#touchedAsks.add(unitsFromJson(price));
