@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { leaseConfig } from "./services-config.js";
 import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
 
 const feedKinds = ["trade", "quote", "ticker", "depth"] as const;
@@ -67,6 +68,7 @@ export const ingestConfig = z
     heartbeatMs: whole(10).default(250).describe("Milliseconds between heartbeats into every partition."),
     resnapshotMinutes: whole(1).default(5).describe("Minutes between snapshots of each book."),
     backfill: z.boolean().default(true).describe("After a reconnect, fetch the trades that were missed over REST."),
+    lease: leaseConfig,
     record,
   })
   .prefault({})

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ingestConfig, simulatorConfig } from "./ingest-config.js";
 import { processConfig } from "./process-config.js";
 import { pushConfig, sinkConfig, storeConfig } from "./serve-config.js";
+import { busConfig, kafkaConfig, registryConfig } from "./services-config.js";
 import { port, whole } from "./words.js";
 
 export const roles = ["ingest", "process", "sink", "push"] as const;
@@ -32,9 +33,10 @@ const logConfig = z
     segmentBytes: whole(64 * 1024)
       .default(16 * 1024 * 1024)
       .describe("Bytes after which a new segment file is begun."),
+    kafka: kafkaConfig.optional(),
   })
   .prefault({})
-  .describe("The log.");
+  .describe("The log: in the data folder, or Kafka.");
 
 const loggingConfig = z
   .strictObject({
@@ -51,6 +53,11 @@ const loggingConfig = z
 export const plantConfig = z
   .strictObject({
     dataFolder: z.string().min(1).default("data").describe("Folder of everything that the plant keeps on disk."),
+    namespace: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{0,40}$/, "expected at most 40 letters, digits, _ and -")
+      .default("")
+      .describe("Begins the names of topics, groups, subjects, keys and channels, so that plants may share services."),
     logging: loggingConfig,
     partitions: whole(1)
       .max(1024)
@@ -63,6 +70,8 @@ export const plantConfig = z
       .describe("Roles that `tickplant start` runs."),
     metricsPort: port.default(9100).describe("Port on 127.0.0.1 for metrics and health of roles other than push."),
     log: logConfig,
+    registry: registryConfig.optional(),
+    bus: busConfig,
     ingest: ingestConfig,
     simulator: simulatorConfig,
     process: processConfig,
