@@ -147,6 +147,16 @@ export class EmbeddedLog implements Log {
     return records;
   }
 
+  async *readToEnd(topic: string, partition: number, from: number, maxBytes: number): AsyncGenerator<StoredRecord[]> {
+    const { start, end } = await this.offsets(topic, partition);
+    for (let offset = Math.max(from, start); offset < end; ) {
+      const records = await this.read(topic, partition, offset, maxBytes);
+      if (records.length === 0) return;
+      yield records;
+      offset = records.at(-1)!.offset + 1;
+    }
+  }
+
   async offsets(topic: string, partition: number): Promise<{ start: number; end: number }> {
     this.catalog.withPartition(topic, partition);
     const writer = this.writers.opened(topic, partition);

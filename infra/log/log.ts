@@ -23,6 +23,11 @@ export interface Log {
   transactions(writer: string): Promise<TransactionalWriter>;
   /** Reads from an offset, at most about maxBytes, at least one record if there is any. @throws OffsetOutOfRange */
   read(topic: string, partition: number, offset: number, maxBytes: number): Promise<StoredRecord[]>;
+  /**
+   * All records from an offset, or from the first that is retained, to the end as it stands now, in reads of about
+   * maxBytes. Waits for transactions under way before that end, since what follows them counts once they are decided.
+   */
+  readToEnd(topic: string, partition: number, from: number, maxBytes: number): AsyncIterable<StoredRecord[]>;
   /** First retained offset, and the offset the next record will get. */
   offsets(topic: string, partition: number): Promise<{ start: number; end: number }>;
   /**
@@ -79,7 +84,10 @@ export interface GroupOffset {
 export interface PartitionHandler {
   /** Called before the first records of a gained partition; the returned offset is where to start. */
   assigned?(topic: string, partition: number): Promise<number | undefined>;
-  /** A rejection stops the consumer and is reported by its `failed` promise. */
+  /**
+   * A rejection stops the consumer and is reported by its `failed` promise; one by `Fenced` or `WriterLost` makes it
+   * give everything back and join the group again.
+   */
   records(topic: string, partition: number, records: readonly StoredRecord[]): Promise<void>;
   /** The partition is somebody else's, or the consumer closes: write what must be kept. */
   revoked?(topic: string, partition: number): Promise<void>;

@@ -34,6 +34,11 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
         records.push(...some.map((one) => ({ ...one, value: one.value && Buffer.from(one.value) })));
       }
     };
+    const collected = async (reads: AsyncIterable<StoredRecord[]>): Promise<StoredRecord[]> => {
+      const records: StoredRecord[] = [];
+      for await (const some of reads) records.push(...some);
+      return records;
+    };
     const valuesOf = (records: readonly StoredRecord[]) => records.map(({ value }) => value && text(value));
 
     beforeEach(async () => {
@@ -110,6 +115,26 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       await log.append(numbered(0, 10));
       expect(await log.read(topic, 0, 10, 1000)).toEqual([]);
       await expect(log.read(topic, 0, 11, 1000)).rejects.toMatchObject({ code: "TP_OFFSET_OUT_OF_RANGE" });
+    });
+
+    test("a read to the end gives all from an offset, whatever the size of the reads, and nothing that comes later", async () => {
+      await log.append(numbered(0, 300));
+      const found: string[] = [];
+      for await (const records of log.readToEnd(topic, 0, 50, 500)) {
+        if (found.length === 0) await log.append(numbered(300, 310));
+        found.push(...valuesOf(records).map(String));
+      }
+      expect(found.slice(0, 250)).toEqual(numbered(50, 300).map(({ value }) => text(value!)));
+      expect(await collected(log.readToEnd(topic, 1, 0, 500))).toEqual([]);
+    });
+
+    test("a read to the end of transactions ends, and has all of them", async () => {
+      const writer = await log.transactions(`writer-${topic}`);
+      for (let i = 0; i < 5; i++) await writer.write([record(`${i}`, 0, "key"), record(`${i}`, 1, "key")]);
+      const values: unknown[] = [];
+      for await (const records of log.readToEnd(topic, 0, 0, 1_000_000)) values.push(...valuesOf(records));
+      expect(values).toEqual(["0", "1", "2", "3", "4"]);
+      await writer.close();
     });
 
     test("a large value comes back whole", async () => {

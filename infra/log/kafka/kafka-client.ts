@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import kafkajs, { type Kafka, type KafkaConfig as KafkaOptions, type SASLOptions } from "kafkajs";
+import lz4 from "lz4-napi";
+import type { KafkaConfig, TlsConfig } from "../../config/services-config.js";
+import type { Logger } from "../../logging.js";
+
+const { CompressionCodecs, CompressionTypes, Kafka: Client, logLevel } = kafkajs;
+
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: ({ buffer }: { buffer: Buffer }) => lz4.compressFrame(buffer),
+  decompress: (buffer: Buffer) => lz4.decompressFrame(buffer),
+});
+
+/** How to reach the brokers. */
+export type KafkaAccess = Pick<KafkaConfig, "brokers" | "clientId" | "tls" | "sasl">;
+
+const REQUEST_TIMEOUT_MS = 15_000;
+const CONNECTION_TIMEOUT_MS = 3_000;
+
+/** A kafkajs client whose log lines go to the plant's logger, none above `warn`: what matters is said by its callers. */
+export function kafkaClient(access: KafkaAccess, logger: Logger): Kafka {
+  const options: KafkaOptions = {
+    brokers: access.brokers,
+    clientId: access.clientId,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    authenticationTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    enforceRequestTimeout: true,
+    retry: { initialRetryTime: 50, maxRetryTime: 2_000, retries: 8 },
+    logLevel: logLevel.WARN,
+    logCreator:
+      () =>
+      ({ namespace, log }) => {
+        const { message, timestamp: _, logger: __, stack: ___, ...rest } = log;
+        logger.debug({ kafkajs: namespace, ...rest }, message);
+      },
+    ...(access.tls && { ssl: tlsOptions(access.tls) }),
+    ...(access.sasl && { sasl: access.sasl as SASLOptions }),
+  };
+  return new Client(options);
+}
+
+/** Reads the files of a TLS group. @throws Error naming a file that can not be read */
+export function tlsOptions({ caFile, certFile, keyFile, serverName }: TlsConfig) {
+  return {
+    ...(caFile !== undefined && { ca: [readFileSync(caFile, "utf8")] }),
+    ...(certFile !== undefined && { cert: readFileSync(certFile, "utf8") }),
+    ...(keyFile !== undefined && { key: readFileSync(keyFile, "utf8") }),
+    ...(serverName !== undefined && { servername: serverName }),
+  };
+}
+
+/**
+ * What lies below kafkajs's producer and consumer: connections, metadata and single requests. Its public face has no
+ * read at an offset, and encodes each record through a dozen objects; both matter here. The version is pinned.
+ */
+export interface KafkaCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  removeBroker(place: { host: string; port: number }): void;
+  refreshMetadata(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  metadata(of: { topics: readonly string[] }): Promise<{ topicMetadata: readonly TopicMetadata[] }>;
+  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+  findBroker(which: { nodeId: number }): Promise<KafkaBroker>;
+  findGroupCoordinator(of: { groupId: string }): Promise<KafkaBroker>;
+  isConnected(): boolean;
+}
+
+export interface TopicMetadata {
+  readonly topic: string;
+  readonly partitionMetadata: readonly PartitionMetadata[];
+}
+
+export interface PartitionMetadata {
+  readonly partitionId: number;
+  readonly leader: number;
+}
+
+export interface KafkaBroker {
+  readonly nodeId: number;
+  readonly connectionPool: { readonly host: string; readonly port: number; send(request: unknown): Promise<unknown> };
+  disconnect(): Promise<void>;
+  fetch(request: FetchRequest): Promise<{ responses: readonly { partitions: readonly FetchedPartition[] }[] }>;
+  listOffsets(request: unknown): Promise<{
+    responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+  }>;
+  offsetFetch(request: unknown): Promise<{
+    responses: readonly { partitions: readonly { partition: number; offset: string }[] }[];
+  }>;
+  offsetCommit(request: unknown): Promise<unknown>;
+}
+
+export interface FetchRequest {
+  readonly isolationLevel: 0 | 1;
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly topics: readonly {
+    topic: string;
+    partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+  }[];
+}
+
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+}
+
+/** kafkajs's view of one fetched partition: `messages` without control records and aborted transactions. */
+export interface FetchedBatch {
+  readonly messages: readonly FetchedMessage[];
+  readonly rawMessages: readonly FetchedMessage[];
+}
+
+export interface FetchedMessage {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: string;
+  readonly offset: string;
+}
+
+const inside = createRequire(import.meta.url);
+/** Leaves out what transactions that were aborted wrote, and control records. */
+export const Batch = inside("kafkajs/src/consumer/batch") as new (
+  topic: string,
+  fetchedOffset: string,
+  fetched: FetchedPartition,
+) => FetchedBatch;
+export const produceResponse = inside("kafkajs/src/protocol/requests/produce/v7/response") as {
+  decode(bytes: Buffer): Promise<ProduceResponse>;
+};
+
+export interface ProduceResponse {
+  readonly topics: readonly {
+    topicName: string;
+    partitions: readonly { partition: number; errorCode: number; baseOffset: string }[];
+  }[];
+}
+
+/** A cluster with connections of its own, made with the client's settings. */
+export function clusterOf(kafka: Kafka): KafkaCluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === "private:Kafka:createCluster",
+  );
+  const create = (kafka as unknown as Record<symbol, (options: object) => KafkaCluster>)[symbol!];
+  if (create === undefined) throw new TypeError("this version of kafkajs has no cluster within: 2.2.4 is needed");
+  return create.call(kafka, { metadataMaxAge: 60_000, allowAutoTopicCreation: false, maxInFlightRequests: null });
+}

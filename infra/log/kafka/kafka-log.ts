@@ -1,0 +1,265 @@
+import type { Admin, Kafka } from "kafkajs";
+import type { KafkaConfig } from "../../config/services-config.js";
+import type { Logger } from "../../logging.js";
+import type { Metrics } from "../../metrics.js";
+import { LogClosed, UnknownTopic } from "../errors.js";
+import type {
+  Consumer,
+  Log,
+  LogRecord,
+  PartitionHandler,
+  StoredRecord,
+  TopicSettings,
+  TransactionalWriter,
+} from "../log.js";
+import { partitionOf } from "../partitioner.js";
+import { LogUnavailable } from "./errors.js";
+import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
+import { KafkaConsumer } from "./kafka-consumer.js";
+import { KafkaProducer, type ProducerRecord } from "./kafka-producer.js";
+import { KafkaReader } from "./kafka-reader.js";
+import { applyTopics, type TopicDrift, topicDrift } from "./kafka-topics.js";
+import { KafkaTransactions } from "./kafka-transactions.js";
+
+export interface KafkaLogOptions {
+  readonly kafka: KafkaConfig;
+  /** Begins the names of topics, groups and transactional ids; empty for none. */
+  readonly namespace: string;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+}
+
+/** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
+const leaderOnly = "market.raw";
+const END_POLL_MS = 20;
+
+/** The log in Kafka. */
+export class KafkaLog implements Log {
+  readonly #partitions = new Map<string, number>();
+  readonly #consumers = new Map<string, KafkaConsumer>();
+  readonly #writers = new Set<TransactionalWriter>();
+  readonly #producer: KafkaProducer;
+  readonly #reader: KafkaReader;
+  #admin: Promise<Admin> | undefined;
+  #closed: Promise<void> | undefined;
+  #shut = false;
+
+  private constructor(
+    private readonly options: KafkaLogOptions,
+    private readonly client: Kafka,
+    private readonly cluster: KafkaCluster,
+  ) {
+    const raw = this.#physical(leaderOnly);
+    this.#producer = new KafkaProducer({
+      cluster,
+      acks: (topic) => (topic === raw ? 1 : -1),
+      deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
+      logger: options.logger,
+      metrics: options.metrics,
+    });
+    this.#reader = new KafkaReader(cluster);
+  }
+
+  /** Connects and learns which topics there are. @throws LogUnavailable */
+  static async open(options: KafkaLogOptions): Promise<KafkaLog> {
+    const client = kafkaClient(options.kafka, options.logger);
+    const cluster = clusterOf(client);
+    const log = new KafkaLog(options, client, cluster);
+    try {
+      await cluster.connect();
+      await log.#learn();
+    } catch (error) {
+      await cluster.disconnect().catch(() => {});
+      throw new LogUnavailable(`Kafka at ${options.kafka.brokers.join(", ")}`, error);
+    }
+    return log;
+  }
+
+  async createTopics(topics: readonly TopicSettings[]): Promise<void> {
+    await applyTopics(await this.#administration(), this.#named(topics), this.options.kafka);
+    await this.#learn();
+  }
+
+  /** What differs between the wanted topics and those at the brokers, by the plant's names. */
+  async drift(topics: readonly TopicSettings[]): Promise<TopicDrift[]> {
+    const found = await topicDrift(await this.#administration(), this.#named(topics), this.options.kafka);
+    return found.map((one) => ({ ...one, topic: this.#logical(one.topic) }));
+  }
+
+  partitions(topic: string): number {
+    const partitions = this.#partitions.get(topic);
+    if (partitions === undefined) throw new UnknownTopic(topic);
+    return partitions;
+  }
+
+  async append(records: readonly LogRecord[]): Promise<void> {
+    if (this.#shut) throw this.#over();
+    let placed: ProducerRecord[];
+    try {
+      placed = records.map((record) => this.#placed(record));
+    } catch {
+      await this.#learn();
+      placed = records.map((record) => this.#placed(record));
+    }
+    await this.#producer.append(placed);
+  }
+
+  async transactions(writer: string): Promise<TransactionalWriter> {
+    if (this.#shut) throw this.#over();
+    const naming = {
+      place: (record: LogRecord) => this.#placed(record),
+      topic: (name: string) => this.#physical(name),
+      group: (name: string) => this.#physical(name),
+    };
+    const opened = await KafkaTransactions.open(
+      writer,
+      this.#physical(writer),
+      this.client,
+      naming,
+      this.options.logger,
+    );
+    this.#writers.add(opened);
+    return {
+      write: (...given) => opened.write(...given),
+      close: () => {
+        this.#writers.delete(opened);
+        return opened.close();
+      },
+    };
+  }
+
+  async read(topic: string, partition: number, offset: number, maxBytes: number): Promise<StoredRecord[]> {
+    this.#check(topic, partition);
+    return (await this.#reader.read(this.#physical(topic), partition, offset, maxBytes)).records;
+  }
+
+  async *readToEnd(topic: string, partition: number, from: number, maxBytes: number): AsyncGenerator<StoredRecord[]> {
+    const { start, end } = await this.offsets(topic, partition);
+    for (let offset = Math.max(from, start); offset < end; ) {
+      const { records, next } = await this.#reader.read(this.#physical(topic), partition, offset, maxBytes);
+      if (records.length > 0) yield records;
+      // somebody's transaction is under way before the end: what follows it counts as soon as it is decided
+      if (next === offset) await new Promise((resolve) => setTimeout(resolve, END_POLL_MS));
+      offset = next;
+    }
+  }
+
+  async offsets(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    this.#check(topic, partition);
+    return this.#reader.offsets(this.#physical(topic), partition);
+  }
+
+  async consume(group: string, topics: readonly string[], handler: PartitionHandler): Promise<Consumer> {
+    if (this.#shut) throw this.#over();
+    for (const topic of topics) this.partitions(topic);
+    const { sessionTimeoutMs, stallMs } = this.options.kafka;
+    const consumer = new KafkaConsumer({
+      kafka: this.client,
+      reader: this.#reader,
+      groupId: this.#physical(group),
+      topics: topics.map((topic) => this.#physical(topic)),
+      nameOf: (topic) => this.#logical(topic),
+      handler,
+      sessionTimeoutMs,
+      stallMs,
+      logger: this.options.logger,
+      metrics: this.options.metrics,
+      closed: () => {
+        if (this.#consumers.get(group) === consumer) this.#consumers.delete(group);
+      },
+    });
+    try {
+      await consumer.start();
+    } catch (error) {
+      throw new LogUnavailable(`group ${group}`, error);
+    }
+    this.#consumers.set(group, consumer);
+    return consumer;
+  }
+
+  async committed(group: string, topic: string, partition: number): Promise<number | undefined> {
+    const found = await this.#reader.committed(this.#physical(group), this.#physical(topic), [partition]);
+    return found.get(partition);
+  }
+
+  /** With a consumer of the group here, only what it owns is committed: the rest is somebody else's to say. */
+  async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
+    if (this.#shut) throw this.#over();
+    const consumer = this.#consumers.get(group);
+    if (consumer !== undefined) await consumer.commit(this.#physical(topic), partition, offset);
+    else await this.#reader.commit(this.#physical(group), this.#physical(topic), partition, offset);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
+    this.#shut = true;
+    for (const writer of this.#writers) await writer.close();
+    this.#producer.close();
+    await (await this.#admin?.catch(() => undefined))?.disconnect().catch(() => {});
+    await this.cluster.disconnect().catch(() => {});
+  }
+
+  /** Which topics there are; others may have created some. */
+  async #learn(): Promise<void> {
+    const { topicMetadata } = await this.cluster.metadata({ topics: [] });
+    const ours: string[] = [];
+    for (const { topic, partitionMetadata } of topicMetadata) {
+      if (topic.startsWith("__") || !topic.startsWith(this.#prefix)) continue;
+      ours.push(topic);
+      this.#partitions.set(this.#logical(topic), partitionMetadata.length);
+    }
+    if (ours.length === 0) return;
+    await this.cluster.addMultipleTargetTopics(ours);
+    await this.cluster.refreshMetadata();
+  }
+
+  #administration(): Promise<Admin> {
+    this.#admin ??= (async () => {
+      const admin = this.client.admin();
+      await admin.connect();
+      return admin;
+    })();
+    this.#admin.catch(() => {
+      this.#admin = undefined;
+    });
+    return this.#admin;
+  }
+
+  /** @throws UnknownTopic */
+  #placed({ topic, partition, key, value, timestamp }: LogRecord): ProducerRecord {
+    const count = this.partitions(topic);
+    const chosen = partition ?? partitionOf(key ?? "", count);
+    if (!(chosen >= 0 && chosen < count)) throw new UnknownTopic(topic, chosen);
+    return { topic: this.#physical(topic), partition: chosen, key, value, timestamp };
+  }
+
+  #check(topic: string, partition: number): void {
+    if (partition >= this.partitions(topic)) throw new UnknownTopic(topic, partition);
+  }
+
+  #named(topics: readonly TopicSettings[]): TopicSettings[] {
+    return topics.map((topic) => ({ ...topic, name: this.#physical(topic.name) }));
+  }
+
+  get #prefix(): string {
+    const { namespace } = this.options;
+    return namespace === "" ? "" : `${namespace}.`;
+  }
+
+  #physical(name: string): string {
+    return `${this.#prefix}${name}`;
+  }
+
+  #logical(name: string): string {
+    return name.slice(this.#prefix.length);
+  }
+
+  #over(): LogClosed {
+    return new LogClosed(this.options.kafka.brokers.join(", "));
+  }
+}

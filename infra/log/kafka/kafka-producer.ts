@@ -1,0 +1,313 @@
+import type { Logger } from "../../logging.js";
+import type { Metrics } from "../../metrics.js";
+import { LogRefused, LogUnavailable } from "./errors.js";
+import { type KafkaBroker, type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
+import { encodeBatch, type OutRecord } from "./record-batch.js";
+
+export interface KafkaProducerOptions {
+  readonly cluster: KafkaCluster;
+  /** Replicas that must have a topic's records: 1 the leader, -1 all in sync. */
+  readonly acks: (topic: string) => 1 | -1;
+  readonly deliveryTimeoutMs: number;
+  readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** A record on its way, by the name of its topic at the brokers. */
+export interface ProducerRecord extends OutRecord {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** One call of `append`: settled when all of its records are. */
+interface Appending {
+  left: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** The records of one partition in their order; at most one request of it is under way. */
+interface Lane {
+  readonly topic: string;
+  readonly partition: number;
+  records: ProducerRecord[];
+  owners: Appending[];
+  bytes: number;
+  busy: boolean;
+  /** When the request that is tried again was first sent, by performance.now(); 0 when none is. */
+  since: number;
+}
+
+interface Sending {
+  readonly lane: Lane;
+  readonly records: readonly ProducerRecord[];
+  readonly owners: readonly Appending[];
+}
+
+const REQUEST_BYTES = 1024 * 1024;
+const PRODUCE = 0;
+const VERSION = 7;
+const BROKER_TIMEOUT_MS = 10_000;
+const REQUEST_DEADLINE_MS = 12_000;
+const FIRST_BACKOFF_MS = 50;
+const LAST_BACKOFF_MS = 1_000;
+/** LEADER_NOT_AVAILABLE and the like: newer metadata or a moment helps. */
+const passing = new Set([-1, 3, 5, 6, 7, 8, 13, 19, 20, 56, 74, 75, 76]);
+const reasons: Record<number, string> = {
+  2: "it arrived damaged",
+  10: "it is larger than the topic's max.message.bytes",
+  18: "it is larger than the topic's segment.bytes",
+  29: "this user may not write to the topic",
+  32: "its timestamp is out of the topic's bounds",
+  87: "the broker finds it invalid",
+};
+
+/**
+ * Appends to partitions over kafkajs's connections. Each partition has one request under way, so that a retry can not
+ * reorder; what comes meanwhile goes with the next one. An append that is not acknowledged in time is rejected, and
+ * may have happened all the same.
+ */
+export class KafkaProducer {
+  readonly #lanes = new Map<string, Map<number, Lane>>();
+  readonly #ready = new Set<Lane>();
+  #scheduled = false;
+  #closed = false;
+
+  constructor(private readonly options: KafkaProducerOptions) {}
+
+  /** Resolves when all of it is acknowledged. @throws LogUnavailable, LogRefused */
+  append(records: readonly ProducerRecord[]): Promise<void> {
+    if (records.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const appending: Appending = { left: records.length, resolve, reject };
+      for (const record of records) {
+        const lane = this.#laneOf(record);
+        lane.records.push(record);
+        lane.owners.push(appending);
+        if (!lane.busy) this.#ready.add(lane);
+      }
+      this.#schedule();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #laneOf({ topic, partition }: ProducerRecord): Lane {
+    let ofTopic = this.#lanes.get(topic);
+    if (ofTopic === undefined) {
+      ofTopic = new Map();
+      this.#lanes.set(topic, ofTopic);
+    }
+    let lane = ofTopic.get(partition);
+    if (lane === undefined) {
+      lane = { topic, partition, records: [], owners: [], bytes: 0, busy: false, since: 0 };
+      ofTopic.set(partition, lane);
+    }
+    return lane;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ready.size === 0) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      const lanes = [...this.#ready];
+      this.#ready.clear();
+      this.#dispatch(lanes);
+    });
+  }
+
+  /** One request a broker and kind of acknowledgement, with what all these lanes hold. */
+  #dispatch(lanes: readonly Lane[]): void {
+    const requests = new Map<string, { nodeId: number; acks: 1 | -1; parts: Sending[] }>();
+    for (const lane of lanes) {
+      const nodeId = this.#leaderOf(lane);
+      const acks = this.options.acks(lane.topic);
+      const name = `${nodeId}/${acks}`;
+      let request = requests.get(name);
+      if (request === undefined) {
+        request = { nodeId, acks, parts: [] };
+        requests.set(name, request);
+      }
+      lane.busy = true;
+      request.parts.push(take(lane));
+    }
+    for (const { nodeId, acks, parts } of requests.values()) void this.#send(nodeId, acks, parts);
+  }
+
+  /** -1 when nobody leads the partition now. */
+  #leaderOf({ topic, partition }: Lane): number {
+    try {
+      const found = this.options.cluster.findTopicPartitionMetadata(topic);
+      return found.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
+    } catch {
+      return -1;
+    }
+  }
+
+  async #send(nodeId: number, acks: 1 | -1, parts: readonly Sending[]): Promise<void> {
+    const codes = new Map<string, number>();
+    let failure: unknown;
+    try {
+      const response = await this.#request(nodeId, acks, parts);
+      for (const { topicName, partitions } of response.topics) {
+        for (const { partition, errorCode } of partitions) codes.set(`${topicName}/${partition}`, errorCode);
+      }
+    } catch (error) {
+      failure = error;
+    }
+    let again: Sending[] | undefined;
+    for (const part of parts) {
+      const { lane } = part;
+      const code = codes.get(`${lane.topic}/${lane.partition}`) ?? -1;
+      if (code === 0) this.#done(part);
+      else if (passing.has(code)) {
+        again ??= [];
+        again.push(part);
+      } else this.#refuse(part, code);
+    }
+    if (again !== undefined) await this.#later(again, failure);
+    this.#schedule();
+  }
+
+  async #request(nodeId: number, acks: 1 | -1, parts: readonly Sending[]): Promise<ProduceResponse> {
+    const { cluster } = this.options;
+    const broker = await cluster.findBroker({ nodeId });
+    const bytes = encodeRequest(acks, parts);
+    const request = {
+      request: {
+        apiKey: PRODUCE,
+        apiVersion: VERSION,
+        apiName: "Produce",
+        expectResponse: () => true,
+        // what kafkajs takes for an encoder
+        encode: async () => ({ buf: bytes, buffer: bytes }),
+      },
+      response: { decode: produceResponse.decode, parse: async (data: ProduceResponse) => data },
+    };
+    return (await this.#inTime(broker, broker.connectionPool.send(request))) as ProduceResponse;
+  }
+
+  /** kafkajs's own timeouts do not bound a request on a connection that hangs. */
+  #inTime(broker: KafkaBroker, sent: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.options.cluster.removeBroker(broker.connectionPool);
+        void broker.disconnect().catch(() => {});
+        reject(new LogUnavailable("an append", new Error(`no answer within ${REQUEST_DEADLINE_MS} ms`)));
+      }, REQUEST_DEADLINE_MS);
+      sent.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #done({ lane, owners }: Sending): void {
+    lane.since = 0;
+    this.#free(lane);
+    for (const owner of owners) if (--owner.left === 0) owner.resolve();
+  }
+
+  #refuse({ lane, records, owners }: Sending, code: number): void {
+    const place = `${lane.topic}/${lane.partition}`;
+    const error = new LogRefused(place, reasons[code] ?? `Kafka's error ${code}`);
+    this.options.logger.error({ code: error.code, records: records.length }, error.message);
+    lane.since = 0;
+    this.#free(lane);
+    for (const owner of new Set(owners)) owner.reject(error);
+  }
+
+  #free(lane: Lane): void {
+    lane.busy = false;
+    if (lane.records.length > 0) this.#ready.add(lane);
+  }
+
+  /** What was not acknowledged goes first again, before what has come meanwhile; past the deadline it is given back. */
+  async #later(parts: readonly Sending[], failure: unknown): Promise<void> {
+    const { cluster, deliveryTimeoutMs, logger } = this.options;
+    const now = performance.now();
+    const first = parts[0]!.lane;
+    if (first.since === 0) logger.warn({ why: text(failure), topic: first.topic }, "an append is not acknowledged");
+    const { host, port } = (failure ?? {}) as { host?: string; port?: number };
+    if (host !== undefined && port !== undefined) cluster.removeBroker({ host, port });
+    let waited = 0;
+    for (const { lane } of parts) {
+      if (lane.since === 0) lane.since = now;
+      waited = Math.max(waited, now - lane.since);
+    }
+    const pause = Math.min(LAST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, waited / 4));
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    try {
+      if (!cluster.isConnected()) await cluster.connect();
+      await cluster.refreshMetadata();
+    } catch {
+      // the next attempt tells
+    }
+    for (const { lane, records, owners } of parts) {
+      if (this.#closed || performance.now() - lane.since >= deliveryTimeoutMs) {
+        const error = new LogUnavailable(`an append to ${lane.topic}/${lane.partition}`, failure);
+        lane.since = 0;
+        this.#free(lane);
+        for (const owner of new Set(owners)) owner.reject(error);
+        continue;
+      }
+      lane.records = [...records, ...lane.records];
+      lane.owners = [...owners, ...lane.owners];
+      this.#free(lane);
+    }
+  }
+}
+
+const text = (failure: unknown): string => (failure instanceof Error ? failure.message : "a leader is missing");
+
+/** The lane's first records, about as many as fit a request. */
+function take(lane: Lane): Sending {
+  let bytes = 0;
+  let count = 0;
+  for (const { value } of lane.records) {
+    if (count > 0 && bytes + (value?.length ?? 0) > REQUEST_BYTES) break;
+    bytes += value?.length ?? 0;
+    count++;
+  }
+  if (count === lane.records.length) {
+    const { records, owners } = lane;
+    lane.records = [];
+    lane.owners = [];
+    return { lane, records, owners };
+  }
+  return { lane, records: lane.records.splice(0, count), owners: lane.owners.splice(0, count) };
+}
+
+/** Produce, version 7: https://kafka.apache.org/protocol#The_Messages_Produce */
+function encodeRequest(acks: 1 | -1, parts: readonly Sending[]): Buffer {
+  const byTopic = new Map<string, { partition: number; batch: Buffer }[]>();
+  let size = 2 + 2 + 4 + 4;
+  for (const { lane, records } of parts) {
+    let ofTopic = byTopic.get(lane.topic);
+    if (ofTopic === undefined) {
+      ofTopic = [];
+      byTopic.set(lane.topic, ofTopic);
+      size += 2 + Buffer.byteLength(lane.topic) + 4;
+    }
+    const batch = encodeBatch(records);
+    ofTopic.push({ partition: lane.partition, batch });
+    size += 8 + batch.length;
+  }
+  const bytes = Buffer.allocUnsafe(size);
+  let at = bytes.writeInt16BE(-1, 0);
+  at = bytes.writeInt16BE(acks, at);
+  at = bytes.writeInt32BE(BROKER_TIMEOUT_MS, at);
+  at = bytes.writeInt32BE(byTopic.size, at);
+  for (const [topic, partitions] of byTopic) {
+    at = bytes.writeInt16BE(Buffer.byteLength(topic), at);
+    at += bytes.write(topic, at);
+    at = bytes.writeInt32BE(partitions.length, at);
+    for (const { partition, batch } of partitions) {
+      at = bytes.writeInt32BE(partition, at);
+      at = bytes.writeInt32BE(batch.length, at);
+      bytes.set(batch, at);
+      at += batch.length;
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,162 @@
+import { OffsetOutOfRange, UnknownTopic } from "../errors.js";
+import type { StoredRecord } from "../log.js";
+import { LogUnavailable } from "./errors.js";
+import { Batch, type FetchedMessage, type KafkaBroker, type KafkaCluster } from "./kafka-client.js";
+
+const EARLIEST = "-2";
+const LATEST = "-1";
+const FETCH_WAIT_MS = 100;
+/** What a record takes beside its value, about. */
+const RECORD_BYTES = 12;
+const ATTEMPTS = 8;
+const FIRST_BACKOFF_MS = 50;
+
+/** Reads at an offset and asks where partitions begin and end; by the names that topics have at the brokers. */
+export class KafkaReader {
+  constructor(private readonly cluster: KafkaCluster) {}
+
+  /**
+   * Records from an offset on that transactions have not left open, at least one if there is any.
+   *
+   * @returns the records, and where to go on: behind control records too
+   * @throws OffsetOutOfRange, LogUnavailable
+   */
+  async read(
+    topic: string,
+    partition: number,
+    offset: number,
+    maxBytes: number,
+  ): Promise<{ records: StoredRecord[]; next: number }> {
+    for (let at = offset; ; ) {
+      const { messages, rawMessages } = await this.#fetch(topic, partition, at, maxBytes);
+      const next = rawMessages.length === 0 ? at : Number(rawMessages.at(-1)!.offset) + 1;
+      if (messages.length > 0) return bounded(messages, maxBytes, next);
+      if (next === at) return { records: [], next };
+      at = next;
+    }
+  }
+
+  /** First retained offset, and the offset that the next record will get. @throws LogUnavailable */
+  async offsets(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    const [start, end] = await Promise.all([
+      this.#offset(topic, partition, EARLIEST),
+      this.#offset(topic, partition, LATEST),
+    ]);
+    return { start, end };
+  }
+
+  /** The offset that a group has committed for each of some partitions. @throws LogUnavailable */
+  async committed(groupId: string, topic: string, partitions: readonly number[]): Promise<Map<number, number>> {
+    const asked = partitions.map((partition) => ({ partition }));
+    return this.#patiently(`the offsets of group ${groupId}`, async () => {
+      const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+      const answer = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions: asked }] });
+      const found = new Map<number, number>();
+      for (const { partitions } of answer.responses) {
+        for (const { partition, offset } of partitions) if (Number(offset) >= 0) found.set(partition, Number(offset));
+      }
+      return found;
+    });
+  }
+
+  /** Commits for a group that has no member. @throws LogUnavailable */
+  async commit(groupId: string, topic: string, partition: number, offset: number): Promise<void> {
+    await this.#patiently(`a commit of group ${groupId}`, async () => {
+      const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+      await coordinator.offsetCommit({
+        groupId,
+        groupGenerationId: -1,
+        memberId: "",
+        topics: [{ topic, partitions: [{ partition, offset: String(offset), metadata: null }] }],
+      });
+    });
+  }
+
+  async #offset(topic: string, partition: number, timestamp: string): Promise<number> {
+    return this.#patiently(`the offsets of ${topic}/${partition}`, async () => {
+      const broker = await this.#leader(topic, partition);
+      const { responses } = await broker.listOffsets({
+        replicaId: -1,
+        isolationLevel: 0,
+        topics: [{ topic, partitions: [{ partition, timestamp }] }],
+      });
+      return Number(responses[0]!.partitions[0]!.offset);
+    });
+  }
+
+  async #fetch(topic: string, partition: number, offset: number, maxBytes: number) {
+    const from = String(offset);
+    return this.#patiently(`a read of ${topic}/${partition}`, async () => {
+      const broker = await this.#leader(topic, partition);
+      try {
+        const { responses } = await broker.fetch({
+          isolationLevel: 1,
+          maxWaitTime: FETCH_WAIT_MS,
+          minBytes: 1,
+          maxBytes,
+          topics: [{ topic, partitions: [{ partition, fetchOffset: from, maxBytes }] }],
+        });
+        return new Batch(topic, from, responses[0]!.partitions[0]!);
+      } catch (error) {
+        if ((error as Error).name !== "KafkaJSOffsetOutOfRange") throw error;
+        const { start, end } = await this.offsets(topic, partition);
+        throw new OffsetOutOfRange(topic, partition, offset, start, end);
+      }
+    });
+  }
+
+  async #leader(topic: string, partition: number): Promise<KafkaBroker> {
+    const found = this.cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
+    if (found === undefined) throw new UnknownTopic(topic, partition);
+    return this.cluster.findBroker({ nodeId: found.leader });
+  }
+
+  /** Tries again while brokers come and go. */
+  async #patiently<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer> {
+    let last: unknown;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (attempt > 0) await this.#recover(attempt, last);
+      try {
+        return await ask();
+      } catch (error) {
+        if (error instanceof OffsetOutOfRange || error instanceof UnknownTopic) throw error;
+        last = error;
+      }
+    }
+    throw new LogUnavailable(what, last);
+  }
+
+  async #recover(attempt: number, error: unknown): Promise<void> {
+    const { host, port } = error as { host?: string; port?: number };
+    if (host !== undefined && port !== undefined) this.cluster.removeBroker({ host, port });
+    await new Promise((resolve) => setTimeout(resolve, FIRST_BACKOFF_MS * 2 ** attempt));
+    try {
+      if (!this.cluster.isConnected()) await this.cluster.connect();
+      await this.cluster.refreshMetadata();
+    } catch {
+      // the next attempt tells
+    }
+  }
+}
+
+/** A broker answers with whole batches; what is beyond about maxBytes is left for the next read. */
+function bounded(messages: readonly FetchedMessage[], maxBytes: number, next: number) {
+  let bytes = 0;
+  let count = 0;
+  for (const { value } of messages) {
+    if (count > 0 && bytes >= maxBytes) break;
+    bytes += (value?.length ?? 0) + RECORD_BYTES;
+    count++;
+  }
+  const records = messages.slice(0, count).map(recordOf);
+  return { records, next: count === messages.length ? next : records.at(-1)!.offset + 1 };
+}
+
+export function recordOf({ offset, key, value, timestamp }: FetchedMessage): StoredRecord {
+  return {
+    offset: Number(offset),
+    key: key === null ? null : key.toString(),
+    value,
+    timestamp: Number(timestamp) * 1000,
+  };
+}
