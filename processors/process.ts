@@ -1,6 +1,7 @@
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
 import type { Bus } from "../infra/bus/bus.js";
 import { LogFull } from "../infra/log/errors.js";
+import { LogUnavailable } from "../infra/log/kafka/errors.js";
 import type { Consumer, Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
@@ -16,9 +17,11 @@ import type { Task, TaskObserver } from "./task/task.js";
 export const PROCESS_GROUP = "process";
 const STATE_TOPIC = "plant.state";
 const STATE_READ_BYTES = 1024 * 1024;
-/** How long outputs wait before a full log is asked again. */
-const FULL_RETRY_MS = 500;
+/** How long outputs wait before a log that is full or away is asked again. */
+const RETRY_MS = 500;
 const LAG_EVERY_MS = 5_000;
+/** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
+const MOST_WAITING = 4_000;
 
 export interface ProcessPorts {
   readonly log: Log;
@@ -46,6 +49,8 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const running = new Map<string, RunningTask>();
   const consumer: Consumer = await log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
     async assigned(topic, partition) {
+      // a former task of this partition that could not end: what it has not written is somebody else's to make
+      await running.get(`${topic}/${partition}`)?.abandon();
       const task = await RunningTask.start(ports, topic, partition);
       running.set(task.name, task);
       return task.position;
@@ -55,8 +60,9 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
     },
     async revoked(topic, partition) {
       const name = `${topic}/${partition}`;
-      await running.get(name)?.stop();
+      const task = running.get(name);
       running.delete(name);
+      await task?.stop();
     },
     lost(topic, partition, records) {
       running.get(`${topic}/${partition}`)?.lost(records);
@@ -69,12 +75,14 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   return {
     failed: consumer.failed,
     async lag() {
-      return (await consumer.lag()).reduce((sum, { lag }) => sum + lag, 0);
+      const waiting = [...running.values()].reduce((sum, task) => sum + task.waiting, 0);
+      return (await consumer.lag()).reduce((sum, { lag }) => sum + lag, waiting);
     },
     async stop() {
       clearInterval(lag);
       for (const task of running.values()) task.hurry();
       await consumer.close();
+      for (const task of running.values()) await task.abandon();
     },
   };
 }
@@ -97,8 +105,14 @@ class RunningTask {
   #timer: NodeJS.Timeout | undefined;
   #busy: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  /** Resolves when nothing waits for the log and the bus any more; rejects when something never got there. */
+  #sending: Promise<void> | undefined;
+  /** Outputs on their way. */
+  #underWay = 0;
   /** Outputs were lost on the way to the log: what the state stands for is not there, so it is not written. */
-  #failed = false;
+  #failed: Error | undefined;
+  /** The next offset to read. */
+  #next: number | undefined;
 
   private constructor(
     readonly ports: ProcessPorts,
@@ -127,7 +141,10 @@ class RunningTask {
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
-    const state = await readState(ports, partition);
+    const state = await readState(ports, partition).catch(async (error: unknown) => {
+      await writer.close();
+      throw error;
+    });
     const position = task.restore(state);
     if (position !== undefined) logger.debug({ task: task.name, position }, "task restored");
     task.announce?.();
@@ -140,8 +157,15 @@ class RunningTask {
     return this.task.name;
   }
 
+  /** Outputs that are not in the log or on the bus yet. */
+  get waiting(): number {
+    return this.#underWay + this.#sink.length;
+  }
+
+  /** Makes outputs and lets them go; waits only when too many are on their way. */
   async handle(records: readonly StoredRecord[]): Promise<void> {
     await this.#alone(async () => {
+      if (this.#failed) throw this.#failed;
       const { metrics, checkpointMs, codecs } = this.ports;
       const codec = codecs[this.topic as "market.raw" | "index.input"];
       const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
@@ -150,11 +174,13 @@ class RunningTask {
         for (const { value, offset } of records) {
           if (value !== null && isForeign(codec, value)) await this.#prepare(value);
           this.task.process(value, offset);
+          this.#next = offset + 1;
         }
         metrics.consumerMessages.inc(labels, records.length);
-        await this.#send();
+        this.#send();
+        while (this.waiting > MOST_WAITING) await this.#sending;
       } catch (error) {
-        this.#failed = true;
+        this.#failed ??= error as Error;
         throw error;
       } finally {
         end();
@@ -186,10 +212,20 @@ class RunningTask {
   async stop(): Promise<void> {
     this.hurry();
     clearTimeout(this.#timer);
-    await this.#alone(async () => {
-      await this.#send();
-      await this.#checkpoint();
-    });
+    try {
+      await this.#alone(() => this.#checkpoint());
+    } finally {
+      await this.abandon();
+    }
+  }
+
+  /** Ends without a checkpoint. */
+  async abandon(): Promise<void> {
+    this.hurry();
+    this.#failed ??= new Error("the task is over");
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#sending?.catch(() => {});
     await this.writer.close();
   }
 
@@ -200,29 +236,58 @@ class RunningTask {
     return turn;
   }
 
-  async #send(): Promise<void> {
-    const { records, messages } = this.#sink.take();
-    const { bus, metrics } = this.ports;
-    if (records.length > 0) await this.#append(records);
-    if (messages.length === 0) return;
-    await bus.publish(messages);
-    const latency = (performance.timeOrigin + performance.now()) / 1000 - this.task.clock.now / 1_000_000;
-    metrics.endToEndLatency.observe({ topic: this.topic }, Math.max(0, latency));
+  /** What has gathered leaves, one lot after the other, so that streams keep their order. */
+  #send(): void {
+    if (this.#sending !== undefined || this.#sink.length === 0) return;
+    this.#sending = this.#sendAll().finally(() => {
+      this.#sending = undefined;
+    });
+    this.#sending.catch((error: unknown) => {
+      this.#failed ??= error as Error;
+    });
   }
 
-  /** A full log holds the task up until there is room; what is appended twice readers drop by sequence. */
+  async #sendAll(): Promise<void> {
+    const { bus, metrics } = this.ports;
+    while (this.#sink.length > 0) {
+      const { records, messages } = this.#sink.take();
+      const logTime = this.task.clock.now;
+      this.#underWay = Math.max(records.length, messages.length);
+      try {
+        // a client may see what is not in the log yet: after a crash the same comes again
+        await Promise.all([
+          records.length > 0 ? this.#append(records) : undefined,
+          messages.length > 0 ? bus.publish(messages) : undefined,
+        ]);
+      } finally {
+        this.#underWay = 0;
+      }
+      if (messages.length === 0) continue;
+      const latency = (performance.timeOrigin + performance.now()) / 1000 - logTime / 1_000_000;
+      metrics.endToEndLatency.observe({ topic: this.topic }, Math.max(0, latency));
+    }
+  }
+
+  /** Resolves when all that was made is in the log. @throws what kept it from there */
+  async #sent(): Promise<void> {
+    this.#send();
+    while (this.#sending !== undefined) await this.#sending;
+    if (this.#failed) throw this.#failed;
+  }
+
+  /** A log that is full or away holds the task up; what is appended twice readers drop by sequence. */
   async #append(records: readonly LogRecord[]): Promise<void> {
     const { log, logger } = this.ports;
     for (let attempt = 0; ; attempt++) {
       try {
         await log.append(records);
-        if (attempt > 0) logger.info({ task: this.name }, "the log has room again: outputs go on");
+        if (attempt > 0) logger.info({ task: this.name }, "the log takes outputs again");
         return;
       } catch (error) {
-        if (!(error instanceof LogFull) || this.#stopping) throw error;
+        if (!isPassing(error) || this.#stopping) throw error;
         const { code, message } = error;
-        if (attempt === 0) logger.error({ code, task: this.name, why: message }, "outputs wait until the log has room");
-        await setTimeoutPromise(FULL_RETRY_MS);
+        if (attempt === 0) logger.error({ code, task: this.name, why: message }, "outputs wait for the log");
+        await setTimeoutPromise(RETRY_MS);
       }
     }
   }
@@ -230,15 +295,17 @@ class RunningTask {
   /** A quiet partition's state is written too. */
   #checkpointLater(): void {
     this.#timer = undefined;
-    void this.#alone(() => this.#checkpoint()).catch((error: unknown) =>
-      this.ports.logger.error({ err: error, task: this.name }, "checkpoint failed; it is tried again with the next"),
-    );
+    void this.#alone(() => this.#checkpoint()).catch((error: unknown) => {
+      // the next batch says so
+      this.#failed ??= error as Error;
+      this.ports.logger.warn({ err: error, task: this.name }, "a checkpoint could not be written");
+    });
   }
 
   async #checkpoint(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#failed) return;
+    await this.#sent();
     this.#lastCheckpoint = performance.now();
     const { codecs } = this.ports;
     const timestamp = this.task.clock.now;
@@ -253,17 +320,24 @@ class RunningTask {
         timestamp,
       }),
     );
+    const { topic, partition } = this;
+    const position = { group: PROCESS_GROUP, topic, partition, offset: this.#next ?? 0 };
     try {
-      await this.writer.write(records);
+      await this.writer.write(records, this.#next === undefined ? [] : [position]);
       this.#unwritten.clear();
     } catch (error) {
-      if (!(error instanceof LogFull) || this.#stopping) throw error;
+      if (!isPassing(error) || this.#stopping) throw error;
       const { code, message } = error;
       const said = { code, task: this.name, why: message };
-      this.ports.logger.error(said, "the checkpoint waits until the log has room");
+      this.ports.logger.error(said, "the checkpoint waits for the log");
       this.#timer = setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
     }
   }
+}
+
+/** The log may take it later: it is full, or away. */
+function isPassing(error: unknown): error is LogFull | LogUnavailable {
+  return error instanceof LogFull || error instanceof LogUnavailable;
 }
 
 /** Whether the record names a schema that the codec has not met; garbage names none. */
@@ -278,16 +352,12 @@ function isForeign(codec: { isPreparedFor(value: Uint8Array): boolean }, value: 
 /** The newest value of each key of one partition of the state. */
 async function readState({ log, codecs }: ProcessPorts, partition: number): Promise<Map<string, string>> {
   const state = new Map<string, string>();
-  const { start, end } = await log.offsets(STATE_TOPIC, partition);
-  for (let offset = start; offset < end; ) {
-    const records = await log.read(STATE_TOPIC, partition, offset, STATE_READ_BYTES);
-    if (records.length === 0) break;
+  for await (const records of log.readToEnd(STATE_TOPIC, partition, 0, STATE_READ_BYTES)) {
     for (const { key, value } of records) {
       if (key === null) continue;
       if (value === null) state.delete(key);
       else state.set(key, codecs[STATE_TOPIC].decode(value).value);
     }
-    offset = records.at(-1)!.offset + 1;
   }
   return state;
 }

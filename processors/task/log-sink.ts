@@ -23,6 +23,11 @@ export class LogSink implements OutputSink {
     this.#messages.push(message);
   }
 
+  /** Outputs that have gathered. */
+  get length(): number {
+    return Math.max(this.#records.length, this.#messages.length);
+  }
+
   /** Hands over what has gathered and begins anew. */
   take(): { records: LogRecord[]; messages: BusMessage[] } {
     const taken = { records: this.#records, messages: this.#messages };
