@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { configCommand } from "./commands/config.js";
+import { dlqCommand } from "./commands/dlq.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
+import { roleCommands } from "./commands/role.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
 import { PlantError } from "./infra/errors.js";
@@ -13,7 +15,16 @@ const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
   .showHelpAfterError();
-for (const add of [startCommand, replayCommand, recordCommand, configCommand, topicsCommand, migrateCommand])
+for (const add of [
+  startCommand,
+  roleCommands,
+  replayCommand,
+  recordCommand,
+  configCommand,
+  topicsCommand,
+  migrateCommand,
+  dlqCommand,
+])
   add(program);
 
 try {

@@ -3,7 +3,7 @@ import { CannotListen } from "../infra/cannot-listen.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 
 /** Health and metrics of a plant without the push role, which serves them beside REST otherwise. */
-export async function serveHealth(port: number, state: PlantState): Promise<{ stop(): Promise<void> }> {
+export async function serveHealth(host: string, port: number, state: PlantState): Promise<{ stop(): Promise<void> }> {
   const app = fastify({ forceCloseConnections: true });
   app.get("/livez", async () => ({ alive: true }));
   app.get("/readyz", async (_request, reply) => {
@@ -14,9 +14,9 @@ export async function serveHealth(port: number, state: PlantState): Promise<{ st
     reply.type("text/plain; version=0.0.4; charset=utf-8").send(await state.metricsText()),
   );
   try {
-    await app.listen({ host: "127.0.0.1", port });
+    await app.listen({ host, port });
   } catch (error) {
-    throw new CannotListen("metrics and health", "127.0.0.1", port, "metricsPort", error);
+    throw new CannotListen("metrics and health", host, port, "metricsPort", error);
   }
   return { stop: () => app.close() };
 }

@@ -2,13 +2,16 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
+import { UnknownTopic } from "../infra/log/errors.js";
+import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
+import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
 import type { ProcessSettings } from "../processors/settings.js";
 import { type Codecs, openCodecs } from "../schemas/codec.js";
 import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
-import { topicSettings } from "./topics.js";
+import { requireTopics, topicSettings } from "./topics.js";
 
 const MAINTAIN_EVERY_MS = 30_000;
 
@@ -17,11 +20,49 @@ export function processSettings({ partitions, process }: PlantConfig): ProcessSe
   return { ...process, partitions };
 }
 
-/** Opens the embedded log with its topics; retention and compaction run by themselves until it is closed. */
-export async function openLog(
-  config: PlantConfig,
-  parts: { logger: Logger; metrics: Metrics },
-): Promise<{ log: EmbeddedLog; close(): Promise<void> }> {
+/**
+ * Opens the log of the configuration. The embedded one gets its topics, and retention and compaction run by themselves;
+ * Kafka's must have them.
+ *
+ * @throws TopicsDiffer, LogUnavailable
+ */
+export async function openLog(config: PlantConfig, parts: LogParts): Promise<OpenedLog> {
+  if (config.log.kafka === undefined) return openEmbeddedLog(config, parts);
+  const log = await openKafkaLog(config, parts);
+  try {
+    requireTopics(config, (topic) => partitionsIn(log, topic));
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return { log, close: () => log.close() };
+}
+
+interface LogParts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface OpenedLog {
+  readonly log: Log;
+  close(): Promise<void>;
+}
+
+/** Kafka's log, whatever topics it has. @throws LogUnavailable */
+export function openKafkaLog(config: PlantConfig, parts: LogParts): Promise<KafkaLog> {
+  return KafkaLog.open({ kafka: config.log.kafka!, namespace: config.namespace, ...parts });
+}
+
+export function partitionsIn(log: Log, topic: string): number | undefined {
+  try {
+    return log.partitions(topic);
+  } catch (error) {
+    if (error instanceof UnknownTopic) return undefined;
+    throw error;
+  }
+}
+
+async function openEmbeddedLog(config: PlantConfig, parts: LogParts): Promise<OpenedLog> {
   const log = await EmbeddedLog.open({
     folder: join(config.dataFolder, "log"),
     segmentBytes: config.log.segmentBytes,

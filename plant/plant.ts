@@ -71,6 +71,7 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 class PlantStart {
   readonly #threads: RoleThread[] = [];
   #ingest: Ingest | undefined;
+  #stopping = false;
 
   constructor(
     readonly config: PlantConfig,
@@ -84,7 +85,7 @@ class PlantStart {
   async run(): Promise<Plant> {
     const { config, logger, metrics, stops, stop } = this;
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
-    stops.push(claimRoles(config));
+    if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
     const { log, close } = await openLog(config, { logger, metrics });
     stops.push(close);
@@ -104,7 +105,7 @@ class PlantStart {
     }
     const push = has("push") ? await this.#startPush(bus, storeUrl!) : undefined;
     if (push === undefined) {
-      const health = await serveHealth(config.metricsPort, this.#state(undefined));
+      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
       stops.push(() => health.stop());
     }
     await simulators;
@@ -156,7 +157,10 @@ class PlantStart {
         }),
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
-      stop,
+      stop: () => {
+        this.#stopping = true;
+        return stop();
+      },
     };
   }
 
@@ -232,6 +236,7 @@ class PlantStart {
     return {
       readiness: async () => {
         const reasons: string[] = [];
+        if (this.#stopping) reasons.push("it stops");
         if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
         if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
         return { ready: reasons.length === 0, reasons };

@@ -68,7 +68,12 @@ export const plantConfig = z
       .min(1)
       .default([...roles])
       .describe("Roles that `tickplant start` runs."),
-    metricsPort: port.default(9100).describe("Port on 127.0.0.1 for metrics and health of roles other than push."),
+    metricsHost: z
+      .string()
+      .min(1)
+      .default("127.0.0.1")
+      .describe("Address for metrics and health of roles other than push; 0.0.0.0 opens it to the network."),
+    metricsPort: port.default(9100).describe("Port for metrics and health of roles other than push."),
     log: logConfig,
     registry: registryConfig.optional(),
     bus: busConfig,
