@@ -1,0 +1,1 @@
+export function kafkaAnswers(brokers: readonly string[]): Promise<boolean>;

@@ -1,0 +1,25 @@
+import kafkajs from "kafkajs";
+
+const { Kafka, logLevel } = kafkajs;
+
+/** Whether a cluster at these brokers (host:port) names a controller and a broker. Never throws. */
+export async function kafkaAnswers(brokers) {
+  const kafka = new Kafka({
+    clientId: "tickplant-services",
+    brokers,
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1000,
+    requestTimeout: 3000,
+    retry: { retries: 0 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const cluster = await admin.describeCluster();
+    return cluster.brokers.length > 0 && cluster.controller !== null;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}

@@ -1,0 +1,24 @@
+import type { ServiceHandle } from "./service-handle.mjs";
+
+export interface KafkaOptions {
+  /** TICKPLANT_KAFKA_VERSION, else 3.9.1. */
+  readonly version?: string | undefined;
+  readonly port?: number | undefined;
+  readonly controllerPort?: number | undefined;
+  /** A temporary folder when missing. */
+  readonly folder?: string | undefined;
+  /** Lines of server.properties that differ. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>>;
+  readonly heapMb?: number;
+}
+
+export interface KafkaHandle extends ServiceHandle {
+  /** host:port */
+  readonly brokers: string;
+  readonly version: string;
+}
+
+export const kafkaVersions: readonly string[];
+export function defaultKafkaVersion(): string;
+export function ensureKafka(version?: string): Promise<string>;
+export function startKafka(options?: KafkaOptions): Promise<KafkaHandle>;

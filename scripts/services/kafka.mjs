@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cached } from "./cache.mjs";
+import { freePort, mustBeFree } from "./free-port.mjs";
+import { kafkaAnswers } from "./kafka-answers.mjs";
+import { fetchLibraries } from "./maven.mjs";
+import { ensureJava, runProgram } from "./programs.mjs";
+import { ServiceProcess } from "./service-process.mjs";
+
+/** The releases that the plant is tested on. */
+export const kafkaVersions = ["3.9.1", "4.3.1"];
+
+const clusterId = "dGlja3BsYW50LXRlc3RzLQ";
+/** Of two bindings the loader takes any; this one says nothing without a file of its own. */
+const otherBinding = /^slf4j-reload4j-/;
+
+/** TICKPLANT_KAFKA_VERSION, or the first of the releases that the plant is tested on. */
+export const defaultKafkaVersion = () => process.env.TICKPLANT_KAFKA_VERSION || kafkaVersions[0];
+
+/** Downloads a Kafka release where it is not in the cache yet. @returns the folder of its libraries */
+export async function ensureKafka(version = defaultKafkaVersion()) {
+  const folder = await cached(`kafka-${version}`, (part) =>
+    fetchLibraries(part, [
+      { group: "org.apache.kafka", artifact: "kafka_2.13", version },
+      { group: "org.apache.kafka", artifact: "kafka-tools", version },
+      { group: "org.slf4j", artifact: "slf4j-simple", version: "1.7.36" },
+    ]),
+  );
+  return join(folder, "libs");
+}
+
+/**
+ * Starts a Kafka of one node (KRaft) on 127.0.0.1.
+ *
+ * @param options.properties lines of server.properties that differ
+ * @returns when it answers; its handle, which may kill, pause and start it again on the same data and port
+ */
+export async function startKafka(options = {}) {
+  const { version = defaultKafkaVersion(), heapMb = 512, properties = {} } = options;
+  const [libs, java] = await Promise.all([ensureKafka(version), ensureJava()]);
+  const port = options.port ?? (await freePort());
+  const controllerPort = options.controllerPort ?? (await freePort());
+  await mustBeFree(port, "Kafka");
+  await mustBeFree(controllerPort, "Kafka's controller");
+  const jars = readdirSync(libs).filter((name) => name.endsWith(".jar") && !otherBinding.test(name));
+  const classPath = jars.map((name) => join(libs, name)).join(":");
+  const brokers = `127.0.0.1:${port}`;
+
+  const command = async (folder) => {
+    const file = join(folder, "server.properties");
+    const data = join(folder, "data");
+    writeFileSync(file, propertyLines({ ...nodeProperties(data, port, controllerPort), ...properties }));
+    if (!existsSync(join(data, "meta.properties"))) {
+      mkdirSync(data, { recursive: true });
+      const format = ["format", "-t", clusterId, "-c", file];
+      await runProgram(java, ["-XX:TieredStopAtLevel=1", "-cp", classPath, "kafka.tools.StorageTool", ...format]);
+    }
+    // What the JVM and its libraries write beside the data goes with the folder.
+    const own = [`-Djava.io.tmpdir=${folder}`, "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
+    return { path: java, args: [`-Xmx${heapMb}m`, "-XX:+UseSerialGC", ...own, "-cp", classPath, "kafka.Kafka", file] };
+  };
+  const process = new ServiceProcess({
+    name: "kafka",
+    folder: options.folder,
+    command,
+    answers: () => kafkaAnswers([brokers]),
+  });
+  await process.start();
+  return {
+    brokers,
+    version,
+    folder: process.folder,
+    get pid() {
+      return process.pid;
+    },
+    start: () => process.start(),
+    kill: () => process.kill(),
+    pause: () => process.pause(),
+    resume: () => process.resume(),
+    stop: () => process.stop(),
+  };
+}
+
+const nodeProperties = (data, port, controllerPort) => ({
+  "process.roles": "broker,controller",
+  "node.id": 1,
+  "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+  listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+  "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+  "controller.listener.names": "CONTROLLER",
+  "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+  "log.dirs": data,
+  "num.partitions": 1,
+  "offsets.topic.replication.factor": 1,
+  "offsets.topic.num.partitions": 4,
+  "transaction.state.log.replication.factor": 1,
+  "transaction.state.log.min.isr": 1,
+  "transaction.state.log.num.partitions": 4,
+  // A broker that was killed may come again as soon as its session has lapsed.
+  "broker.session.timeout.ms": 3000,
+  "broker.heartbeat.interval.ms": 500,
+  "group.initial.rebalance.delay.ms": 0,
+  "group.min.session.timeout.ms": 1000,
+  "auto.create.topics.enable": false,
+  "message.max.bytes": 16_777_216,
+});
+
+const propertyLines = (properties) =>
+  Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");

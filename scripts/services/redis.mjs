@@ -1,0 +1,68 @@
+import { Redis } from "ioredis";
+import { freePort, mustBeFree } from "./free-port.mjs";
+import { ensureProgram } from "./programs.mjs";
+import { ServiceProcess } from "./service-process.mjs";
+
+/** Path of redis-server; installs Debian's where it may. @throws Error which says how to get it */
+export function ensureRedis() {
+  return ensureProgram("redis-server", "redis-server", "Redis");
+}
+
+/**
+ * Starts a Redis on 127.0.0.1 that keeps nothing on disk.
+ *
+ * @param options.args further arguments of redis-server, e.g. `["--appendonly", "yes"]`
+ * @returns its handle, when it answers
+ */
+export async function startRedis(options = {}) {
+  const path = await ensureRedis();
+  const port = options.port ?? (await freePort());
+  await mustBeFree(port, "Redis");
+  const address = `127.0.0.1:${port}`;
+  const command = async (folder) => {
+    const memory = ["--save", "", "--appendonly", "no"];
+    const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--daemonize", "no"];
+    return { path, args: [...place, ...memory, ...(options.args ?? [])] };
+  };
+  const process = new ServiceProcess({
+    name: "redis",
+    folder: options.folder,
+    command,
+    answers: () => redisAnswers(address),
+  });
+  await process.start();
+  return {
+    port,
+    address,
+    folder: process.folder,
+    get pid() {
+      return process.pid;
+    },
+    start: () => process.start(),
+    kill: () => process.kill(),
+    pause: () => process.pause(),
+    resume: () => process.resume(),
+    stop: () => process.stop(),
+  };
+}
+
+/** Whether a Redis at host:port or redis://… answers a ping. Never throws. */
+export async function redisAnswers(address) {
+  const url = address.includes("://") ? address : `redis://${address}`;
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 1000,
+    commandTimeout: 3000,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return (await redis.ping()) === "PONG";
+  } catch {
+    return false;
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,85 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { cached } from "./cache.mjs";
+import { freePort, mustBeFree } from "./free-port.mjs";
+import { fetchArchive } from "./maven.mjs";
+import { ensureJava } from "./programs.mjs";
+import { ServiceProcess } from "./service-process.mjs";
+
+const version = "3.0.9";
+
+/** Downloads the schema registry (Apicurio) where it is not in the cache yet. @returns its folder */
+export async function ensureRegistry() {
+  const archive = {
+    group: "io.apicurio",
+    artifact: "apicurio-registry-app",
+    version,
+    type: "tar.gz",
+    classifier: "all",
+  };
+  return cached(`apicurio-${version}`, (part) => fetchArchive(part, archive));
+}
+
+/** Starts a schema registry on 127.0.0.1, whose schemas lie in its folder. @returns its handle, when it answers */
+export async function startRegistry(options = {}) {
+  const [home, java] = await Promise.all([ensureRegistry(), ensureJava()]);
+  const jar = readdirSync(home).find((name) => name.endsWith("-runner.jar"));
+  if (jar === undefined) throw new Error(`${home} holds no registry: delete it, and it is fetched anew`);
+  const port = options.port ?? (await freePort());
+  await mustBeFree(port, "the schema registry");
+  const url = `http://127.0.0.1:${port}/apis/ccompat/v7`;
+  const command = async (folder) => {
+    const settings = {
+      "java.io.tmpdir": folder,
+      "quarkus.http.host": "127.0.0.1",
+      "quarkus.http.port": port,
+      "quarkus.log.level": "WARN",
+      "apicurio.storage.kind": "sql",
+      "apicurio.storage.sql.kind": "h2",
+      "apicurio.datasource.url": `jdbc:h2:file:${join(folder, "schemas")}`,
+      // Tests take a namespace each.
+      "apicurio.ccompat.max-subjects": 1_000_000,
+    };
+    const flags = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+    return {
+      path: java,
+      args: ["-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", ...flags, "-jar", join(home, jar)],
+    };
+  };
+  const process = new ServiceProcess({
+    name: "registry",
+    folder: options.folder,
+    command,
+    answers: () => registryAnswers(url),
+  });
+  await process.start();
+  return {
+    url,
+    folder: process.folder,
+    get pid() {
+      return process.pid;
+    },
+    start: () => process.start(),
+    kill: () => process.kill(),
+    pause: () => process.pause(),
+    resume: () => process.resume(),
+    stop: () => process.stop(),
+  };
+}
+
+/** Whether a Confluent-compatible registry lists its subjects at this URL. Never throws. */
+export async function registryAnswers(url) {
+  try {
+    const { username, password } = new URL(url);
+    const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
+    const address = new URL(`${url.replace(/\/$/, "")}/subjects`);
+    address.username = address.password = "";
+    const response = await fetch(address, {
+      headers: username ? { authorization: `Basic ${basic}` } : {},
+      signal: AbortSignal.timeout(3000),
+    });
+    return response.ok && Array.isArray(await response.json());
+  } catch {
+    return false;
+  }
+}
