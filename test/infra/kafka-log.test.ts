@@ -1,28 +1,32 @@
 import { randomUUID } from "node:crypto";
-import { loadConfig } from "../../infra/config/load-config.js";
+import { afterAll, beforeAll } from "vitest";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
-import { createLogger } from "../../infra/logging.js";
 import { logContract } from "../conformance/log-contract.js";
+import { kafkaForTests, type SharedKafka } from "../services/shared-services.js";
+import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
-const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
+// what the plant is promised to run on: the last of the old line and the newest
+for (const version of ["3.9.1", "4.3.1"]) {
+  let kafka: SharedKafka;
+  beforeAll(async () => {
+    kafka = await kafkaForTests(version);
+  });
+  afterAll(() => kafka.stop());
 
-logContract("KafkaLog", async () => {
-  const namespace = `t${randomUUID().slice(0, 8)}`;
-  const { kafka } = loadConfig({
-    env: {},
-    overrides: { log: { kafka: { brokers: [process.env.TICKPLANT_KAFKA_BROKERS ?? ""] } } },
-  }).log;
-  const open = () => KafkaLog.open({ kafka: kafka!, namespace, logger });
-  const opened = [await open()];
-  return {
-    log: opened[0]!,
-    reopen: async () => {
-      await opened.at(-1)!.close();
-      opened.push(await open());
-      return opened.at(-1)!;
-    },
-    cleanup: async () => {
-      for (const log of opened) await log.close();
-    },
-  };
-});
+  logContract(`KafkaLog on Kafka ${version}`, async () => {
+    const namespace = `t${randomUUID().slice(0, 8)}`;
+    const open = () => KafkaLog.open({ kafka: kafkaConfig(kafka.brokers), namespace, logger: testLogger });
+    const opened = [await open()];
+    return {
+      log: opened[0]!,
+      reopen: async () => {
+        await opened.at(-1)!.close();
+        opened.push(await open());
+        return opened.at(-1)!;
+      },
+      cleanup: async () => {
+        for (const log of opened) await log.close();
+      },
+    };
+  });
+}

@@ -164,7 +164,8 @@ export class KafkaConsumer implements Consumer {
   async #release(owned: OwnedPartition, voluntary: boolean): Promise<void> {
     owned.lost = !voluntary;
     owned.ending = true;
-    await owned.idle();
+    // what is stuck would never end
+    if (!owned.failed) await owned.idle();
     if (owned.failed || !owned.assigned) return;
     await this.options.handler.revoked?.(this.options.nameOf(owned.topic), owned.partition);
   }
