@@ -59,26 +59,14 @@ export async function startKafka(options = {}) {
     const own = [`-Djava.io.tmpdir=${folder}`, "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
     return { path: java, args: [`-Xmx${heapMb}m`, "-XX:+UseSerialGC", ...own, "-cp", classPath, "kafka.Kafka", file] };
   };
-  const process = new ServiceProcess({
+  const service = new ServiceProcess({
     name: "kafka",
     folder: options.folder,
     command,
     answers: () => kafkaAnswers([brokers]),
   });
-  await process.start();
-  return {
-    brokers,
-    version,
-    folder: process.folder,
-    get pid() {
-      return process.pid;
-    },
-    start: () => process.start(),
-    kill: () => process.kill(),
-    pause: () => process.pause(),
-    resume: () => process.resume(),
-    stop: () => process.stop(),
-  };
+  await service.start();
+  return service.handle({ brokers, version });
 }
 
 const nodeProperties = (data, port, controllerPort) => ({

@@ -2,7 +2,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureJava, ensureProgram, runProgram } from "./programs.mjs";
 
-const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
+/** Newer ones ask for the POMs of the registry's parents, which are of no use and not to be had everywhere. */
+const plugin = "org.apache.maven.plugins:maven-dependency-plugin:2.8";
 
 const coordinate = ({ group, artifact, version, classifier, type }) =>
   [

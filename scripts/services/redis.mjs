@@ -24,26 +24,14 @@ export async function startRedis(options = {}) {
     const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--daemonize", "no"];
     return { path, args: [...place, ...memory, ...(options.args ?? [])] };
   };
-  const process = new ServiceProcess({
+  const service = new ServiceProcess({
     name: "redis",
     folder: options.folder,
     command,
     answers: () => redisAnswers(address),
   });
-  await process.start();
-  return {
-    port,
-    address,
-    folder: process.folder,
-    get pid() {
-      return process.pid;
-    },
-    start: () => process.start(),
-    kill: () => process.kill(),
-    pause: () => process.pause(),
-    resume: () => process.resume(),
-    stop: () => process.stop(),
-  };
+  await service.start();
+  return service.handle({ port, address });
 }
 
 /** Whether a Redis at host:port or redis://… answers a ping. Never throws. */

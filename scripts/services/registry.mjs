@@ -46,25 +46,14 @@ export async function startRegistry(options = {}) {
       args: ["-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", ...flags, "-jar", join(home, jar)],
     };
   };
-  const process = new ServiceProcess({
+  const service = new ServiceProcess({
     name: "registry",
     folder: options.folder,
     command,
     answers: () => registryAnswers(url),
   });
-  await process.start();
-  return {
-    url,
-    folder: process.folder,
-    get pid() {
-      return process.pid;
-    },
-    start: () => process.start(),
-    kill: () => process.kill(),
-    pause: () => process.pause(),
-    resume: () => process.resume(),
-    stop: () => process.stop(),
-  };
+  await service.start();
+  return service.handle({ url });
 }
 
 /** Whether a Confluent-compatible registry lists its subjects at this URL. Never throws. */

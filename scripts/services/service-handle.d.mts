@@ -4,6 +4,8 @@ export interface ServiceHandle {
   readonly folder: string;
   /** Undefined between an end and the next start. */
   readonly pid: number | undefined;
+  /** How the process ends: a signal's name, or its exit code in words. */
+  readonly ended: Promise<string>;
   /** Starts it again on the same data and port; resolves when it answers. */
   start(): Promise<void>;
   /** SIGKILL; resolves when it is gone. */

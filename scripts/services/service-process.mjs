@@ -54,6 +54,26 @@ export class ServiceProcess {
     return join(this.folder, `${this.#plan.name}.log`);
   }
 
+  /** What callers get: these functions and what they add to it. */
+  handle(more) {
+    const service = this;
+    return {
+      ...more,
+      folder: this.folder,
+      get pid() {
+        return service.pid;
+      },
+      get ended() {
+        return service.#ended;
+      },
+      start: () => this.start(),
+      kill: () => this.kill(),
+      pause: () => this.pause(),
+      resume: () => this.resume(),
+      stop: () => this.stop(),
+    };
+  }
+
   /** Starts it, after an end too. @returns when it answers. @throws Error with the end of its log when it does not */
   async start() {
     if (this.#child !== undefined) return;
