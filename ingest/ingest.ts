@@ -28,7 +28,7 @@ export interface IngestOptions {
   readonly resnapshotMinutes?: number;
   /** Fetch missing trades over REST. */
   readonly backfill?: boolean;
-  readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs">;
+  readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs" | "journal">;
   /** Sees every frame before it is read, WebSocket and REST alike: the recorder's place. */
   readonly onFrame?: (venue: string, frame: Frame) => void;
   /** Hears, in the order of the frames, when a connection went up or down. */

@@ -4,6 +4,7 @@ import type { Metrics } from "../infra/metrics.js";
 import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
 import type { RawTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
+import type { AcknowledgedJournal } from "./acknowledged-journal.js";
 import { backoffMs } from "./backoff.js";
 
 export interface PartitionQueueOptions {
@@ -18,6 +19,7 @@ export interface PartitionQueueOptions {
   readonly lingerMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly journal?: AcknowledgedJournal | undefined;
   /** A batch was acknowledged: so many ticks and bytes are off the buffer. */
   readonly acknowledged: (ticks: number, bytes: number) => void;
 }
@@ -28,6 +30,8 @@ interface Batch {
   readonly bytes: number;
   readonly lastNumber: number;
   readonly timestamp: Micros;
+  /** Its trades as the journal has them. */
+  readonly journalled: string;
   /** When its first tick came, by performance.now(). */
   readonly since: number;
 }
@@ -43,6 +47,7 @@ const batchesPerAppend = 10;
 export class PartitionQueue {
   private readonly writer: RawBatchWriter;
   private writerBytes = 0;
+  private journalled = "";
   private writerSince = 0;
   private writerTime: Micros = 0;
   private readonly sealed: Batch[] = [];
@@ -70,6 +75,8 @@ export class PartitionQueue {
     const grown = writer.bytes - before;
     this.writerBytes += grown;
     this.lastNumber = number;
+    const { journal } = this.options;
+    if (journal !== undefined && tick.kind === "trade") this.journalled += journal.line(tick);
     if (tick.kind === "heartbeat") this.heartbeatNumber = number;
     if (tick.receiveTime > this.writerTime) this.writerTime = tick.receiveTime;
     if (writer.count >= this.options.batchTicks || writer.bytes >= this.options.batchBytes) this.seal();
@@ -105,9 +112,11 @@ export class PartitionQueue {
       value: writer.finish(),
       lastNumber: this.lastNumber,
       timestamp: this.writerTime,
+      journalled: this.journalled,
       since: this.writerSince,
     });
     this.writerBytes = 0;
+    this.journalled = "";
   }
 
   private async send(): Promise<void> {
@@ -147,6 +156,7 @@ export class PartitionQueue {
     const now = performance.now();
     let ticks = 0;
     let bytes = 0;
+    this.options.journal?.write(batches.map(({ journalled }) => journalled).join(""));
     for (const batch of batches) {
       ticks += batch.ticks;
       bytes += batch.bytes;

@@ -4,6 +4,7 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { FeedState, HeartbeatTick, InstrumentTick, RawTick } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import type { AcknowledgedJournal } from "./acknowledged-journal.js";
 import { gapTick } from "./book-feed.js";
 import { PartitionQueue } from "./partition-queue.js";
 
@@ -24,6 +25,8 @@ export interface PublisherOptions {
   readonly batchBytes?: number;
   /** Milliseconds that a batch may gather while another of its partition is in flight. */
   readonly lingerMs?: number;
+  /** Gets the trades that the log has acknowledged. */
+  readonly journal?: AcknowledgedJournal | undefined;
   /**
    * There is room again after ticks of a stream were dropped. Of depth, the gap stands in the log already and a
    * snapshot must follow; of trades, the hole can be back-filled.
@@ -77,6 +80,7 @@ export class Publisher {
           batchTicks: options.batchTicks ?? 100,
           lingerMs: options.lingerMs ?? 10,
           batchBytes: options.batchBytes ?? 512 * 1024,
+          journal: options.journal,
           acknowledged: (ticks, bytes) => this.acknowledged(ticks, bytes),
         }),
     );

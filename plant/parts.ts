@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Bus } from "../infra/bus/bus.js";
+import { RedisBus } from "../infra/bus/redis-bus.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
 import { UnknownTopic } from "../infra/log/errors.js";
@@ -86,6 +88,12 @@ async function openEmbeddedLog(config: PlantConfig, parts: LogParts): Promise<Op
 export async function codecsOf(config: PlantConfig): Promise<Codecs> {
   mkdirSync(config.dataFolder, { recursive: true });
   return openCodecs(new EmbeddedRegistry({ file: join(config.dataFolder, "schemas.json") }));
+}
+
+/** The bus in Redis; undefined where the configuration names none. @throws RedisUnavailable */
+export async function openRedisBus({ bus, namespace }: PlantConfig, logger: Logger): Promise<Bus | undefined> {
+  if (bus.redis === undefined) return undefined;
+  return RedisBus.connect({ redis: bus.redis, namespace, lastValueHours: bus.lastValueHours, logger });
 }
 
 /** @param url of ClickHouse's HTTP interface, the embedded one's or a server's */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
+import type { Bus } from "../infra/bus/bus.js";
 import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
@@ -9,6 +10,7 @@ import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
+import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import { DeadLetters } from "../ingest/dead-letters.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
@@ -17,8 +19,9 @@ import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
+import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
-import { codecsOf, openLog, storeAt } from "./parts.js";
+import { codecsOf, openLog, openRedisBus, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
@@ -89,9 +92,11 @@ class PlantStart {
     const codecs = await codecsOf(config);
     const { log, close } = await openLog(config, { logger, metrics });
     stops.push(close);
-    const bus = new EmbeddedBus(logger);
-    stops.push(() => bus.close());
-    if (has("push")) await seedLastValues({ log, bus, codecs, logger });
+    const hub = config.bus.redis === undefined ? new EmbeddedBus(logger) : undefined;
+    const bus: Bus | undefined = hub ?? (has("push") ? await openRedisBus(config, logger) : undefined);
+    if (bus !== undefined) stops.push(() => bus.close());
+    // Redis remembers by itself
+    if (hub !== undefined && has("push")) await seedLastValues({ log, bus: hub, codecs, logger });
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
     // also when another part fails while they start
@@ -100,10 +105,14 @@ class PlantStart {
     if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
     if (has("process")) {
       const { port1, port2 } = new MessageChannel();
-      bus.attach(port1);
-      await this.#startThread({ role: "process", config, busPort: port2 });
+      hub?.attach(port1);
+      await this.#startThread({ role: "process", config, ...(hub && { busPort: port2 }) });
     }
-    const push = has("push") ? await this.#startPush(bus, storeUrl!) : undefined;
+    if (config.log.kafka !== undefined) {
+      const end = watchGroupLag(log, metrics, logger);
+      stops.push(async () => end());
+    }
+    const push = has("push") ? await this.#startPush(bus!, storeUrl!) : undefined;
     if (push === undefined) {
       const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
       stops.push(() => health.stop());
@@ -111,6 +120,8 @@ class PlantStart {
     await simulators;
     if (has("ingest")) {
       const recorder = this.#recorder();
+      const { journalFile } = config.ingest.publisher;
+      const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
         venues: config.ingest.venues.map((venue) => ({
           venue: venueOf(venue.id, venueSettings(venue)),
@@ -126,7 +137,7 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
-        publisher: config.ingest.publisher,
+        publisher: { ...config.ingest.publisher, journal },
         ...(recorder && { onFrame: recorder.frame, onConnection: recorder.connection }),
       });
       const ingest = this.#ingest;
@@ -216,7 +227,7 @@ class PlantStart {
     this.stops.push(() => thread.stop());
   }
 
-  async #startPush(bus: EmbeddedBus, storeUrl: string): Promise<Push> {
+  async #startPush(bus: Bus, storeUrl: string): Promise<Push> {
     const { config, logger, metrics, stops } = this;
     const store = storeAt(storeUrl, config);
     stops.push(() => store.close());

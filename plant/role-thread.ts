@@ -7,7 +7,7 @@ import { Metrics } from "../infra/metrics.js";
 import { storedTopics } from "../infra/store/store.js";
 import { runProcess } from "../processors/process.js";
 import { defaultSinkSettings, runSink } from "../processors/sink/sink.js";
-import { codecsOf, openLog, processSettings, storeAt } from "./parts.js";
+import { codecsOf, openLog, openRedisBus, processSettings, storeAt } from "./parts.js";
 import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
 
 /** Entry of a worker thread that runs one role. */
@@ -28,7 +28,7 @@ async function startRole(config: PlantConfig, logger: Logger): Promise<Running> 
   const { log, close } = await openLog(config, { logger, metrics });
   const codecs = await codecsOf(config);
   if (role === "process") {
-    const bus = new ThreadBus(busPort as MessagePort);
+    const bus = busPort === undefined ? (await openRedisBus(config, logger))! : new ThreadBus(busPort as MessagePort);
     const { checkpointMs } = config.process;
     const settings = processSettings(config);
     const processing = await runProcess({ log, bus, codecs, settings, checkpointMs, metrics, logger });

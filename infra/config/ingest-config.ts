@@ -39,6 +39,13 @@ const publisher = z
       .max(1000)
       .default(10)
       .describe("Milliseconds that a batch may gather while another of its partition is in flight."),
+    journalFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Where to keep, flushed to disk, the id of each trade that the log took: for tests of loss, it is slow.",
+      ),
   })
   .prefault({})
   .describe("From ticks to records of market.raw.");

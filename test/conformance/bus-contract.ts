@@ -49,7 +49,8 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
     let trade: string;
 
     const message = (channel: string, kind: BusMessage["kind"], sequence: number, epoch = 1): BusMessage => {
-      return { channel, kind, sequence, epoch, payload: JSON.stringify({ channel, epoch, sequence, kind }) };
+      const data = channel === depth ? { is_snapshot: kind === "value" } : {};
+      return { channel, kind, sequence, epoch, payload: JSON.stringify({ channel, epoch, sequence, data }) };
     };
     const run = (channel: string, kind: BusMessage["kind"], from: number, to: number): BusMessage[] =>
       Array.from({ length: to - from + 1 }, (_, i) => message(channel, kind, from + i));

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { EmbeddedLog } from "../../infra/log/embedded-log.js";
+import type { Log } from "../../infra/log/log.js";
 import { createLogger } from "../../infra/logging.js";
 import { type Codecs, openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
@@ -44,53 +45,54 @@ export function identityOf(topic: string, key: string, message: object): string 
  * @throws Error naming the stream that does not
  */
 export async function readOutputs(dataFolder: string): Promise<Outputs> {
-  const [log, codecs] = [await openLogIn(dataFolder), await codecsIn(dataFolder)];
+  const log = await openLogIn(dataFolder);
+  try {
+    return await outputsOf(log, await codecsIn(dataFolder));
+  } finally {
+    await log.close();
+  }
+}
+
+/** As `readOutputs`, of any log. */
+export async function outputsOf(log: Log, codecs: Codecs): Promise<Outputs> {
   const byIdentity = new Map<string, Buffer>();
   const last = new Map<string, number>();
   const counts: Record<string, number> = {};
   let repeats = 0;
-  try {
-    for (const topic of outputTopics) {
-      for (let partition = 0; partition < log.partitions(topic); partition++) {
-        for await (const { key, value } of recordsOf(log, topic, partition)) {
-          const message = codecs[topic].decode(value);
-          const identity = identityOf(topic, key ?? "", message);
-          const bytes = Buffer.from(value);
-          const before = byIdentity.get(identity);
-          if (before !== undefined) {
-            if (!before.equals(bytes)) throw new Error(`${identity} came again with other bytes`);
-            repeats += 1;
-            continue;
-          }
-          const { sequence_num: sequence } = message;
-          const stream = identity.slice(0, identity.lastIndexOf("|"));
-          if (sequence !== (last.get(stream) ?? 0) + 1)
-            throw new Error(`${stream} goes from ${last.get(stream) ?? 0} to ${sequence}`);
-          last.set(stream, sequence);
-          byIdentity.set(identity, bytes);
-          counts[topic] = (counts[topic] ?? 0) + 1;
+  for (const topic of outputTopics) {
+    for (let partition = 0; partition < log.partitions(topic); partition++) {
+      for await (const { key, value } of recordsOf(log, topic, partition)) {
+        const message = codecs[topic].decode(value);
+        const identity = identityOf(topic, key ?? "", message);
+        const bytes = Buffer.from(value);
+        const before = byIdentity.get(identity);
+        if (before !== undefined) {
+          if (!before.equals(bytes)) throw new Error(`${identity} came again with other bytes`);
+          repeats += 1;
+          continue;
         }
+        const { sequence_num: sequence } = message;
+        const stream = identity.slice(0, identity.lastIndexOf("|"));
+        if (sequence !== (last.get(stream) ?? 0) + 1)
+          throw new Error(`${stream} goes from ${last.get(stream) ?? 0} to ${sequence}`);
+        last.set(stream, sequence);
+        byIdentity.set(identity, bytes);
+        counts[topic] = (counts[topic] ?? 0) + 1;
       }
     }
-  } finally {
-    await log.close();
   }
   return { byIdentity, repeats, counts };
 }
 
 export async function* recordsOf(
-  log: EmbeddedLog,
+  log: Log,
   topic: string,
   partition: number,
 ): AsyncGenerator<{ key: string | null; value: Uint8Array; offset: number; timestamp: number }> {
-  const { start, end } = await log.offsets(topic, partition);
-  for (let offset = start; offset < end; ) {
-    const records = await log.read(topic, partition, offset, 1 << 20);
-    if (records.length === 0) return;
-    for (const { key, value, offset: at, timestamp } of records) {
-      if (value !== null) yield { key, value, offset: at, timestamp };
+  for await (const records of log.readToEnd(topic, partition, 0, 1 << 20)) {
+    for (const { key, value, offset, timestamp } of records) {
+      if (value !== null) yield { key, value, offset, timestamp };
     }
-    offset = records.at(-1)!.offset + 1;
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import kafkajs, { type Kafka, type KafkaConfig as KafkaOptions, type SASLOptions } from "kafkajs";
 import lz4 from "lz4-napi";
-import type { KafkaConfig, TlsConfig } from "../../config/services-config.js";
+import type { KafkaConfig } from "../../config/services-config.js";
+import { tlsOptions } from "../../config/tls-options.js";
 import type { Logger } from "../../logging.js";
 
 const { CompressionCodecs, CompressionTypes, Kafka: Client, logLevel } = kafkajs;
@@ -39,16 +39,6 @@ export function kafkaClient(access: KafkaAccess, logger: Logger): Kafka {
     ...(access.sasl && { sasl: access.sasl as SASLOptions }),
   };
   return new Client(options);
-}
-
-/** Reads the files of a TLS group. @throws Error naming a file that can not be read */
-export function tlsOptions({ caFile, certFile, keyFile, serverName }: TlsConfig) {
-  return {
-    ...(caFile !== undefined && { ca: [readFileSync(caFile, "utf8")] }),
-    ...(certFile !== undefined && { cert: readFileSync(certFile, "utf8") }),
-    ...(keyFile !== undefined && { key: readFileSync(keyFile, "utf8") }),
-    ...(serverName !== undefined && { servername: serverName }),
-  };
 }
 
 /**

@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ConfigOverrides } from "../../infra/config/load-config.js";
+import type { PlantConfig } from "../../infra/config/plant-config.js";
+import { createLogger } from "../../infra/logging.js";
+import { Metrics } from "../../infra/metrics.js";
+import { EmbeddedStoreServer } from "../../infra/store/embedded-store-server.js";
+import { openKafkaLog } from "../../plant/parts.js";
+import { type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
+import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
+import { type RegistryHandle, startRegistry } from "../../scripts/services/registry.mjs";
+import { freePort, PlantProcess, temporaryFolder, testConfig } from "./plant-process.js";
+
+const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
+
+/** A running role, by the command line. */
+export interface RoleProcess {
+  readonly name: string;
+  readonly role: Role;
+  readonly process: PlantProcess;
+}
+export type Role = "ingest" | "process" | "sink" | "push";
+
+/** Kafka, registry, Redis and ClickHouse's stand-in, and roles in processes of their own over them. */
+export class Cluster {
+  readonly roles = new Map<string, RoleProcess>();
+
+  private constructor(
+    readonly folders: { folder: string; remove(): Promise<void> },
+    readonly kafka: KafkaHandle,
+    readonly registry: RegistryHandle,
+    readonly redis: RedisHandle,
+    readonly store: EmbeddedStoreServer,
+    readonly config: PlantConfig,
+  ) {}
+
+  static async start(overrides: ConfigOverrides = {}, kafkaVersion?: string): Promise<Cluster> {
+    const folders = await temporaryFolder();
+    const [kafka, registry, redis, store] = await Promise.all([
+      startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion }),
+      startRegistry(),
+      startRedis(),
+      EmbeddedStoreServer.start({ folder: join(folders.folder, "store"), port: await freePort(), logger }),
+    ]);
+    const { log, bus, store: storeSettings, ...rest } = overrides;
+    const config = testConfig({
+      dataFolder: join(folders.folder, "data"),
+      namespace: `t${randomUUID().slice(0, 8)}`,
+      ...rest,
+      log: { ...log, kafka: { sessionTimeoutMs: 3000, ...log?.kafka, brokers: [kafka.brokers] } },
+      registry: { url: registry.url },
+      bus: { ...bus, redis: { nodes: [redis.address] } },
+      store: { ...storeSettings, url: store.url },
+    });
+    const cluster = new Cluster(folders, kafka, registry, redis, store, config);
+    for (const command of [["topics", "apply"], ["schemas", "register"], ["migrate"]]) await cluster.run(command);
+    return cluster;
+  }
+
+  /** Runs a command of the plant with the cluster's configuration to its end. @returns what it printed */
+  async run(args: readonly string[], expectedCode = 0): Promise<string> {
+    const file = await this.#configFile("command", this.config);
+    const command = new PlantProcess([...args, "--config", file]);
+    const { code } = await command.ended;
+    if (code !== expectedCode)
+      throw new Error(`${args.join(" ")} ended with ${code}: ${command.stdout}${command.stderr}`);
+    return command.stdout;
+  }
+
+  /** Starts a role; resolves when it runs. */
+  async role(role: Role, name: string = role, overrides: Partial<PlantConfig> = {}): Promise<RoleProcess> {
+    const { config } = this;
+    const own = { ...config, dataFolder: join(this.folders.folder, `data-${name}`), ...overrides };
+    const file = await this.#configFile(name, own);
+    const process = new PlantProcess([role, "--config", file]);
+    const running = { name, role, process };
+    this.roles.set(name, running);
+    await process.said((plant) => plant.stdout.includes("Ctrl-C"), `${role} runs`);
+    return running;
+  }
+
+  /** What a push role said of where it listens. */
+  urls({ process }: RoleProcess): { restUrl: string; webSocketUrl: string } {
+    const find = (pattern: RegExp) => pattern.exec(process.stdout)?.[1] ?? "";
+    return { restUrl: find(/page (\S+)\/,/), webSocketUrl: find(/WebSocket (\S+)\. /) };
+  }
+
+  async openLog() {
+    return openKafkaLog(this.config, { logger, metrics: new Metrics() });
+  }
+
+  async stop(): Promise<void> {
+    for (const { process } of this.roles.values()) if (!process.hasEnded) await process.kill();
+    await Promise.all([this.kafka.stop(), this.registry.stop(), this.redis.stop(), this.store.stop()]);
+    await this.folders.remove();
+  }
+
+  async #configFile(name: string, config: PlantConfig): Promise<string> {
+    const file = join(this.folders.folder, `${name}.yaml`);
+    await writeFile(file, JSON.stringify(config));
+    return file;
+  }
+}
