@@ -45,16 +45,16 @@ export class Cluster {
     ]);
     const { log, bus, store: storeSettings, ...rest } = overrides;
     const config = testConfig({
-      dataFolder: join(folders.folder, "data"),
       namespace: `t${randomUUID().slice(0, 8)}`,
       ...rest,
-      log: { ...log, kafka: { sessionTimeoutMs: 3000, ...log?.kafka, brokers: [kafka.brokers] } },
+      dataFolder: join(folders.folder, "data"),
+      log: { ...log, kafka: { sessionTimeoutMs: 3000, brokers: [kafka.brokers] } },
       registry: { url: registry.url },
       bus: { ...bus, redis: { nodes: [redis.address] } },
       store: { ...storeSettings, url: store.url },
     });
     const cluster = new Cluster(folders, kafka, registry, redis, store, config);
-    for (const command of [["topics", "apply"], ["schemas", "register"], ["migrate"]]) await cluster.run(command);
+    for (const command of [["topics", "apply"], ["migrate"]]) await cluster.run(command);
     return cluster;
   }
 
