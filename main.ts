@@ -4,6 +4,7 @@ import { configCommand } from "./commands/config.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
+import { schemasCommand } from "./commands/schemas.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
 import { PlantError } from "./infra/errors.js";
@@ -13,7 +14,15 @@ const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
   .showHelpAfterError();
-for (const add of [startCommand, replayCommand, recordCommand, configCommand, topicsCommand, migrateCommand])
+for (const add of [
+  startCommand,
+  replayCommand,
+  recordCommand,
+  configCommand,
+  topicsCommand,
+  schemasCommand,
+  migrateCommand,
+])
   add(program);
 
 try {
