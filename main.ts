@@ -6,6 +6,7 @@ import { migrateCommand } from "./commands/migrate.js";
 import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
 import { roleCommands } from "./commands/role.js";
+import { schemasCommand } from "./commands/schemas.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
 import { PlantError } from "./infra/errors.js";
@@ -22,6 +23,7 @@ for (const add of [
   recordCommand,
   configCommand,
   topicsCommand,
+  schemasCommand,
   migrateCommand,
   dlqCommand,
 ])

@@ -11,8 +11,11 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
 import type { ProcessSettings } from "../processors/settings.js";
-import { type Codecs, openCodecs } from "../schemas/codec.js";
+import { type Codecs, codecsFor, openCodecs } from "../schemas/codec.js";
+import { ConfluentRegistry } from "../schemas/confluent-registry.js";
 import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
+import type { SchemaRegistry } from "../schemas/registry.js";
+import { lookupAll } from "../schemas/subjects.js";
 import { requireTopics, topicSettings } from "./topics.js";
 
 const MAINTAIN_EVERY_MS = 30_000;
@@ -84,10 +87,22 @@ async function openEmbeddedLog(config: PlantConfig, parts: LogParts): Promise<Op
   };
 }
 
-/** The codecs of every topic; schemas keep their ids over restarts. */
+/** The registry that the configuration names; without one, a file in the data folder. */
+export function registryOf({ registry, namespace, dataFolder }: PlantConfig): SchemaRegistry {
+  if (registry !== undefined) return new ConfluentRegistry({ ...registry, namespace });
+  mkdirSync(dataFolder, { recursive: true });
+  return new EmbeddedRegistry({ file: join(dataFolder, "schemas.json") });
+}
+
+/**
+ * The codecs of every topic; schemas keep their ids over restarts. The plant's own registry gets what it does not have;
+ * one that others share is only asked: `tickplant schemas register` writes there.
+ *
+ * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema
+ */
 export async function codecsOf(config: PlantConfig): Promise<Codecs> {
-  mkdirSync(config.dataFolder, { recursive: true });
-  return openCodecs(new EmbeddedRegistry({ file: join(config.dataFolder, "schemas.json") }));
+  const registry = registryOf(config);
+  return config.registry === undefined ? openCodecs(registry) : codecsFor(await lookupAll(registry), registry);
 }
 
 /** The bus in Redis; undefined where the configuration names none. @throws RedisUnavailable */

@@ -117,7 +117,7 @@ class DeadLetterCodec extends MessageCodec<DeadLetter> {
 
 export type Codecs = { readonly [T in Topic]: MessageCodec<RecordOfTopic[T]> };
 
-/** A codec for every topic. @param ids as registerAll gave them */
+/** A codec for every topic. @param ids as registerAll or lookupAll gave them */
 export function codecsFor(ids: SchemaIds, registry: SchemaRegistry): Codecs {
   const codecs = TOPICS.map((topic) => {
     const Codec = topic === "market.dlq" ? DeadLetterCodec : MessageCodec<unknown>;

@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { threadId } from "node:worker_threads";
-import avro from "avsc";
-import { IncompatibleSchema, PlantError, UnknownSchema } from "./errors.js";
+import type avro from "avsc";
+import { IncompatibleSchema, PlantError, SchemaNotRegistered, UnknownSchema } from "./errors.js";
 import type { SchemaRegistry } from "./registry.js";
+import { meaningOf, typeOfText, whyUnreadable } from "./schema-meaning.js";
 
 /** What the file holds: schema texts, whose place less one is the id, and each subject's ids, oldest first. */
 interface Registered {
@@ -35,18 +36,32 @@ export class EmbeddedRegistry implements SchemaRegistry {
   }
 
   async register(subject: string, schema: string): Promise<number> {
-    this.load();
-    const type = typeOf(schema);
-    const meaning = meaningOf(type);
+    const registered = await this.check(subject, schema);
+    if (registered !== undefined) return registered;
     const ids = this.registered.subjects[subject] ?? [];
-    const known = this.registered.schemas.findIndex((text) => meaningOf(typeOf(text)) === meaning) + 1;
-    if (known > 0 && ids.includes(known)) return known;
-    const newest = ids.at(-1);
-    if (newest !== undefined) this.check(subject, type, newest);
-    const id = known > 0 ? known : this.registered.schemas.length + 1;
-    const schemas = known > 0 ? this.registered.schemas : [...this.registered.schemas, schema];
+    const known = this.idOf(schema);
+    const schemas = known === undefined ? [...this.registered.schemas, schema] : this.registered.schemas;
+    const id = known ?? schemas.length;
     this.store({ schemas, subjects: { ...this.registered.subjects, [subject]: [...ids, id] } });
     return id;
+  }
+
+  async check(subject: string, schema: string): Promise<number | undefined> {
+    this.load();
+    const ids = this.registered.subjects[subject] ?? [];
+    const known = this.idOf(schema);
+    if (known !== undefined && ids.includes(known)) return known;
+    const newest = ids.at(-1);
+    const why = newest === undefined ? undefined : whyUnreadable(typeOfText(schema), this.typeOf(newest));
+    if (why !== undefined) throw new IncompatibleSchema(subject, why);
+    return undefined;
+  }
+
+  async lookup(subject: string, schema: string): Promise<number> {
+    this.load();
+    const known = this.idOf(schema);
+    if (known !== undefined && this.registered.subjects[subject]?.includes(known)) return known;
+    throw new SchemaNotRegistered(subject);
   }
 
   async schema(id: number): Promise<string> {
@@ -57,12 +72,14 @@ export class EmbeddedRegistry implements SchemaRegistry {
     return text;
   }
 
-  private check(subject: string, reader: avro.Type, newest: number): void {
-    try {
-      reader.createResolver(typeOf(this.registered.schemas[newest - 1] ?? "null"));
-    } catch (cause) {
-      throw new IncompatibleSchema(subject, cause);
-    }
+  private idOf(schema: string): number | undefined {
+    const meaning = meaningOf(typeOfText(schema));
+    const place = this.registered.schemas.findIndex((text) => meaningOf(typeOfText(text)) === meaning);
+    return place < 0 ? undefined : place + 1;
+  }
+
+  private typeOf(id: number): avro.Type {
+    return typeOfText(this.registered.schemas[id - 1] ?? '"null"');
   }
 
   private load(): void {
@@ -93,9 +110,3 @@ export class EmbeddedRegistry implements SchemaRegistry {
     this.registered = registered;
   }
 }
-
-const typeOf = (schema: string): avro.Type => avro.Type.forSchema(JSON.parse(schema) as avro.Schema);
-
-/** Two texts with equal meaning differ in notes and spelling at most. */
-const meaningOf = (type: avro.Type): string =>
-  JSON.stringify(type.schema({ exportAttrs: true }), (key, value: unknown) => (key === "doc" ? undefined : value));

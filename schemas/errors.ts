@@ -45,3 +45,37 @@ export class IncompatibleSchema extends PlantError {
     );
   }
 }
+
+/** A role needs the id of a schema that nobody has registered. */
+export class SchemaNotRegistered extends PlantError {
+  constructor(subject: string) {
+    super(
+      "TP_SCHEMA_NOT_REGISTERED",
+      `the registry does not have this version's schema for ${subject}: run \`tickplant schemas register\` first`,
+    );
+  }
+}
+
+/** The schema registry had to be asked, and did not answer after several tries. */
+export class RegistryUnavailable extends PlantError {
+  constructor(url: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      "TP_REGISTRY_UNAVAILABLE",
+      `the schema registry at ${url} does not answer (${why}): start it, or correct registry.url`,
+      { cause },
+    );
+  }
+}
+
+/** The schema registry answers and refuses the request itself: no right to it, a wrong address, a read-only mode. */
+export class RegistryRefused extends PlantError {
+  constructor(url: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      "TP_REGISTRY_REFUSED",
+      `the schema registry at ${url} refuses (${why}): look at registry.url, user and password, and at what the user may do`,
+      { cause },
+    );
+  }
+}

@@ -46,6 +46,9 @@ export const TOPICS = Object.keys(SCHEMAS) as Topic[];
 /** Confluent's TopicNameStrategy. */
 export const subjectOf = (topic: string): string => `${topic}-value`;
 
+/** A topic's schema as registries get it. */
+export const schemaText = (topic: Topic): string => JSON.stringify(SCHEMAS[topic]);
+
 export type SchemaIds = Readonly<Record<Topic, number>>;
 
 /**
@@ -53,8 +56,21 @@ export type SchemaIds = Readonly<Record<Topic, number>>;
  *
  * @throws IncompatibleSchema when a registered schema could no longer be read
  */
-export async function registerAll(registry: SchemaRegistry): Promise<SchemaIds> {
+export function registerAll(registry: SchemaRegistry): Promise<SchemaIds> {
+  return idsBy((subject, schema) => registry.register(subject, schema));
+}
+
+/**
+ * The ids of every topic's schema, as they were registered before.
+ *
+ * @throws SchemaNotRegistered
+ */
+export function lookupAll(registry: SchemaRegistry): Promise<SchemaIds> {
+  return idsBy((subject, schema) => registry.lookup(subject, schema));
+}
+
+async function idsBy(idOf: (subject: string, schema: string) => Promise<number>): Promise<SchemaIds> {
   const ids: Partial<Record<Topic, number>> = {};
-  for (const topic of TOPICS) ids[topic] = await registry.register(subjectOf(topic), JSON.stringify(SCHEMAS[topic]));
+  for (const topic of TOPICS) ids[topic] = await idOf(subjectOf(topic), schemaText(topic));
   return ids as SchemaIds;
 }

@@ -54,7 +54,7 @@ export class Cluster {
       store: { ...storeSettings, url: store.url },
     });
     const cluster = new Cluster(folders, kafka, registry, redis, store, config);
-    for (const command of [["topics", "apply"], ["migrate"]]) await cluster.run(command);
+    for (const command of [["topics", "apply"], ["schemas", "register"], ["migrate"]]) await cluster.run(command);
     return cluster;
   }
 
