@@ -30,6 +30,8 @@ export interface FeedOptions {
   readonly clock: Clock;
   readonly snapshotEvery: Micros;
   readonly backfill: boolean;
+  /** By symbol, the last trade that a former owner of the feed had in the log: what came since is fetched. */
+  readonly progress?: ReadonlyMap<string, string>;
   readonly onFrame?: (venue: string, frame: Frame) => void;
   readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
   readonly connection?: Omit<ConnectionOptions, "logger">;
@@ -109,6 +111,11 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
+  }
+
+  /** The first trade of a symbol that is known to be missing. */
+  firstMissing(symbol: string): number | undefined {
+    return this.markets.get(symbol)?.ids.missing[0]?.first;
   }
 
   /** The feeds' states, for the heartbeat. A venue that has no connections yet is one feed that is down. */
@@ -212,8 +219,7 @@ export class Feed {
     this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
     this.options.onConnection?.(this.venue.id, line.plan.name, true, now);
     for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
-    if (after === "start") return;
-    for (const market of this.marketsOf(line, "trade")) void this.backfill(market);
+    for (const market of this.marketsOf(line, "trade")) if (market.ids.missing.length > 0) void this.backfill(market);
   }
 
   private onDown(line: Line): void {
@@ -285,7 +291,13 @@ export class Feed {
         )
       : undefined;
     this.startBook(instrument.symbol);
-    this.markets.set(instrument.symbol, { instrument, book, ids: new TradeIds(), backfilling: false });
+    const ids = new TradeIds();
+    const last = this.options.progress?.get(instrument.symbol);
+    if (last !== undefined) {
+      ids.seen(last);
+      ids.lost();
+    }
+    this.markets.set(instrument.symbol, { instrument, book, ids, backfilling: false });
   }
 
   /** What an earlier session left in the log may be long past: the book is not right before its snapshot. */

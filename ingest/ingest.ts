@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { LeaseKeeper } from "../infra/lease/lease-keeper.js";
+import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
@@ -7,6 +9,8 @@ import type { FeedState } from "../schemas/ticks.js";
 import { type Clock, wallClock } from "./clock.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Feed, type FeedOptions, type VenueChoice } from "./feed.js";
+import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
+import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
 import type { Frame } from "./venue.js";
 
@@ -28,7 +32,11 @@ export interface IngestOptions {
   readonly resnapshotMinutes?: number;
   /** Fetch missing trades over REST. */
   readonly backfill?: boolean;
-  readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs" | "journal">;
+  readonly publisher?: Pick<PublisherOptions, "maxTicks" | "maxBytes" | "batchTicks" | "lingerMs">;
+  /** Keeps, for a test, which trades the log took. */
+  readonly journal?: TradeWitness;
+  /** With several ingest processes: each feed is taken in by the one that has its lease. */
+  readonly leases?: { readonly leases: Leases; readonly ttlMs: number };
   /** Sees every frame before it is read, WebSocket and REST alike: the recorder's place. */
   readonly onFrame?: (venue: string, frame: Frame) => void;
   /** Hears, in the order of the frames, when a connection went up or down. */
@@ -53,7 +61,10 @@ export function runIngest(options: IngestOptions): Ingest {
   const clock = options.clock ?? wallClock();
   const epoch = clock();
   const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
-  const feeds = new Map<string, Feed>();
+  const progress = new TradeProgress();
+  const feeds = new LeasedFeeds(options.venues, startFeed, logger);
+  const keeper = options.leases && keeperOf(options, session, feeds, progress);
+  const witness = witnesses([...(keeper ? [progress] : []), ...(options.journal ? [options.journal] : [])]);
   const publisher = new Publisher({
     ...options.publisher,
     log,
@@ -61,7 +72,11 @@ export function runIngest(options: IngestOptions): Ingest {
     session,
     metrics,
     logger,
-    onHole: (hole) => feeds.get(hole.exchange)?.onHole(hole),
+    witness,
+    ...(keeper && { mayPublish: () => keeper.isValid }),
+    onHole: (hole) => {
+      for (const feed of feeds.of(hole.exchange)) feed.onHole(hole);
+    },
   });
   const deadLetters = new DeadLetters({
     log,
@@ -71,7 +86,8 @@ export function runIngest(options: IngestOptions): Ingest {
     epoch,
     ...(options.deadLetterPartition !== undefined && { partition: options.deadLetterPartition }),
   });
-  for (const choice of options.venues) {
+
+  function startFeed(choice: VenueChoice, former: ReadonlyMap<string, string>): Feed {
     const feed = new Feed(choice, {
       publisher,
       deadLetters,
@@ -80,18 +96,22 @@ export function runIngest(options: IngestOptions): Ingest {
       clock,
       snapshotEvery: (options.resnapshotMinutes ?? 5) * 60_000_000,
       backfill: options.backfill ?? true,
+      progress: former,
       ...(options.onFrame && { onFrame: options.onFrame }),
       ...(options.onConnection && { onConnection: options.onConnection }),
       ...(options.connection && { connection: options.connection }),
       ...(options.rest && { rest: options.rest }),
     });
-    feeds.set(choice.venue.id, feed);
     feed.start().catch((error: unknown) => logger.error({ err: error, exchange: choice.venue.id }, "feed failed"));
+    return feed;
   }
-  const states = () => [...feeds.values()].flatMap((feed) => feed.states());
+
+  if (keeper === undefined) feeds.change(new Set(leaseNames(options.venues)), new Map());
+  else keeper.start();
+  const states = () => [...feeds.all()].flatMap((feed) => feed.states());
   const beat = () => {
     const now = clock();
-    for (const feed of feeds.values()) feed.onTime(now);
+    for (const feed of feeds.all()) feed.onTime(now);
     publisher.heartbeat(heartbeatOf(states(), now));
   };
   beat();
@@ -100,13 +120,37 @@ export function runIngest(options: IngestOptions): Ingest {
   return {
     session,
     get isReady() {
-      return [...feeds.values()].every((feed) => feed.isReady);
+      return [...feeds.all()].every((feed) => feed.isReady);
     },
     feeds: states,
     async stop() {
       clearInterval(heartbeat);
-      for (const feed of feeds.values()) feed.stop();
+      feeds.stop();
       await Promise.all([publisher.close(3_000), deadLetters.close(1_000)]);
+      await keeper?.stop();
     },
   };
+}
+
+function keeperOf(
+  { venues, leases, logger }: IngestOptions,
+  session: string,
+  feeds: LeasedFeeds,
+  progress: TradeProgress,
+): LeaseKeeper {
+  const names = leaseNames(venues);
+  return new LeaseKeeper({
+    leases: leases!.leases,
+    ttlMs: leases!.ttlMs,
+    owner: session,
+    names,
+    logger,
+    changed: (held, gained) => feeds.change(held, gained),
+    progressOf: (name) => {
+      const [venue, kind, symbol] = name.split("|") as [string, string, string];
+      if (kind !== "trade") return "";
+      const missing = feeds.of(venue).flatMap((feed) => feed.firstMissing(symbol) ?? []);
+      return progress.text(venue, symbol, missing.length > 0 ? Math.min(...missing) : undefined);
+    },
+  });
 }

@@ -4,8 +4,8 @@ import type { Metrics } from "../infra/metrics.js";
 import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
 import type { RawTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
-import type { AcknowledgedJournal } from "./acknowledged-journal.js";
 import { backoffMs } from "./backoff.js";
+import type { TradeWitness } from "./progress.js";
 
 export interface PartitionQueueOptions {
   readonly log: Log;
@@ -19,7 +19,9 @@ export interface PartitionQueueOptions {
   readonly lingerMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly journal?: AcknowledgedJournal | undefined;
+  readonly witness?: TradeWitness | undefined;
+  /** Whether the feeds are this process's still; what waits when they are not is dropped, and counted. */
+  readonly mayPublish?: (() => boolean) | undefined;
   /** A batch was acknowledged: so many ticks and bytes are off the buffer. */
   readonly acknowledged: (ticks: number, bytes: number) => void;
 }
@@ -30,8 +32,8 @@ interface Batch {
   readonly bytes: number;
   readonly lastNumber: number;
   readonly timestamp: Micros;
-  /** Its trades as the journal has them. */
-  readonly journalled: string;
+  /** Its trades, for the witness. */
+  readonly witnessed: string;
   /** When its first tick came, by performance.now(). */
   readonly since: number;
 }
@@ -47,7 +49,7 @@ const batchesPerAppend = 10;
 export class PartitionQueue {
   private readonly writer: RawBatchWriter;
   private writerBytes = 0;
-  private journalled = "";
+  private witnessed = "";
   private writerSince = 0;
   private writerTime: Micros = 0;
   private readonly sealed: Batch[] = [];
@@ -75,8 +77,8 @@ export class PartitionQueue {
     const grown = writer.bytes - before;
     this.writerBytes += grown;
     this.lastNumber = number;
-    const { journal } = this.options;
-    if (journal !== undefined && tick.kind === "trade") this.journalled += journal.line(tick);
+    const { witness } = this.options;
+    if (witness !== undefined && tick.kind === "trade") this.witnessed += witness.line(tick);
     if (tick.kind === "heartbeat") this.heartbeatNumber = number;
     if (tick.receiveTime > this.writerTime) this.writerTime = tick.receiveTime;
     if (writer.count >= this.options.batchTicks || writer.bytes >= this.options.batchBytes) this.seal();
@@ -112,11 +114,11 @@ export class PartitionQueue {
       value: writer.finish(),
       lastNumber: this.lastNumber,
       timestamp: this.writerTime,
-      journalled: this.journalled,
+      witnessed: this.witnessed,
       since: this.writerSince,
     });
     this.writerBytes = 0;
-    this.journalled = "";
+    this.witnessed = "";
   }
 
   private async send(): Promise<void> {
@@ -125,7 +127,6 @@ export class PartitionQueue {
       const batches = this.sealed.splice(0, batchesPerAppend);
       if (batches.length === 0) break;
       if (!(await this.append(batches))) break;
-      this.settle(batches);
     }
     this.sending = false;
     for (const resolve of this.idle.splice(0)) resolve();
@@ -137,8 +138,13 @@ export class PartitionQueue {
     const records = batches.map(({ value, timestamp }) => ({ topic, partition, key: null, value, timestamp }));
     const ticks = batches.reduce((sum, batch) => sum + batch.ticks, 0);
     for (let attempt = 0; !this.stopped; attempt++) {
+      if (this.options.mayPublish?.() === false) {
+        this.giveUp(batches, ticks);
+        return true;
+      }
       try {
         await log.append(records);
+        this.settle(batches);
         return true;
       } catch (error) {
         metrics.producerMessages.inc({ topic, status: "error" }, ticks);
@@ -151,12 +157,23 @@ export class PartitionQueue {
     return false;
   }
 
+  /** Another process has the feeds now, and fetches what is missing. */
+  private giveUp(batches: readonly Batch[], ticks: number): void {
+    this.options.metrics.dropped.inc({ place: "publisher", reason: "no_lease" }, ticks);
+    this.options.metrics.producerMessages.inc({ topic: this.options.topic, status: "dropped" }, ticks);
+    this.acknowledgedNumber = batches.at(-1)!.lastNumber;
+    this.options.acknowledged(
+      ticks,
+      batches.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  }
+
   private settle(batches: readonly Batch[]): void {
     const { topic, metrics } = this.options;
     const now = performance.now();
     let ticks = 0;
     let bytes = 0;
-    this.options.journal?.write(batches.map(({ journalled }) => journalled).join(""));
+    this.options.witness?.write(batches.map(({ witnessed }) => witnessed).join(""));
     for (const batch of batches) {
       ticks += batch.ticks;
       bytes += batch.bytes;

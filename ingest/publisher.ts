@@ -4,9 +4,9 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { FeedState, HeartbeatTick, InstrumentTick, RawTick } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
-import type { AcknowledgedJournal } from "./acknowledged-journal.js";
 import { gapTick } from "./book-feed.js";
 import { PartitionQueue } from "./partition-queue.js";
+import type { TradeWitness } from "./progress.js";
 
 export const rawTopic = "market.raw";
 
@@ -25,8 +25,10 @@ export interface PublisherOptions {
   readonly batchBytes?: number;
   /** Milliseconds that a batch may gather while another of its partition is in flight. */
   readonly lingerMs?: number;
-  /** Gets the trades that the log has acknowledged. */
-  readonly journal?: AcknowledgedJournal | undefined;
+  /** Is told of trades and of their acknowledgement. */
+  readonly witness?: TradeWitness | undefined;
+  /** Whether the feeds are this process's now. */
+  readonly mayPublish?: (() => boolean) | undefined;
   /**
    * There is room again after ticks of a stream were dropped. Of depth, the gap stands in the log already and a
    * snapshot must follow; of trades, the hole can be back-filled.
@@ -80,7 +82,8 @@ export class Publisher {
           batchTicks: options.batchTicks ?? 100,
           lingerMs: options.lingerMs ?? 10,
           batchBytes: options.batchBytes ?? 512 * 1024,
-          journal: options.journal,
+          witness: options.witness,
+          mayPublish: options.mayPublish,
           acknowledged: (ticks, bytes) => this.acknowledged(ticks, bytes),
         }),
     );
@@ -94,6 +97,7 @@ export class Publisher {
   /** @returns false when the tick was dropped (and counted) */
   publish(tick: RawTick): boolean {
     if (this.closed) return this.drop(tick, "closed");
+    if (this.options.mayPublish?.() === false) return this.drop(tick, "no_lease");
     if (tick.kind === "instrument") return this.publishInstrument(tick);
     if (tick.kind === "heartbeat") return this.everywhere(tick);
     if (this.isFull) return this.drop(tick, "buffer_full");
@@ -111,6 +115,8 @@ export class Publisher {
   /** A live heartbeat into every partition; where one waits already, or nothing has room, it is left out and counted. */
   heartbeat(tick: HeartbeatTick): boolean {
     let all = true;
+    // who stands by has nothing to say
+    if (this.options.mayPublish?.() === false) return false;
     for (const queue of this.queues) {
       if (tick.end !== true && (queue.hasHeartbeat || this.isFull)) {
         this.options.metrics.dropped.inc({ place: "publisher", reason: "heartbeat" });

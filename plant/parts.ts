@@ -2,7 +2,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "../infra/bus/bus.js";
 import { RedisBus } from "../infra/bus/redis-bus.js";
+import { openRedis } from "../infra/bus/redis-client.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type Leases, RedisLeases } from "../infra/lease/redis-leases.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
 import { UnknownTopic } from "../infra/log/errors.js";
 import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
@@ -109,6 +111,18 @@ export async function codecsOf(config: PlantConfig): Promise<Codecs> {
 export async function openRedisBus({ bus, namespace }: PlantConfig, logger: Logger): Promise<Bus | undefined> {
   if (bus.redis === undefined) return undefined;
   return RedisBus.connect({ redis: bus.redis, namespace, lastValueHours: bus.lastValueHours, logger });
+}
+
+/** Leases in Redis, where the configuration names one: other ingest processes may be there. */
+export async function openLeases(
+  { bus, namespace }: PlantConfig,
+  logger: Logger,
+  stops: (() => Promise<void>)[],
+): Promise<Leases | undefined> {
+  if (bus.redis === undefined) return undefined;
+  const client = await openRedis(bus.redis, logger);
+  stops.push(async () => client.disconnect());
+  return new RedisLeases(client, namespace);
 }
 
 /** @param url of ClickHouse's HTTP interface, the embedded one's or a server's */

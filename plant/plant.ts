@@ -21,7 +21,7 @@ import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
-import { codecsOf, openLog, openRedisBus, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
@@ -121,6 +121,7 @@ class PlantStart {
     if (has("ingest")) {
       const recorder = this.#recorder();
       const { journalFile } = config.ingest.publisher;
+      const leases = await openLeases(config, logger, stops);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
         venues: config.ingest.venues.map((venue) => ({
@@ -137,7 +138,9 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
-        publisher: { ...config.ingest.publisher, journal },
+        publisher: config.ingest.publisher,
+        ...(journal && { journal }),
+        ...(leases && { leases: { leases, ttlMs: config.ingest.lease.ttlMs } }),
         ...(recorder && { onFrame: recorder.frame, onConnection: recorder.connection }),
       });
       const ingest = this.#ingest;

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { Cluster, Redis } from "ioredis";
+import { Cluster } from "ioredis";
 import type { RedisConfig } from "../config/services-config.js";
-import { tlsOptions } from "../config/tls-options.js";
 import type { Logger } from "../logging.js";
 import type { Bus, BusHandler, BusMessage, BusSubscription, LastValue } from "./bus.js";
-import { BusClosed, RedisUnavailable } from "./errors.js";
+import { BusClosed } from "./errors.js";
+import { openRedis, type RedisClient } from "./redis-client.js";
 import { messageOf, positionOf } from "./redis-envelope.js";
 import { publishScript } from "./redis-script.js";
 import { Subscriber } from "./subscriber.js";
@@ -18,9 +18,6 @@ export interface RedisBusOptions {
   readonly logger: Logger;
 }
 
-type Client = Redis | Cluster;
-
-const CONNECT_DEADLINE_MS = 10_000;
 const MESSAGES_PER_CALL = 200;
 const CHARACTERS_PER_CALL = 512 * 1024;
 const FIRST_BACKOFF_MS = 50;
@@ -41,14 +38,15 @@ export class RedisBus implements Bus {
 
   private constructor(
     private readonly options: RedisBusOptions,
-    private readonly client: Client,
+    private readonly client: RedisClient,
   ) {
     this.#prefix = options.namespace === "" ? "" : `${options.namespace}.`;
   }
 
   /** @throws RedisUnavailable when nobody answers within 10 s */
   static async connect(options: RedisBusOptions): Promise<RedisBus> {
-    const client = await openClient(options);
+    const client = await openRedis(options.redis, options.logger);
+    client.defineCommand("tickplantPublish", { lua: publishScript });
     return new RedisBus(options, client);
   }
 
@@ -64,7 +62,7 @@ export class RedisBus implements Bus {
     const subscription = new RedisSubscription(this.#prefix, new Subscriber(accepts, handler), () =>
       this.#subscriptions.delete(subscription),
     );
-    await subscription.open(await openClient(this.options));
+    await subscription.open(await openRedis(this.options.redis, this.options.logger));
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -205,7 +203,7 @@ function* bounded(messages: readonly BusMessage[]): Generator<readonly BusMessag
 
 /** One reader: a connection of its own that listens to every channel of the namespace. */
 class RedisSubscription implements BusSubscription {
-  #client: Client | undefined;
+  #client: RedisClient | undefined;
   #closed = false;
   #batch: BusMessage[] = [];
 
@@ -215,7 +213,7 @@ class RedisSubscription implements BusSubscription {
     private readonly ended: () => void,
   ) {}
 
-  async open(client: Client): Promise<void> {
+  async open(client: RedisClient): Promise<void> {
     this.#client = client;
     const pattern = `${this.prefix.replace(/[?*[\]\\]/g, "\\$&")}*:*`;
     client.on("pmessage", (_pattern: string, name: string, payload: string) => this.#take(name, payload));
@@ -249,43 +247,4 @@ class RedisSubscription implements BusSubscription {
     this.ended();
     this.#client?.disconnect();
   }
-}
-
-async function openClient({ redis, logger }: RedisBusOptions): Promise<Client> {
-  const options = {
-    ...(redis.user !== "" && { username: redis.user }),
-    ...(redis.password !== "" && { password: redis.password }),
-    ...(redis.tls && { tls: tlsOptions(redis.tls) }),
-    maxRetriesPerRequest: 0,
-    connectTimeout: 3_000,
-    lazyConnect: true,
-  };
-  const retryMs = (attempt: number) => Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * attempt);
-  const nodes = redis.nodes.map(hostAndPort);
-  const client: Client = redis.cluster
-    ? new Cluster(nodes, { redisOptions: options, lazyConnect: true, clusterRetryStrategy: retryMs })
-    : new Redis({ ...nodes[0]!, ...options, retryStrategy: retryMs });
-  client.on("error", (error: Error) => logger.debug({ why: error.message }, "Redis"));
-  client.defineCommand("tickplantPublish", { lua: publishScript });
-  const deadline = performance.now() + CONNECT_DEADLINE_MS;
-  const place = redis.nodes.join(", ");
-  void client.connect().catch(() => {});
-  for (;;) {
-    try {
-      await client.ping();
-      return client;
-    } catch (error) {
-      if (performance.now() < deadline) {
-        await pause(100);
-        continue;
-      }
-      client.disconnect();
-      throw new RedisUnavailable(place, error);
-    }
-  }
-}
-
-function hostAndPort(node: string): { host: string; port: number } {
-  const colon = node.lastIndexOf(":");
-  return { host: node.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(node.slice(colon + 1)) };
 }

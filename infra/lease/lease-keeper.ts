@@ -1,0 +1,129 @@
+import type { Logger } from "../logging.js";
+import type { Leases } from "./redis-leases.js";
+
+export interface LeaseKeeperOptions {
+  readonly leases: Leases;
+  /** This process and run. */
+  readonly owner: string;
+  readonly names: readonly string[];
+  readonly ttlMs: number;
+  /** How far a name has come, for whoever takes it over; "" when not known. */
+  readonly progressOf: (name: string) => string;
+  /** What is held now, with what the last holder said of each name that is new. */
+  readonly changed: (held: ReadonlySet<string>, gained: ReadonlyMap<string, string>) => void;
+  readonly logger: Logger;
+  /** ms of a clock that never steps. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Keeps leases on names: one owner at a time has each. An owner that could not renew in time loses them by its own
+ * clock, counted from before it asked, so it has stopped before anybody else begins; also when it was paused.
+ */
+export class LeaseKeeper {
+  readonly #clock: () => number;
+  readonly #tokens = new Map<string, number>();
+  readonly #everHeld = new Set<string>();
+  readonly #begun: number;
+  #validUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
+  #stopped = false;
+  #away = false;
+
+  constructor(private readonly options: LeaseKeeperOptions) {
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#begun = this.#clock();
+  }
+
+  /** Whether what is held is held still. */
+  get isValid(): boolean {
+    return this.#clock() < this.#validUntil;
+  }
+
+  /** The fencing token of a name; undefined while it is not held. */
+  token(name: string): number | undefined {
+    return this.isValid ? this.#tokens.get(name) : undefined;
+  }
+
+  start(): void {
+    this.#turn();
+  }
+
+  /** Gives all back, so that a standby need not wait. Call it when nothing of what is held is used any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#asking;
+    const { leases, owner, progressOf, logger } = this.options;
+    const names = [...this.#tokens.keys()];
+    if (names.length === 0) return;
+    try {
+      await leases.release(owner, names, names.map(progressOf));
+    } catch (error) {
+      logger.warn({ why: (error as Error).message }, "leases could not be given back; they end by themselves");
+    }
+  }
+
+  #turn(): void {
+    if (this.#stopped) return;
+    this.#asking = this.#ask().finally(() => {
+      this.#asking = undefined;
+      if (!this.#stopped) this.#timer = setTimeout(() => this.#turn(), this.options.ttlMs / 3);
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const { leases, owner, names, ttlMs, progressOf, logger } = this.options;
+    this.#loseWhatEnded();
+    const sent = this.#clock();
+    // a store that forgot everything: who held the names comes first, with what it knows
+    const mayBegin = sent - this.#begun >= ttlMs;
+    const progress = names.map((name) => (this.#everHeld.has(name) ? progressOf(name) : ""));
+    const asked = leases.keep(owner, ttlMs, mayBegin, names, progress);
+    try {
+      const answers = await within(asked, ttlMs);
+      if (this.#away) logger.info("leases are kept again");
+      this.#away = false;
+      this.#validUntil = sent + ttlMs;
+      this.#loseWhatEnded();
+      this.#take(new Map(names.map((name, i) => [name, answers[i]!])));
+    } catch (error) {
+      if (!this.#away) logger.warn({ why: (error as Error).message }, "leases can not be renewed now");
+      this.#away = true;
+      this.#loseWhatEnded();
+    }
+  }
+
+  #loseWhatEnded(): void {
+    if (this.isValid || this.#tokens.size === 0) return;
+    this.options.logger.warn({ names: this.#tokens.size }, "leases ended before they were renewed");
+    this.#tokens.clear();
+    this.options.changed(new Set(), new Map());
+  }
+
+  #take(answers: ReadonlyMap<string, { token: number; progress: string }>): void {
+    if (!this.isValid) return;
+    const gained = new Map<string, string>();
+    let lost = 0;
+    for (const [name, { token, progress }] of answers) {
+      const before = this.#tokens.get(name);
+      if (token > 0) {
+        this.#tokens.set(name, token);
+        this.#everHeld.add(name);
+        if (before !== token) gained.set(name, progress);
+      } else if (before !== undefined) {
+        this.#tokens.delete(name);
+        lost += 1;
+      }
+    }
+    if (gained.size > 0 || lost > 0) this.options.changed(new Set(this.#tokens.keys()), gained);
+  }
+}
+
+function within<Answer>(asked: Promise<Answer>, ms: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    asked.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
