@@ -9,6 +9,23 @@ import { type EmbeddedStore, openEmbeddedStore } from "./embedded-store.js";
 
 storeContract("embedded chDB", async () => openEmbeddedStore());
 
+// a server of one's own, e.g. that of infra/compose.yaml; user and password as the plant's own variables have them
+const server = process.env.TICKPLANT_CLICKHOUSE_URL;
+if (server !== undefined) {
+  storeContract(`ClickHouse at ${server}`, async () => {
+    const { TICKPLANT__STORE__USER: user, TICKPLANT__STORE__PASSWORD: password } = process.env;
+    const database = `contract_${Date.now().toString(36)}`;
+    const store = new ClickHouseStore({ url: server, database, user, password });
+    return {
+      store,
+      close: async () => {
+        await store.query(`DROP DATABASE ${database} SYNC`).catch(() => undefined);
+        await store.close();
+      },
+    };
+  });
+}
+
 describe("migrations and retention", () => {
   let opened: EmbeddedStore;
   let folder: string;
