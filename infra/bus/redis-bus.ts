@@ -62,7 +62,9 @@ export class RedisBus implements Bus {
     const subscription = new RedisSubscription(this.#prefix, new Subscriber(accepts, handler), () =>
       this.#subscriptions.delete(subscription),
     );
-    await subscription.open(await openRedis(this.options.redis, this.options.logger));
+    const client = await openRedis(this.options.redis, this.options.logger);
+    if (client instanceof Cluster) await subscription.openSharded(client, this.client as Cluster, accepts);
+    else await subscription.open(client);
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -117,8 +119,22 @@ export class RedisBus implements Bus {
 
   async #publishAll(messages: readonly BusMessage[]): Promise<void> {
     const calls: Promise<void>[] = [];
+    if (this.client instanceof Cluster) await this.#announce(this.client, messages);
     for (const lot of this.#lots(messages)) calls.push(this.#call(lot));
     await Promise.all(calls);
+  }
+
+  /** Sharded pub/sub knows no patterns: whoever follows channels he does not know yet is told of new ones. */
+  async #announce(cluster: Cluster, messages: readonly BusMessage[]): Promise<void> {
+    const fresh = new Set<string>();
+    for (const { channel } of messages) if (!this.#announced.has(channel)) fresh.add(channel);
+    if (fresh.size === 0) return;
+    const { set, control } = rollOf(this.#prefix);
+    await this.#untilDone(async () => {
+      await cluster.sadd(set, ...fresh);
+      await cluster.spublish(control, JSON.stringify([...fresh]));
+    });
+    for (const channel of fresh) this.#announced.add(channel);
   }
 
   /** What goes in one call: of a cluster the channels of one slot only. */
@@ -145,11 +161,15 @@ export class RedisBus implements Bus {
       keys.push(last, increments, events, position);
       values.push(kinds[kind], epoch, sequence, name, payload);
     }
+    await this.#untilDone(() => (this.client as unknown as Scripted).tickplantPublish(keys.length, ...keys, ...values));
+  }
+
+  async #untilDone(work: () => Promise<unknown>): Promise<void> {
     const { logger } = this.options;
     for (let backoff = FIRST_BACKOFF_MS; ; backoff = Math.min(LAST_BACKOFF_MS, 2 * backoff)) {
       if (this.#closed) throw new BusClosed();
       try {
-        await (this.client as unknown as Scripted).tickplantPublish(keys.length, ...keys, ...values);
+        await work();
         if (this.#away) {
           this.#away = false;
           logger.info("Redis is back: channels go on");
@@ -178,10 +198,17 @@ export class RedisBus implements Bus {
     return keys;
   }
 
+  readonly #announced = new Set<string>();
   readonly #names = new Map<
     string,
     { name: string; last: string; increments: string; events: string; position: string }
   >();
+}
+
+/** Where a cluster's channels are told: a set of them, and the channel on which new ones are said. */
+function rollOf(prefix: string) {
+  const tag = `{${prefix}channels}`;
+  return { set: `known:${tag}`, control: `new:${tag}` };
 }
 
 interface Scripted {
@@ -222,6 +249,34 @@ class RedisSubscription implements BusSubscription {
     client.on("ready", () => {
       if (this.#closed) return;
       void client.psubscribe(pattern).then(() => this.subscriber.handler.reconnected?.());
+    });
+  }
+
+  /** Every channel that is known, and those that publishers tell of. */
+  async openSharded(client: Cluster, asking: Cluster, accepts: (channel: string) => boolean): Promise<void> {
+    this.#client = client;
+    const { set, control } = rollOf(this.prefix);
+    const followed = new Set<string>();
+    const follow = async (channels: readonly string[]): Promise<void> => {
+      const fresh = channels.filter((channel) => !followed.has(channel) && accepts(channel));
+      for (const channel of fresh) followed.add(channel);
+      for (const channel of fresh) await client.ssubscribe(`${this.prefix}${channel}`);
+      // what was published before the subscription stood is in the last values
+      if (fresh.length > 0) this.subscriber.handler.reconnected?.();
+    };
+    client.on("smessage", (name: string, payload: string) => {
+      if (name === control) void follow(JSON.parse(payload) as string[]).catch(() => {});
+      else this.#take(name, payload);
+    });
+    await client.ssubscribe(control);
+    await follow(await asking.smembers(set));
+    client.on("ready", () => {
+      if (this.#closed) return;
+      void asking
+        .smembers(set)
+        .then(follow)
+        .then(() => this.subscriber.handler.reconnected?.())
+        .catch(() => {});
     });
   }
 

@@ -24,7 +24,12 @@ export async function openRedis(redis: RedisConfig, logger: Logger): Promise<Red
   const retryMs = (attempt: number) => Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * attempt);
   const nodes = redis.nodes.map(hostAndPort);
   const client: RedisClient = redis.cluster
-    ? new Cluster(nodes, { redisOptions: options, lazyConnect: true, clusterRetryStrategy: retryMs })
+    ? new Cluster(nodes, {
+        redisOptions: options,
+        lazyConnect: true,
+        shardedSubscribers: true,
+        clusterRetryStrategy: retryMs,
+      })
     : new Redis({ ...nodes[0]!, ...options, retryStrategy: retryMs });
   client.on("error", (error: Error) => logger.debug({ why: error.message }, "Redis"));
   const deadline = performance.now() + CONNECT_DEADLINE_MS;

