@@ -8,8 +8,8 @@ export async function kafkaAnswers(brokers) {
     clientId: "tickplant-services",
     brokers,
     logLevel: logLevel.NOTHING,
-    connectionTimeout: 1000,
-    requestTimeout: 3000,
+    connectionTimeout: 3000,
+    requestTimeout: 5000,
     retry: { retries: 0 },
   });
   const admin = kafka.admin();

@@ -85,7 +85,7 @@ const nodeProperties = (data, port, controllerPort) => ({
   "transaction.state.log.min.isr": 1,
   "transaction.state.log.num.partitions": 4,
   // A broker that was killed may come again as soon as its session has lapsed.
-  "broker.session.timeout.ms": 3000,
+  "broker.session.timeout.ms": 5000,
   "broker.heartbeat.interval.ms": 500,
   "group.initial.rebalance.delay.ms": 0,
   "group.min.session.timeout.ms": 1000,

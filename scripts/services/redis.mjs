@@ -39,7 +39,7 @@ export async function redisAnswers(address) {
   const url = address.includes("://") ? address : `redis://${address}`;
   const redis = new Redis(url, {
     lazyConnect: true,
-    connectTimeout: 1000,
+    connectTimeout: 3000,
     commandTimeout: 3000,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const startDeadlineMs = 90_000;
+const startDeadlineMs = 180_000;
 const stopDeadlineMs = 15_000;
 const pollMs = 100;
 
