@@ -14,6 +14,7 @@ import type {
 } from "../log.js";
 import { partitionOf } from "../partitioner.js";
 import { LogUnavailable } from "./errors.js";
+import { openFailure } from "./kafka-access.js";
 import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
 import { KafkaProducer, type ProducerRecord } from "./kafka-producer.js";
@@ -60,7 +61,7 @@ export class KafkaLog implements Log {
     this.#reader = new KafkaReader(cluster);
   }
 
-  /** Connects and learns which topics there are. @throws LogUnavailable */
+  /** Connects and learns which topics there are. @throws LogUnavailable, LogAccessRefused */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
     const client = kafkaClient(options.kafka, options.logger);
     const cluster = clusterOf(client);
@@ -70,7 +71,7 @@ export class KafkaLog implements Log {
       await log.#learn();
     } catch (error) {
       await cluster.disconnect().catch(() => {});
-      throw new LogUnavailable(`Kafka at ${options.kafka.brokers.join(", ")}`, error);
+      throw await openFailure(options.kafka, error);
     }
     return log;
   }
