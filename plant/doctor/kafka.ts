@@ -18,6 +18,8 @@ const requests = [
   { request: "TxnOffsetCommit", key: 28, version: 0 },
 ] as const;
 const MANY = 10_000;
+/** Its tasks write transactions under their own names. */
+const RAW = "market.raw";
 
 /** Brokers, topics, groups and transactions, over connections of its own. */
 export function kafkaCheck(config: PlantConfig, kafka: KafkaConfig, logger: Logger): Check {
@@ -173,7 +175,7 @@ class Look {
     if (topic === undefined) return [note(name, "none was ever made at these brokers; the first one prepares them")];
     if (topic.partitionMetadata.some(({ leader }) => leader < 0))
       return [wrong(name, "nobody leads some partitions of __transaction_state", "start the brokers that are down")];
-    const ids = Array.from({ length: this.config.partitions }, (_, partition) => `process-${partition}`);
+    const ids = Array.from({ length: this.config.partitions }, (_, partition) => `${RAW}/${partition}`);
     const coordinators = await Promise.all(
       ids.map((id) => this.cluster.findGroupCoordinator({ groupId: this.#physical(id), coordinatorType: 1 })),
     );
