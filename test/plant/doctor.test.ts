@@ -224,12 +224,10 @@ describe("doctor of a cluster", () => {
       await sql("DROP TABLE kept");
     });
     await sql("TRUNCATE TABLE schema_migrations");
+    const said = async () => about((await examine(cluster.config)).wrong, "store migrations").map(({ found }) => found);
+    expect(await said()).toEqual([expect.stringMatching(/^not applied yet: 001_/)]);
     await sql("INSERT INTO schema_migrations SELECT * REPLACE ('other' AS checksum) FROM kept WHERE number = 1");
-    const said = about((await examine(cluster.config)).wrong, "store migrations").map(({ found }) => found);
-    expect(said).toEqual([
-      expect.stringMatching(/^not applied yet: 002_/),
-      expect.stringMatching(/^applied with another text: 001_/),
-    ]);
+    expect(await said()).toContainEqual(expect.stringMatching(/^applied with another text: 001_/));
   });
 
   it("names the password that the store refuses", async () => {
@@ -250,16 +248,11 @@ describe("doctor of a cluster", () => {
   });
 
   it("names what is wrong with Redis: its password, eviction, mode", async () => {
-    const redis = await startRedis({ args: ["--requirepass", "right", "--maxmemory-policy", "allkeys-lru"] }).catch(
-      () => undefined,
-    );
-    // a Redis with a password may not count as started by a ping alone
-    const open = redis ?? (await startRedis());
+    const open = await startRedis();
     redo.push(() => open.stop());
-    const admin = new Redis(open.port, "127.0.0.1", { password: redis ? "right" : undefined, lazyConnect: true });
-    await admin.connect();
-    await admin.config("SET", "requirepass", "right");
+    const admin = new Redis(open.port, "127.0.0.1");
     await admin.config("SET", "maxmemory-policy", "allkeys-lru");
+    await admin.config("SET", "requirepass", "right");
     admin.disconnect();
     const at = { nodes: [open.address] };
     const name = `redis ${open.address}`;

@@ -33,6 +33,8 @@ export interface KafkaLogOptions {
 /** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
 const leaderOnly = "market.raw";
 const END_POLL_MS = 20;
+const JOIN_PATIENCE_MS = 60_000;
+const JOIN_PAUSE_MS = 500;
 
 /** The log in Kafka. */
 export class KafkaLog implements Log {
@@ -169,13 +171,23 @@ export class KafkaLog implements Log {
         if (this.#consumers.get(group) === consumer) this.#consumers.delete(group);
       },
     });
-    try {
-      await consumer.start();
-    } catch (error) {
-      throw new LogUnavailable(`group ${group}`, error);
-    }
+    await this.#join(group, consumer);
     this.#consumers.set(group, consumer);
     return consumer;
+  }
+
+  /** Brokers that have just started, or have had no group before, need a while until somebody coordinates it. */
+  async #join(group: string, consumer: KafkaConsumer): Promise<void> {
+    const deadline = performance.now() + JOIN_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await consumer.start();
+      } catch (error) {
+        if (this.#shut || performance.now() > deadline || !/coordinator/i.test((error as Error).message))
+          throw new LogUnavailable(`group ${group}`, error);
+        await new Promise((resolve) => setTimeout(resolve, JOIN_PAUSE_MS));
+      }
+    }
   }
 
   async committed(group: string, topic: string, partition: number): Promise<number | undefined> {
