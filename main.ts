@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { configCommand } from "./commands/config.js";
 import { dlqCommand } from "./commands/dlq.js";
+import { doctorCommand } from "./commands/doctor.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
@@ -26,6 +27,7 @@ for (const add of [
   schemasCommand,
   migrateCommand,
   dlqCommand,
+  doctorCommand,
 ])
   add(program);
 

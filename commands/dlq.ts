@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { PlantError } from "../infra/errors.js";
-import type { Log } from "../infra/log/log.js";
+import type { Log, StoredRecord } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import { createLogger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -88,8 +88,8 @@ async function list(opened: Opened, filter: Filter): Promise<void> {
 }
 
 async function show({ log, codecs }: Opened, { partition, offset }: Place): Promise<void> {
-  const [record] = partition < log.partitions(DLQ) ? await log.read(DLQ, partition, offset, 1) : [];
-  if (record?.offset !== offset || record.value === null) throw new NoLetter(`${partition}/${offset}`);
+  const record = await recordAt(log, partition, offset);
+  if (record === undefined || record.value === null) throw new NoLetter(`${partition}/${offset}`);
   const { original, ...letter } = await codecs[DLQ].read(record.value);
   const tick = tickOf({ ...letter, original });
   const text = Buffer.from(original).toString("utf8");
@@ -99,6 +99,14 @@ async function show({ log, codecs }: Opened, { partition, offset }: Place): Prom
     ...(tick ? { tick } : readable ? { original: text } : { original_base64: base64(original) }),
   };
   process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+}
+
+async function recordAt(log: Log, partition: number, offset: number): Promise<StoredRecord | undefined> {
+  if (partition >= log.partitions(DLQ)) return undefined;
+  const { start, end } = await log.offsets(DLQ, partition);
+  if (offset < start || offset >= end) return undefined;
+  const [record] = await log.read(DLQ, partition, offset, 1);
+  return record?.offset === offset ? record : undefined;
 }
 
 /** The ticks keep their times and ids, so that whatever was taken in meanwhile is known as a repeat. */

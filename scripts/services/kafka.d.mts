@@ -9,6 +9,8 @@ export interface KafkaOptions {
   readonly folder?: string | undefined;
   /** Lines of server.properties that differ. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>;
+  /** Users from the beginning, e.g. `SCRAM-SHA-256=[name=plant,password=secret]`. */
+  readonly scramUsers?: readonly string[];
   readonly heapMb?: number;
 }
 

@@ -32,11 +32,12 @@ export async function ensureKafka(version = defaultKafkaVersion()) {
 /**
  * Starts a Kafka of one node (KRaft) on 127.0.0.1.
  *
- * @param options.properties lines of server.properties that differ
+ * @param options.properties lines of server.properties that differ; the plaintext listener must stay, to be asked
+ * @param options.scramUsers users from the beginning, e.g. `SCRAM-SHA-256=[name=plant,password=secret]`
  * @returns when it answers; its handle, which may kill, pause and start it again on the same data and port
  */
 export async function startKafka(options = {}) {
-  const { version = defaultKafkaVersion(), heapMb = 512, properties = {} } = options;
+  const { version = defaultKafkaVersion(), heapMb = 512, properties = {}, scramUsers = [] } = options;
   const [libs, java] = await Promise.all([ensureKafka(version), ensureJava()]);
   const port = options.port ?? (await freePort());
   const controllerPort = options.controllerPort ?? (await freePort());
@@ -52,7 +53,7 @@ export async function startKafka(options = {}) {
     writeFileSync(file, propertyLines({ ...nodeProperties(data, port, controllerPort), ...properties }));
     if (!existsSync(join(data, "meta.properties"))) {
       mkdirSync(data, { recursive: true });
-      const format = ["format", "-t", clusterId, "-c", file];
+      const format = ["format", "-t", clusterId, "-c", file, ...scramUsers.flatMap((user) => ["--add-scram", user])];
       await runProgram(java, ["-XX:TieredStopAtLevel=1", "-cp", classPath, "kafka.tools.StorageTool", ...format]);
     }
     // What the JVM and its libraries write beside the data goes with the folder.

@@ -13,6 +13,16 @@ export class LogUnavailable extends PlantError {
   }
 }
 
+/**
+ * The brokers are there, and do not let this plant in: user, password, certificate or the kind of connection is not what
+ * they want. Another attempt ends the same way.
+ */
+export class LogAccessRefused extends PlantError {
+  constructor(what: string, why: string, todo: string, cause?: unknown) {
+    super("TP_LOG_ACCESS", `${what} lets this plant not in (${why}): ${todo}`, { cause });
+  }
+}
+
 /** The brokers will never take this record; mend the topic's settings or the record. */
 export class LogRefused extends PlantError {
   constructor(place: string, why: string) {

@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const CONNECTION_TIMEOUT_MS = 3_000;
 
 /** A kafkajs client whose log lines go to the plant's logger, none above `warn`: what matters is said by its callers. */
-export function kafkaClient(access: KafkaAccess, logger: Logger): Kafka {
+export function kafkaClient(access: KafkaAccess, logger: Logger, retries = 8): Kafka {
   const options: KafkaOptions = {
     brokers: access.brokers,
     clientId: access.clientId,
@@ -27,7 +27,7 @@ export function kafkaClient(access: KafkaAccess, logger: Logger): Kafka {
     authenticationTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     enforceRequestTimeout: true,
-    retry: { initialRetryTime: 50, maxRetryTime: 2_000, retries: 8 },
+    retry: { initialRetryTime: 50, maxRetryTime: 2_000, retries },
     logLevel: logLevel.WARN,
     logCreator:
       () =>
@@ -51,10 +51,15 @@ export interface KafkaCluster {
   removeBroker(place: { host: string; port: number }): void;
   refreshMetadata(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
-  metadata(of: { topics: readonly string[] }): Promise<{ topicMetadata: readonly TopicMetadata[] }>;
+  /** Of all topics where none is named. */
+  metadata(of: { topics: readonly string[] }): Promise<{
+    brokers: readonly { nodeId: number; host: string; port: number }[];
+    topicMetadata: readonly TopicMetadata[];
+  }>;
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
   findBroker(which: { nodeId: number }): Promise<KafkaBroker>;
-  findGroupCoordinator(of: { groupId: string }): Promise<KafkaBroker>;
+  /** @param of.coordinatorType 0 of a group, which is the default, 1 of a transactional id */
+  findGroupCoordinator(of: { groupId: string; coordinatorType?: 0 | 1 }): Promise<KafkaBroker>;
   isConnected(): boolean;
 }
 
@@ -66,10 +71,14 @@ export interface TopicMetadata {
 export interface PartitionMetadata {
   readonly partitionId: number;
   readonly leader: number;
+  /** Replicas in sync. */
+  readonly isr: readonly number[];
 }
 
 export interface KafkaBroker {
   readonly nodeId: number;
+  /** By request, which versions of it the broker takes. */
+  readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
   readonly connectionPool: { readonly host: string; readonly port: number; send(request: unknown): Promise<unknown> };
   disconnect(): Promise<void>;
   fetch(request: FetchRequest): Promise<{ responses: readonly { partitions: readonly FetchedPartition[] }[] }>;

@@ -73,15 +73,18 @@ export class KafkaConsumer implements Consumer {
     });
     this.#consumer = consumer;
     const { GROUP_JOIN, CRASH } = consumer.events;
+    let member = false;
     const joined = new Promise<void>((resolve, reject) => {
       consumer.on(GROUP_JOIN, ({ payload }) => {
         if (this.#consumer !== consumer) return;
         this.#joined(consumer, payload.memberId, payload.memberAssignment);
+        member = true;
         resolve();
       });
       consumer.on(CRASH, ({ payload }) => {
         reject(payload.error);
-        if (this.#consumer !== consumer || this.#stopped) return;
+        // before the first time, whoever starts it says what follows
+        if (!member || this.#consumer !== consumer || this.#stopped) return;
         logger.warn({ groupId, why: payload.error.message }, "the membership in the group ended; joining again");
         void this.#rejoin();
       });

@@ -14,6 +14,7 @@ import type {
 } from "../log.js";
 import { partitionOf } from "../partitioner.js";
 import { LogUnavailable } from "./errors.js";
+import { openFailure } from "./kafka-access.js";
 import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
 import { KafkaProducer, type ProducerRecord } from "./kafka-producer.js";
@@ -32,6 +33,8 @@ export interface KafkaLogOptions {
 /** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
 const leaderOnly = "market.raw";
 const END_POLL_MS = 20;
+const JOIN_PATIENCE_MS = 60_000;
+const JOIN_PAUSE_MS = 500;
 
 /** The log in Kafka. */
 export class KafkaLog implements Log {
@@ -60,7 +63,7 @@ export class KafkaLog implements Log {
     this.#reader = new KafkaReader(cluster);
   }
 
-  /** Connects and learns which topics there are. @throws LogUnavailable */
+  /** Connects and learns which topics there are. @throws LogUnavailable, LogAccessRefused */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
     const client = kafkaClient(options.kafka, options.logger);
     const cluster = clusterOf(client);
@@ -70,7 +73,7 @@ export class KafkaLog implements Log {
       await log.#learn();
     } catch (error) {
       await cluster.disconnect().catch(() => {});
-      throw new LogUnavailable(`Kafka at ${options.kafka.brokers.join(", ")}`, error);
+      throw await openFailure(options.kafka, error);
     }
     return log;
   }
@@ -168,13 +171,23 @@ export class KafkaLog implements Log {
         if (this.#consumers.get(group) === consumer) this.#consumers.delete(group);
       },
     });
-    try {
-      await consumer.start();
-    } catch (error) {
-      throw new LogUnavailable(`group ${group}`, error);
-    }
+    await this.#join(group, consumer);
     this.#consumers.set(group, consumer);
     return consumer;
+  }
+
+  /** Brokers that have just started, or have had no group before, need a while until somebody coordinates it. */
+  async #join(group: string, consumer: KafkaConsumer): Promise<void> {
+    const deadline = performance.now() + JOIN_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await consumer.start();
+      } catch (error) {
+        if (this.#shut || performance.now() > deadline || !/coordinator/i.test((error as Error).message))
+          throw new LogUnavailable(`group ${group}`, error);
+        await new Promise((resolve) => setTimeout(resolve, JOIN_PAUSE_MS));
+      }
+    }
   }
 
   async committed(group: string, topic: string, partition: number): Promise<number | undefined> {
