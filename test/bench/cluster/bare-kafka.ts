@@ -11,7 +11,7 @@ export interface BareRates {
 /** kafkajs alone: one message a tick into a topic and out of it again, uncompressed, rates a second on the wall. */
 export async function bareKafka(broker: string, values: readonly Buffer[], partitions = 12): Promise<BareRates> {
   const topic = `bare${Date.now()}`;
-  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.ERROR });
+  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });

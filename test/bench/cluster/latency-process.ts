@@ -72,7 +72,7 @@ async function ingest(configFile: string): Promise<void> {
 /** The floor's: kafkajs's producer, what is due at once in one call. */
 async function produce(given: string): Promise<void> {
   const { broker, topic } = JSON.parse(given) as FloorPlaces;
-  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.ERROR });
+  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.NOTHING });
   const producer: Producer = kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();
   let due: { key: null; partition: number; value: string }[] = [];
@@ -120,7 +120,7 @@ async function relay(given: string): Promise<void> {
   process.on("message", (bytes: Record<string, number>) => {
     for (const kind of ["trade", "depth"]) filler[kind] = "y".repeat(Math.max(0, Math.round(bytes[kind]!) - 40));
   });
-  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.ERROR });
+  const kafka = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: `${topic}-relay` });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });

@@ -7,12 +7,12 @@ import { entryPoint } from "../../../infra/entry-point.js";
 import { until } from "../../plant/plant-process.js";
 import { inWords, type Latency, type LatencyFigure, median } from "../figure.js";
 import { type FeedAnswer, type FeedTurn, now, SYMBOLS } from "./latency-process.js";
-import { type ClusterPlant, Services } from "./services.js";
+import { type ClusterPlant, progress, Services, turnsOr } from "./services.js";
 import { VENUE } from "./synthetic-ticks.js";
 
 const RATES = [1_000, 10_000] as const;
 const SECONDS = 5;
-const TURNS = 5;
+const TURNS = turnsOr(5);
 const GOAL_RATIO = 1.5;
 const FLOOR = "kafkajs, kafkajs, ioredis, ioredis, uWebSockets.js, ws in as many processes";
 
@@ -55,6 +55,8 @@ async function inTurns(own: Way, bare: Way & { size(bytes: Record<Kind, number>)
     bare.size(mine.bytes);
     const floor = await turnOf(bare, rate);
     about = `${SYMBOLS} symbols, two trades (${Math.round(mine.bytes.trade)} bytes) for one depth (${Math.round(mine.bytes.depth)} bytes), medians of ${TURNS} turns of ${SECONDS} s`;
+    const shown = (one: ByKind) => `${one.trade.mean.toFixed(2)}/${one.trade.p99.toFixed(2)}`;
+    progress(`${rate} ticks/s: trades' mean/p99 ${shown(mine.latencies)} ms, floor ${shown(floor.latencies)} ms`);
     if (turn >= 0) turns.push({ own: mine.latencies, bare: floor.latencies });
   }
   return kinds.map((kind): LatencyFigure => {
@@ -192,7 +194,7 @@ async function plantWay(services: Services, plant: ClusterPlant, children: Child
 async function floorWay(services: Services, children: ChildProcess[]) {
   const topic = `floor${Date.now()}`;
   const broker = services.kafka.brokers;
-  const admin = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.ERROR }).admin();
+  const admin = new kafkajs.Kafka({ brokers: [broker], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: 12 }], waitForLeaders: true });
   await admin.disconnect();

@@ -17,9 +17,20 @@ import { freePort, PlantProcess, temporaryFolder } from "../../plant/plant-proce
 
 export const quiet = pino({ level: "error" });
 
+/** Turns of which medians are taken; fewer for a quick look. */
+export const turnsOr = (usual: number) => Number(process.env.TICKPLANT_BENCH_TURNS ?? usual);
+
+/** A subject takes minutes: says how far it is. */
+export function progress(text: string): void {
+  process.stderr.write(`    … ${text}\n`);
+}
+
 /** Scripts are not compiled: they are met where they lie, above `dist`. */
 const script = (name: string): Promise<unknown> =>
   import(pathToFileURL(entryPoint(`../scripts/services/${name}.mjs`)).href);
+
+/** Every role that was started. */
+const roles: PlantProcess[] = [];
 
 /** What a cluster stands on, for all of a subject's runs: brokers, registry, Redis and the store's engine. */
 export class Services {
@@ -32,6 +43,11 @@ export class Services {
   ) {}
 
   static async start(): Promise<Services> {
+    // the bench was ended: roles are groups of their own and would stay
+    process.once("disconnect", () => {
+      for (const one of roles) if (!one.hasEnded) void one.kill();
+      setTimeout(() => process.exit(1), 500);
+    });
     const kafka = (await script("kafka")) as typeof import("../../../scripts/services/kafka.mjs");
     const registry = (await script("registry")) as typeof import("../../../scripts/services/registry.mjs");
     const redis = (await script("redis")) as typeof import("../../../scripts/services/redis.mjs");
@@ -98,14 +114,10 @@ export class ClusterPlant {
 
   /** Starts a role; resolves with it at once. `running` tells when it runs. */
   async role(role: "process" | "sink" | "push"): Promise<PlantProcess> {
-    const profiles = globalThis.process.env.TICKPLANT_BENCH_PROFILES;
-    const profiled = profiles === undefined ? undefined : `--cpu-prof --cpu-prof-dir=${profiles}`;
     const file = await this.#configFile(`${role}-${this.#roles.length}`);
-    const process = new PlantProcess(
-      [role, "--config", file],
-      profiled === undefined ? {} : { NODE_OPTIONS: profiled },
-    );
+    const process = new PlantProcess([role, "--config", file]);
     this.#roles.push(process);
+    roles.push(process);
     return process;
   }
 

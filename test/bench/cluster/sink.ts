@@ -4,12 +4,12 @@ import { RowTranscoder } from "../../../infra/store/row-transcoder.js";
 import { codecsOf, storeAt } from "../../../plant/parts.js";
 import { inWords, median, type RateFigure } from "../figure.js";
 import { bareKafka } from "./bare-kafka.js";
-import { type ClusterPlant, Services } from "./services.js";
+import { type ClusterPlant, progress, Services, turnsOr } from "./services.js";
 import { VENUE } from "./synthetic-ticks.js";
 
 const ROWS = 600_000;
 const SYMBOLS = 20;
-const RUNS = 3;
+const RUNS = turnsOr(3);
 const GOAL = 100_000;
 const ROWS_PER_INSERT = 50_000;
 const RECORDS_PER_APPEND = 2_000;
@@ -67,6 +67,7 @@ async function roundOf(services: Services, kill: boolean): Promise<Round> {
     const { consumed } = await bareKafka(services.kafka.brokers, values.slice(0, ROWS / 2));
     const inserted = await insertAll(plant, values);
     const rate = await sinkAll(services, plant, kill);
+    progress(`${inWords(rate)} rows/s, inserts alone ${inWords(inserted)}, kafkajs reads ${inWords(consumed)}`);
     return { rate, inserted, consumed };
   } finally {
     await plant.stop();

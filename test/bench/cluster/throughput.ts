@@ -7,13 +7,13 @@ import { codecsOf } from "../../../plant/parts.js";
 import type { RawTick } from "../../../schemas/ticks.js";
 import { inWords, median, type RateFigure } from "../figure.js";
 import { bareKafka } from "./bare-kafka.js";
-import { type ClusterPlant, quiet, Services } from "./services.js";
+import { type ClusterPlant, progress, quiet, Services, turnsOr } from "./services.js";
 import { RECORDED_MIX, SyntheticTicks, VENUE } from "./synthetic-ticks.js";
 
 const TICKS = 400_000;
 /** Ticks in a second of log time. */
 const LOG_TIME_RATE = 100_000;
-const RUNS = 3;
+const RUNS = turnsOr(3);
 const INGEST_GOAL = 250_000;
 const PROCESS_GOAL = 150_000;
 const AT_ONCE = 500;
@@ -114,6 +114,11 @@ async function roundOf(services: Services, setting: Setting): Promise<Round> {
     );
     const processed = await processAll(plant, redis, setting.processes);
     const verified = await verify(plant, ticks);
+    const { symbols, processes, partitions } = setting;
+    progress(
+      `${symbols} symbols, ${processes} processes, ${partitions} partitions: in ${inWords(ingested)}, processed ${inWords(processed)}, ` +
+        `kafkajs in ${inWords(floor.produced)}, out ${inWords(floor.consumed)} a second`,
+    );
     return { ingested, processed, ...floor, verified };
   } finally {
     redis.disconnect();
@@ -215,7 +220,7 @@ async function verify(plant: ClusterPlant, { counts }: SyntheticTicks): Promise<
 async function removeTopics(plant: ClusterPlant): Promise<void> {
   const { default: kafkajs } = await import("kafkajs");
   const { brokers } = plant.config.log.kafka!;
-  const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.ERROR }).admin();
+  const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
   const ours = (await admin.listTopics()).filter((topic) => topic.startsWith(`${plant.config.namespace}.`));
   await admin.deleteTopics({ topics: ours });
