@@ -1,4 +1,4 @@
-import { setTimeout as setTimeoutPromise } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as setTimeoutPromise } from "node:timers/promises";
 import type { Bus } from "../infra/bus/bus.js";
 import { LogFull } from "../infra/log/errors.js";
 import { LogUnavailable } from "../infra/log/kafka/errors.js";
@@ -22,6 +22,8 @@ const RETRY_MS = 500;
 const LAG_EVERY_MS = 5_000;
 /** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
 const MOST_WAITING = 4_000;
+/** Outputs of a batch of input after which they leave, though more of it is to be worked on. */
+const SEND_FROM = 1_000;
 
 export interface ProcessPorts {
   readonly log: Log;
@@ -175,10 +177,11 @@ class RunningTask {
           if (value !== null && isForeign(codec, value)) await this.#prepare(value);
           this.task.process(value, offset);
           this.#next = offset + 1;
+          // the log and the bus work on what there is meanwhile
+          if (this.#sink.length >= SEND_FROM) await this.#let();
         }
         metrics.consumerMessages.inc(labels, records.length);
-        this.#send();
-        while (this.waiting > MOST_WAITING) await this.#sending;
+        await this.#room();
       } catch (error) {
         this.#failed ??= error as Error;
         throw error;
@@ -234,6 +237,19 @@ class RunningTask {
     const turn = this.#busy.then(run, run);
     this.#busy = turn.catch(() => {});
     return turn;
+  }
+
+  /** Lets go what a part of a batch has made; no edge of it shows in what is made. */
+  async #let(): Promise<void> {
+    await this.#room();
+    await nextTurn();
+    if (this.#failed) throw this.#failed;
+  }
+
+  /** What has gathered leaves; resolves when not too much is on its way. */
+  async #room(): Promise<void> {
+    this.#send();
+    while (this.waiting > MOST_WAITING) await this.#sending;
   }
 
   /** What has gathered leaves, one lot after the other, so that streams keep their order. */

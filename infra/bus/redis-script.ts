@@ -1,7 +1,8 @@
 /**
  * Publishes messages and writes their last values where they are newer, all in one call. KEYS[1 + 4i…]: last,
  * increments, events, position of the message's channel; ARGV[1]: channel command, ARGV[2]: seconds that values live,
- * then for each message kind, epoch, sequence, channel, payload. What `LastValues` does in process, rule by rule.
+ * then for each message kind, epoch, sequence, channel, payload. What `LastValues` does in process, rule by rule. Events
+ * and increments of one channel gather in `held` and are written together: nobody sees the state within a call.
  */
 export const publishScript = `
 local publish, ttl = ARGV[1], ARGV[2]
@@ -21,10 +22,31 @@ local function position(key, e, s)
   end
   return e, s
 end
+local held = {}
+local function settle(newest)
+  local one = held[newest]
+  if not one then return end
+  held[newest] = nil
+  if one.moved then redis.call('SET', newest, one.moved, 'EX', ttl) end
+  if #one.kept == 0 then return end
+  local length = redis.call('RPUSH', one.list, unpack(one.kept))
+  if one.last == nil then
+    if length > 100 then redis.call('LTRIM', one.list, -100, -1) end
+  elseif length > 10000 then
+    redis.call('DEL', one.last, one.list)
+    return
+  end
+  redis.call('EXPIRE', one.list, ttl)
+end
 for i = 0, (#ARGV - 2) / 5 - 1 do
   local kind, epoch, sequence = ARGV[3 + 5 * i], tonumber(ARGV[4 + 5 * i]), tonumber(ARGV[5 + 5 * i])
   local channel, payload = ARGV[6 + 5 * i], ARGV[7 + 5 * i]
   local last, increments, events, newest = KEYS[1 + 4 * i], KEYS[2 + 4 * i], KEYS[3 + 4 * i], KEYS[4 + 4 * i]
+  local one = held[newest]
+  if one and one.kind ~= kind then
+    settle(newest)
+    one = nil
+  end
   if kind == 'v' then
     local le, ls = head(last)
     if newer(epoch, sequence, le, ls) then
@@ -35,15 +57,20 @@ for i = 0, (#ARGV - 2) / 5 - 1 do
       end
     end
   elseif kind == 'i' then
-    local le, ls = head(last)
-    local ne, ns = position(newest, le, ls)
-    if newer(epoch, sequence, ne, ns) then
-      redis.call('SET', newest, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i], 'EX', ttl)
-      if le >= 0 then
-        if le ~= epoch or redis.call('RPUSH', increments, payload) > 10000 then
+    if not one then
+      local le, ls = head(last)
+      local ne, ns = position(newest, le, ls)
+      one = { kind = kind, list = increments, last = last, le = le, e = ne, s = ns, kept = {} }
+      held[newest] = one
+    end
+    if newer(epoch, sequence, one.e, one.s) then
+      one.e, one.s, one.moved = epoch, sequence, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i]
+      if one.le >= 0 then
+        if one.le ~= epoch then
           redis.call('DEL', last, increments)
+          one.le, one.kept = -1, {}
         else
-          redis.call('EXPIRE', increments, ttl)
+          one.kept[#one.kept + 1] = payload
         end
       end
     end
@@ -63,13 +90,17 @@ for i = 0, (#ARGV - 2) / 5 - 1 do
       if newer(ne, ns, epoch, sequence) then redis.call('EXPIRE', newest, ttl) else redis.call('DEL', newest) end
     end
   else
-    local ne, ns = position(newest, -1, -1)
-    if newer(epoch, sequence, ne, ns) then
-      redis.call('SET', newest, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i], 'EX', ttl)
-      if redis.call('RPUSH', events, payload) > 100 then redis.call('LPOP', events) end
-      redis.call('EXPIRE', events, ttl)
+    if not one then
+      local ne, ns = position(newest, -1, -1)
+      one = { kind = kind, list = events, e = ne, s = ns, kept = {} }
+      held[newest] = one
+    end
+    if newer(epoch, sequence, one.e, one.s) then
+      one.e, one.s, one.moved = epoch, sequence, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i]
+      one.kept[#one.kept + 1] = payload
     end
   end
   if kind ~= 's' then redis.call(publish, channel, payload) end
 end
+for newest in pairs(held) do settle(newest) end
 return 0`;

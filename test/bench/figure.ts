@@ -1,12 +1,17 @@
+export type Figure = RateFigure | LatencyFigure;
+
 /** A rate beside what was measured in the same run, turn by turn. */
-export interface Figure {
+export interface RateFigure {
   readonly name: string;
   /** What is counted, e.g. `trades`. */
   readonly unit: string;
   /** Median, a second. */
   readonly rate: number;
-  /** Median, a second of the process's processor time: what a core does, whatever else runs on the machine. */
-  readonly coreRate: number;
+  /**
+   * Median, a second of the process's processor time: what a core does, whatever else runs on the machine. Missing where
+   * the work is spread over many processes; ratios are of the rates on the wall then.
+   */
+  readonly coreRate?: number;
   readonly floors: readonly Floor[];
   readonly goal?: Goal;
   /** How the outputs were found right; undefined where there is nothing to hold them against. */
@@ -15,10 +20,30 @@ export interface Figure {
   readonly about?: string;
 }
 
+/** How long something took, beside the same way without the plant. Medians of the turns. */
+export interface LatencyFigure {
+  readonly name: string;
+  readonly latency: Latency;
+  readonly floor: { readonly name: string; readonly latency: Latency };
+  /** To the floor's, the median of all turns' ratios. */
+  readonly ratio: Latency;
+  readonly goal?: Goal;
+  readonly verified?: string;
+  readonly about?: string;
+}
+
+/** Milliseconds; as a ratio, without a unit. */
+export interface Latency {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
 export interface Floor {
   readonly name: string;
   readonly rate: number;
-  readonly coreRate: number;
+  readonly coreRate?: number;
   /** The figure's core rate divided by this one's: the median of all turns' ratios. */
   readonly ratio: number;
 }
@@ -75,7 +100,7 @@ const REPETITIONS = 5;
 /**
  * Runs the subject and its floors by turns (A B C A B C …), after a turn that warms them, and takes the medians.
  */
-export async function measure(subject: Subject): Promise<Figure> {
+export async function measure(subject: Subject): Promise<RateFigure> {
   const runs = [subject.run, ...subject.floors.map(({ run }) => run)];
   const rates: Rates[][] = runs.map(() => []);
   for (let turn = -1; turn < (subject.repetitions ?? REPETITIONS); turn++) {
@@ -98,7 +123,7 @@ async function ratesOf(run: Run): Promise<Rates> {
   return { rate: count / took.seconds, coreRate: count / took.coreSeconds };
 }
 
-function figureOf(subject: Subject, rates: readonly Rates[][]): Figure {
+function figureOf(subject: Subject, rates: readonly Rates[][]): RateFigure {
   const { name, unit, verified, about } = subject;
   const [own, ...others] = rates.map((turns) => ({
     rate: median(turns.map(({ rate }) => rate)),
@@ -134,13 +159,34 @@ export function inWords(rate: number): string {
 
 /** The figure as lines of text: its own first, each floor's below. */
 export function linesOf(figure: Figure): string[] {
-  const { name, unit, rate, coreRate, floors, goal, verified, about } = figure;
-  const lines = [`${name}: ${inWords(coreRate)} ${unit}/s of a core (${inWords(rate)} on the wall)`];
-  if (about) lines.push(`    ${about}`);
-  for (const floor of floors) {
-    lines.push(`    floor ${inWords(floor.coreRate)} (${floor.name}): ratio ${floor.ratio.toFixed(2)}`);
-  }
+  const lines = "latency" in figure ? latencyLines(figure) : rateLines(figure);
+  const { goal, verified } = figure;
   if (goal) lines.push(`    goal ${goal.text}: ${goal.reached ? "reached" : "MISSED"}`);
   if (verified) lines.push(`    verified: ${verified}`);
   return lines;
+}
+
+function rateLines({ name, unit, rate, coreRate, floors, about }: RateFigure): string[] {
+  const shown =
+    coreRate === undefined
+      ? `${inWords(rate)} ${unit}/s on the wall`
+      : `${inWords(coreRate)} ${unit}/s of a core (${inWords(rate)} on the wall)`;
+  const lines = [`${name}: ${shown}`];
+  if (about) lines.push(`    ${about}`);
+  for (const floor of floors) {
+    lines.push(`    floor ${inWords(floor.coreRate ?? floor.rate)} (${floor.name}): ratio ${floor.ratio.toFixed(2)}`);
+  }
+  return lines;
+}
+
+function latencyLines({ name, latency, floor, ratio, about }: LatencyFigure): string[] {
+  const lines = [`${name}: ${latencyInWords(latency, " ms")}`];
+  if (about) lines.push(`    ${about}`);
+  lines.push(`    floor ${latencyInWords(floor.latency, " ms")} (${floor.name})`, `    ratio ${latencyInWords(ratio)}`);
+  return lines;
+}
+
+function latencyInWords({ mean, p50, p99, p999 }: Latency, unit = ""): string {
+  const [a, b, c, d] = [mean, p50, p99, p999].map((value) => `${value.toFixed(2)}${unit}`);
+  return `mean ${a}, p50 ${b}, p99 ${c}, p99.9 ${d}`;
 }

@@ -1,4 +1,7 @@
 import { book } from "./book.js";
+import { clusterLatency } from "./cluster/latency.js";
+import { clusterSink } from "./cluster/sink.js";
+import { clusterThroughput } from "./cluster/throughput.js";
 import { decimals } from "./decimals.js";
 import { endToEnd } from "./end-to-end.js";
 import type { Figure } from "./figure.js";
@@ -16,4 +19,7 @@ export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
   processors,
   log,
   endToEnd,
+  clusterLatency,
+  clusterThroughput,
+  clusterSink,
 };
