@@ -52,6 +52,9 @@ export class Metrics {
     "min",
   );
 
+  /** Set by the process as a whole, never by its threads. */
+  readonly ready = this.gauge("tickplant_ready", "1 while /readyz says 200", ["role"], "min");
+
   counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }

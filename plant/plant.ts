@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../infra/bus/bus.js";
@@ -29,6 +30,8 @@ import { Simulators } from "./simulators.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
+/** What /metrics waits for the answer whether the plant is ready. */
+const READINESS_MS = 1000;
 
 /** A plant that runs. */
 export interface Plant {
@@ -247,15 +250,22 @@ class PlantStart {
   }
 
   #state(store: Store | undefined): PlantState {
+    const readiness = async () => {
+      const reasons: string[] = [];
+      if (this.#stopping) reasons.push("it stops");
+      if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
+      if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
+      return { ready: reasons.length === 0, reasons };
+    };
     return {
-      readiness: async () => {
-        const reasons: string[] = [];
-        if (this.#stopping) reasons.push("it stops");
-        if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
-        if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
-        return { ready: reasons.length === 0, reasons };
+      readiness,
+      metricsText: async () => {
+        // a store that hangs must not take the metrics with it
+        const late = delay(READINESS_MS, { ready: false }, { ref: false });
+        const { ready } = await Promise.race([readiness(), late]);
+        this.metrics.ready.set({ role: this.config.roles.join("+") }, ready ? 1 : 0);
+        return this.#metricsText();
       },
-      metricsText: () => this.#metricsText(),
     };
   }
 
