@@ -33,6 +33,8 @@ export class RedisBus implements Bus {
   readonly #prefix: string;
   readonly #subscriptions = new Set<RedisSubscription>();
   #publishing: Promise<void> = Promise.resolve();
+  #waiting: Call[] = [];
+  #sending = false;
   #closed = false;
   #away = false;
 
@@ -50,11 +52,30 @@ export class RedisBus implements Bus {
     return new RedisBus(options, client);
   }
 
-  /** Messages of one call follow those of the calls before. @throws BusClosed */
+  /**
+   * Messages of one call follow those of the calls before. What is published while others are on their way to Redis
+   * goes together, as soon as they have arrived. @throws BusClosed
+   */
   publish(messages: readonly BusMessage[]): Promise<void> {
-    const turn = this.#publishing.then(() => this.#publishAll(messages));
-    this.#publishing = turn.catch(() => {});
-    return turn;
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.push({ messages, resolve, reject }) > 1 || this.#sending) return;
+      this.#sending = true;
+      this.#publishing = this.#publishWaiting();
+    });
+  }
+
+  async #publishWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const calls = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#publishAll(calls.length === 1 ? calls[0]!.messages : calls.flatMap(({ messages }) => messages));
+        for (const { resolve } of calls) resolve();
+      } catch (error) {
+        for (const { reject } of calls) reject(error as Error);
+      }
+    }
+    this.#sending = false;
   }
 
   async subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription> {
