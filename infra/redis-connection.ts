@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
-import type { RedisConfig, TlsConfig } from "./config/services-config.js";
+import { Cluster, Redis } from "ioredis";
+import type { RedisConfig } from "./config/services-config.js";
+import { tlsOptions } from "./config/tls-options.js";
 import { PlantError } from "./errors.js";
 import type { Logger } from "./logging.js";
 
@@ -129,13 +129,4 @@ function clusterClient(settings: RedisConnectionSettings): Cluster {
 function addressOf(node: string): { host: string; port: number } {
   const at = node.lastIndexOf(":");
   return { host: node.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(node.slice(at + 1)) };
-}
-
-function tlsOptions({ caFile, certFile, keyFile, serverName }: TlsConfig): NonNullable<RedisOptions["tls"]> {
-  return {
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
-    ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
-    ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  };
 }

@@ -92,7 +92,9 @@ export class RedisPublisher {
   }
 
   private send(): void {
-    while (!this.repairing && this.failed.length === 0 && this.underWay.size < mostRounds && this.waiting.length > 0) {
+    // a node of a cluster may refuse one round and take the next: there the next waits, so that no book gets a hole
+    const most = this.isCluster ? 1 : mostRounds;
+    while (!this.repairing && this.failed.length === 0 && this.underWay.size < most && this.waiting.length > 0) {
       this.dispatch(this.groupsOf(this.take()));
     }
   }

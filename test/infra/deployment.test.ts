@@ -49,7 +49,9 @@ describe("the compose file", () => {
     ) as object;
     const check = ajv.compile(draft);
     // the schema is older than the project's name
-    const plain = Object.fromEntries(Object.entries(compose).filter(([key]) => key !== "name" && !key.startsWith("x-")));
+    const plain = Object.fromEntries(
+      Object.entries(compose).filter(([key]) => key !== "name" && !key.startsWith("x-")),
+    );
     check(plain);
     expect(check.errors ?? []).toEqual([]);
     // and it would say what is wrong
