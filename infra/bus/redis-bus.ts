@@ -168,13 +168,21 @@ export class RedisBus implements Bus {
   /** Tries until Redis has done it: what it had done already, positions and readers' sequences make harmless. */
   async #call(lot: readonly BusMessage[]): Promise<void> {
     const keys: string[] = [];
-    const command = this.client instanceof Cluster ? "SPUBLISH" : "PUBLISH";
-    const values: (string | number)[] = [command, this.options.lastValueHours * 3_600];
+    const names: string[] = [];
+    const heads: string[] = [];
+    const places = new Map<string, number>();
     for (const { channel, kind, epoch, sequence, payload } of lot) {
-      const { last, increments, events, position, name } = this.#keys(channel);
-      keys.push(last, increments, events, position);
-      values.push(kinds[kind], epoch, sequence, name, payload);
+      let place = places.get(channel);
+      if (place === undefined) {
+        const { last, increments, events, position, name } = this.#keys(channel);
+        place = names.push(name) - 1;
+        places.set(channel, place);
+        keys.push(last, increments, events, position);
+      }
+      heads.push(`${place} ${kinds[kind]} ${epoch} ${sequence}`, payload);
     }
+    const command = this.client instanceof Cluster ? "SPUBLISH" : "PUBLISH";
+    const values = [command, this.options.lastValueHours * 3_600, ...names, ...heads];
     const { logger } = this.options;
     for (let backoff = FIRST_BACKOFF_MS; ; backoff = Math.min(LAST_BACKOFF_MS, 2 * backoff)) {
       if (this.#closed) throw new BusClosed();

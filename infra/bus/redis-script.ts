@@ -1,8 +1,9 @@
 /**
  * Publishes messages and writes their last values where they are newer, all in one call. KEYS[1 + 4i…]: last,
- * increments, events, position of the message's channel; ARGV[1]: channel command, ARGV[2]: seconds that values live,
- * then for each message kind, epoch, sequence, channel, payload. What `LastValues` does in process, rule by rule. Events
- * and increments of one channel gather in `held` and are written together: nobody sees the state within a call.
+ * increments, events, position of channel i; ARGV[1]: channel command, ARGV[2]: seconds that values live, then each
+ * channel's name, then for each message "i kind epoch sequence" and its payload: arguments are what a call costs. What
+ * `LastValues` does in process, rule by rule. Events and increments of one channel gather in `held` and are written
+ * together: nobody sees the state within a call.
  */
 export const publishScript = `
 local publish, ttl = ARGV[1], ARGV[2]
@@ -38,10 +39,13 @@ local function settle(newest)
   end
   redis.call('EXPIRE', one.list, ttl)
 end
-for i = 0, (#ARGV - 2) / 5 - 1 do
-  local kind, epoch, sequence = ARGV[3 + 5 * i], tonumber(ARGV[4 + 5 * i]), tonumber(ARGV[5 + 5 * i])
-  local channel, payload = ARGV[6 + 5 * i], ARGV[7 + 5 * i]
-  local last, increments, events, newest = KEYS[1 + 4 * i], KEYS[2 + 4 * i], KEYS[3 + 4 * i], KEYS[4 + 4 * i]
+local channels = #KEYS / 4
+for i = 3 + channels, #ARGV, 2 do
+  local place, kind, epochText, sequenceText = string.match(ARGV[i], '(%d+) (%a) (%d+) (%d+)')
+  local payload, epoch, sequence = ARGV[i + 1], tonumber(epochText), tonumber(sequenceText)
+  place = tonumber(place)
+  local channel = ARGV[3 + place]
+  local last, increments, events, newest = KEYS[1 + 4 * place], KEYS[2 + 4 * place], KEYS[3 + 4 * place], KEYS[4 + 4 * place]
   local one = held[newest]
   if one and one.kind ~= kind then
     settle(newest)
@@ -64,7 +68,7 @@ for i = 0, (#ARGV - 2) / 5 - 1 do
       held[newest] = one
     end
     if newer(epoch, sequence, one.e, one.s) then
-      one.e, one.s, one.moved = epoch, sequence, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i]
+      one.e, one.s, one.moved = epoch, sequence, epochText .. ' ' .. sequenceText
       if one.le >= 0 then
         if one.le ~= epoch then
           redis.call('DEL', last, increments)
@@ -96,7 +100,7 @@ for i = 0, (#ARGV - 2) / 5 - 1 do
       held[newest] = one
     end
     if newer(epoch, sequence, one.e, one.s) then
-      one.e, one.s, one.moved = epoch, sequence, ARGV[4 + 5 * i] .. ' ' .. ARGV[5 + 5 * i]
+      one.e, one.s, one.moved = epoch, sequence, epochText .. ' ' .. sequenceText
       one.kept[#one.kept + 1] = payload
     end
   end
