@@ -2,7 +2,6 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "../infra/bus/bus.js";
 import { RedisBus } from "../infra/bus/redis-bus.js";
-import { openRedis } from "../infra/bus/redis-client.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { type Leases, RedisLeases } from "../infra/lease/redis-leases.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
@@ -11,6 +10,7 @@ import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
+import { connectRedis } from "../infra/redis-connection.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
 import type { ProcessSettings } from "../processors/settings.js";
 import { type Codecs, codecsFor, openCodecs } from "../schemas/codec.js";
@@ -120,7 +120,7 @@ export async function openLeases(
   stops: (() => Promise<void>)[],
 ): Promise<Leases | undefined> {
   if (bus.redis === undefined) return undefined;
-  const client = await openRedis(bus.redis, logger);
+  const client = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
   stops.push(async () => client.disconnect());
   return new RedisLeases(client, namespace);
 }

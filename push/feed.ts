@@ -16,6 +16,8 @@ export interface Peer {
 /** What a feed needs of the hub. */
 export interface Outlet {
   readonly bus: Bus;
+  /** Resolves when whatever is published on the channel from now on will be handed to its feed. */
+  listen(channel: string): Promise<void>;
   /** Hands the very same bytes to every peer that joined the channel. */
   publish(channel: string, payload: string): void;
   dropped(reason: string, count?: number): void;
@@ -52,6 +54,8 @@ const mostBuffered = 20_000;
 const retryMs = 100;
 const attemptsForPeers = 50;
 
+const retryPause = () => new Promise<void>((resolve) => void setTimeout(resolve, retryMs).unref());
+
 /**
  * One channel with subscribers: the flow to those who follow it live, and the way for others to catch up with it.
  * A peer gets the last value, what came after it, and then the live flow, with no hole and nothing twice.
@@ -66,11 +70,21 @@ export class Feed {
   private readonly followers = new Set<Follower>();
   private members = 0;
   private closed = false;
+  /** The bus sends the channel from now on: only then does a last value join what comes live without a hole. */
+  private listening = false;
+  private readonly listened: Promise<void>;
 
   constructor(
     readonly channel: Channel,
     private readonly outlet: Outlet,
-  ) {}
+  ) {
+    this.listened = outlet.listen(channel.name).then(
+      () => {
+        this.listening = true;
+      },
+      (error) => this.outlet.warn(channel.name, "the bus does not send the channel", error),
+    );
+  }
 
   /** Takes a message from the bus, in order. */
   accept(message: BusMessage): void {
@@ -192,7 +206,7 @@ export class Feed {
         if (load.held === undefined) return;
         this.outlet.warn(this.channel.name, "no whole last value to recover from; the channel waits for one");
       }
-      await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
+      await retryPause();
     }
   }
 
@@ -202,6 +216,8 @@ export class Feed {
   }
 
   private async remembered(load: Load): Promise<LastValue | undefined | "unknown"> {
+    if (!this.listening) await Promise.race([this.listened, retryPause()]);
+    if (!this.listening) return "unknown";
     try {
       return await this.outlet.bus.last(this.channel.name);
     } catch (error) {

@@ -32,7 +32,7 @@ export class Hub implements Outlet, ClientHost {
   ) {}
 
   async start(): Promise<void> {
-    this.subscription = await this.bus.subscribe(() => true, {
+    this.subscription = await this.bus.subscribe({
       messages: (messages) => this.take(messages),
       reconnected: () => {
         for (const feed of this.feeds.values()) feed.reconnected();
@@ -44,7 +44,7 @@ export class Hub implements Outlet, ClientHost {
     ];
   }
 
-  /** A batch from the bus; the channels nobody has subscribed cost one look each. */
+  /** A batch from the bus. */
   take(messages: readonly BusMessage[]): void {
     for (const message of messages) this.feeds.get(message.channel)?.accept(message);
   }
@@ -98,7 +98,13 @@ export class Hub implements Outlet, ClientHost {
   release(feed: Feed): void {
     if (!feed.release()) return;
     feed.close();
-    if (this.feeds.get(feed.channel.name) === feed) this.feeds.delete(feed.channel.name);
+    if (this.feeds.get(feed.channel.name) !== feed) return;
+    this.feeds.delete(feed.channel.name);
+    this.subscription?.remove(feed.channel.name);
+  }
+
+  async listen(channel: string): Promise<void> {
+    await this.subscription?.add(channel);
   }
 
   async hasValue(channel: string): Promise<boolean> {

@@ -5,8 +5,8 @@
 export interface Bus {
   /** Publishes in order and writes last values; a last value is written only if newer by (epoch, sequence). */
   publish(messages: readonly BusMessage[]): Promise<void>;
-  /** Every message of every channel that `accepts` says yes to, in order per channel. */
-  subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription>;
+  /** A reader that follows nothing yet: what it adds comes to the handler, in order per channel. */
+  subscribe(handler: BusHandler): Promise<BusSubscription>;
   /** The last value of a channel; for depth the full book and the increments since. */
   last(channel: string): Promise<LastValue | undefined>;
   /** Channels that have a last value, sorted. */
@@ -34,7 +34,17 @@ export interface BusHandler {
   reconnected?(): void;
 }
 
+/** What one reader follows. A message comes once, however often its channel was added. */
 export interface BusSubscription {
+  /** Resolves when every message published on the channel from now on will come. */
+  add(channel: string): Promise<void>;
+  /** Some messages that are under way may still come. */
+  remove(channel: string): void;
+  /**
+   * Follows every channel `{kind}:…`, those that come into being later too. Where the bus is a Redis Cluster, a
+   * channel's very first messages may be left out; then its newest value comes instead.
+   */
+  addKind(kind: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -30,10 +30,19 @@ export class EmbeddedBus implements Bus {
     }
   }
 
-  async subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription> {
-    const subscriber = new Subscriber(accepts, handler);
+  async subscribe(handler: BusHandler): Promise<BusSubscription> {
+    const subscriber = new Subscriber(handler);
     this.subscribers.add(subscriber);
     return {
+      add: async (channel) => {
+        subscriber.channels.add(channel);
+      },
+      remove: (channel) => {
+        subscriber.channels.delete(channel);
+      },
+      addKind: async (kind) => {
+        subscriber.kinds.add(kind);
+      },
       close: async () => {
         this.subscribers.delete(subscriber);
       },

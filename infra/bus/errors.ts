@@ -9,11 +9,3 @@ export class BusClosed extends PlantError {
     );
   }
 }
-
-/** Nobody answers where Redis should be: start it, or mend bus.redis. */
-export class RedisUnavailable extends PlantError {
-  constructor(place: string, cause: unknown) {
-    const why = cause instanceof Error ? ` (${cause.message})` : "";
-    super("TP_REDIS_UNAVAILABLE", `Redis at ${place} does not answer${why}: start it, or mend bus.redis`, { cause });
-  }
-}

@@ -5,7 +5,7 @@ import { charactersOf, flatten, type ToHub, type ToThread, unflatten, Window } f
 /** The hub's end of a port: publishes for a thread, answers it, and forwards to it what it listens to. */
 export class HubPort {
   private readonly underWay = new Window();
-  private subscription: BusSubscription | undefined;
+  private subscription: Promise<BusSubscription> | undefined;
   /** Messages were dropped since the window was full: the thread is told once there is room. */
   private dropped = false;
 
@@ -37,9 +37,16 @@ export class HubPort {
       case "channels":
         this.tell({ say: "answer", id: message.id, value: await this.hub.channels() });
         return;
-      case "listen":
-        this.subscription ??= await this.hub.subscribe(() => true, { messages: (messages) => this.forward(messages) });
+      case "add":
+        await (await this.listening()).add(message.channel);
         this.tell({ say: "answer", id: message.id, value: undefined });
+        return;
+      case "addKind":
+        await (await this.listening()).addKind(message.kind);
+        this.tell({ say: "answer", id: message.id, value: undefined });
+        return;
+      case "remove":
+        (await this.listening()).remove(message.channel);
         return;
       case "taken":
         this.underWay.add(-message.messages, -message.characters);
@@ -48,6 +55,14 @@ export class HubPort {
           this.tell({ say: "reconnected" });
         }
     }
+  }
+
+  private listening(): Promise<BusSubscription> {
+    this.subscription ??= this.hub.subscribe({
+      messages: (messages) => this.forward(messages),
+      reconnected: () => this.tell({ say: "reconnected" }),
+    });
+    return this.subscription;
   }
 
   /** A thread that does not keep up loses messages and reloads from last values: it holds nobody else back. */
@@ -66,6 +81,6 @@ export class HubPort {
 
   private async end(): Promise<void> {
     this.closed();
-    await this.subscription?.close();
+    await (await this.subscription)?.close();
   }
 }

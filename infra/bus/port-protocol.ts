@@ -5,7 +5,9 @@ export type ToHub =
   | { readonly say: "publish"; readonly batch: FlatMessages }
   | { readonly say: "last"; readonly id: number; readonly channel: string }
   | { readonly say: "channels"; readonly id: number }
-  | { readonly say: "listen"; readonly id: number }
+  | { readonly say: "add"; readonly id: number; readonly channel: string }
+  | { readonly say: "addKind"; readonly id: number; readonly kind: string }
+  | { readonly say: "remove"; readonly channel: string }
   | { readonly say: "taken"; readonly messages: number; readonly characters: number };
 
 /** What the hub says to a thread. */

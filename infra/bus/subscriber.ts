@@ -1,31 +1,33 @@
 import type { BusHandler, BusMessage } from "./bus.js";
 
-/** A handler and its answers so far: a channel is asked about once. */
+/** A handler and what it follows. */
 export class Subscriber {
-  private readonly answers = new Map<string, boolean>();
+  readonly channels = new Set<string>();
+  readonly kinds = new Set<string>();
 
-  constructor(
-    private readonly accepts: (channel: string) => boolean,
-    readonly handler: BusHandler,
-  ) {}
+  constructor(readonly handler: BusHandler) {}
 
-  /** What of the messages goes to this subscriber: published ones of accepted channels. */
+  /** What of the messages goes to this subscriber: published ones of the channels it follows. */
   choose(messages: readonly BusMessage[]): readonly BusMessage[] {
+    if (this.channels.size === 0 && this.kinds.size === 0) return nothing;
     let chosen: BusMessage[] | undefined;
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
-      if (message.kind !== "snapshot" && this.wants(message.channel)) chosen?.push(message);
+      if (message.kind !== "snapshot" && this.follows(message.channel)) chosen?.push(message);
       else chosen ??= messages.slice(0, i);
     }
     return chosen ?? messages;
   }
 
-  private wants(channel: string): boolean {
-    let answer = this.answers.get(channel);
-    if (answer === undefined) {
-      answer = this.accepts(channel);
-      this.answers.set(channel, answer);
-    }
-    return answer;
+  follows(channel: string): boolean {
+    return this.channels.has(channel) || (this.kinds.size > 0 && this.kinds.has(kindOfChannel(channel)));
   }
+}
+
+const nothing: readonly BusMessage[] = [];
+
+/** What stands before the first `:` of a channel's name. */
+export function kindOfChannel(channel: string): string {
+  const end = channel.indexOf(":");
+  return end < 0 ? channel : channel.slice(0, end);
 }

@@ -41,13 +41,24 @@ export class ThreadBus implements Bus {
     });
   }
 
-  async subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription> {
-    const subscriber = new Subscriber(accepts, handler);
+  async subscribe(handler: BusHandler): Promise<BusSubscription> {
+    const subscriber = new Subscriber(handler);
     this.subscribers.add(subscriber);
-    await this.ask((id) => ({ say: "listen", id }));
     return {
+      add: async (channel) => {
+        subscriber.channels.add(channel);
+        await this.ask((id) => ({ say: "add", id, channel }));
+      },
+      remove: (channel) => {
+        if (subscriber.channels.delete(channel)) this.forget([channel]);
+      },
+      addKind: async (kind) => {
+        subscriber.kinds.add(kind);
+        await this.ask((id) => ({ say: "addKind", id, kind }));
+      },
       close: async () => {
         this.subscribers.delete(subscriber);
+        this.forget(subscriber.channels);
       },
     };
   }
@@ -69,6 +80,14 @@ export class ThreadBus implements Bus {
     }
     this.port.close();
     this.end();
+  }
+
+  /** The hub need not send channels any more that nobody here has added. */
+  private forget(channels: Iterable<string>): void {
+    if (this.ended) return;
+    for (const channel of channels) {
+      if (![...this.subscribers].some((other) => other.channels.has(channel))) this.tell({ say: "remove", channel });
+    }
   }
 
   private post(messages: readonly BusMessage[]): void {

@@ -1,4 +1,4 @@
-import type { RedisClient } from "../bus/redis-client.js";
+import type { RedisClient } from "../redis-connection.js";
 import { keepScript, releaseScript } from "./lease-script.js";
 
 /** One name's lease as the store answers it. */

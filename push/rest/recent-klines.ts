@@ -15,11 +15,12 @@ export class RecentKlines {
   constructor(private readonly bus: Bus) {}
 
   async start(): Promise<void> {
-    this.subscription = await this.bus.subscribe((channel) => channel.startsWith("kline:"), {
+    this.subscription = await this.bus.subscribe({
       messages: (messages) => {
         for (const message of messages) this.take(message);
       },
     });
+    await this.subscription.addKind("kline");
   }
 
   async stop(): Promise<void> {

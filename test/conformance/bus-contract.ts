@@ -49,13 +49,20 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
     let trade: string;
 
     const message = (channel: string, kind: BusMessage["kind"], sequence: number, epoch = 1): BusMessage => {
-      const data = channel === depth ? { is_snapshot: kind === "value" } : {};
+      const data = channel.startsWith("depth:")
+        ? { symbol: "BTC/USDT", bids: [["61837.63", "0.5"]], is_snapshot: kind !== "increment" }
+        : { symbol: "BTC/USDT", price: "61837.63", note: "größer – 数" };
       return { channel, kind, sequence, epoch, payload: JSON.stringify({ channel, epoch, sequence, data }) };
     };
     const run = (channel: string, kind: BusMessage["kind"], from: number, to: number): BusMessage[] =>
       Array.from({ length: to - from + 1 }, (_, i) => message(channel, kind, from + i));
     const positions = (increments: readonly { sequence: number }[]) => increments.map(({ sequence }) => sequence);
     const ours = (channel: string) => [ticker, depth, trade].includes(channel);
+    const follow = async (listener: Listener, ...channels: string[]) => {
+      const subscription = await bus.subscribe(listener);
+      await Promise.all(channels.map((channel) => subscription.add(channel)));
+      return subscription;
+    };
 
     beforeEach(async () => {
       opened = await open();
@@ -72,7 +79,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
 
     test("a subscriber gets every message of the channels it accepts, as published and in order", async () => {
       const listener = new Listener();
-      await bus.subscribe((channel) => channel === trade, listener);
+      await follow(listener, trade);
       await bus.publish([message(trade, "event", 1), message(ticker, "value", 1), message(trade, "event", 2)]);
       for (let i = 3; i <= 200; i++) await bus.publish([message(trade, "event", i)]);
       await listener.count(200);
@@ -81,8 +88,8 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
 
     test("each of several subscribers gets its own, until it closes", async () => {
       const [one, two] = [new Listener(), new Listener()];
-      const first = await bus.subscribe((channel) => channel === ticker, one);
-      await bus.subscribe(ours, two);
+      const first = await follow(one, ticker);
+      await follow(two, ticker, depth, trade);
       await bus.publish([message(ticker, "value", 1), message(trade, "event", 1)]);
       await Promise.all([one.count(1), two.count(2)]);
       await first.close();
@@ -91,9 +98,42 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(one.heard.length).toBe(1);
     });
 
+    test("a channel can be removed and added again", async () => {
+      const listener = new Listener();
+      const subscription = await follow(listener, ticker, trade);
+      await subscription.add(ticker);
+      subscription.remove(ticker);
+      await subscription.add(depth);
+      await bus.publish([message(ticker, "value", 1), message(trade, "event", 1)]);
+      await listener.count(1);
+      await subscription.add(ticker);
+      await bus.publish([message(ticker, "value", 2), message(trade, "event", 2)]);
+      await listener.count(3);
+      const heard = (name: string) => positions(listener.heard.filter(({ channel }) => channel === name));
+      expect([heard(ticker), heard(trade)]).toEqual([[2], [1, 2]]);
+    });
+
+    test("a kind's channels come whatever their names, those that did not exist before too", async () => {
+      const venue = randomUUID();
+      const [before, after] = [`kline:BTC/USDT@${venue}:1m`, `kline:ETH/USDT@${venue}:1m`];
+      await bus.publish([message(before, "value", 1)]);
+      const listener = new Listener();
+      const subscription = await follow(listener, before);
+      await subscription.addKind("kline");
+      await bus.publish([message(before, "value", 2), message(ticker, "value", 1), message(after, "value", 1)]);
+      const last = (name: string) => listener.heard.findLast(({ channel }) => channel === name)?.sequence;
+      await listener.until(() => last(before) === 2 && last(after) === 1);
+      await bus.publish([message(after, "value", 2), message(before, "value", 3)]);
+      await listener.until(() => last(before) === 3 && last(after) === 2);
+      const ofThisTest = listener.heard.filter(({ channel }) => channel.includes(venue) || channel === ticker);
+      expect(ofThisTest.map(({ sequence, channel }) => [channel, sequence]).sort()).toEqual(
+        [...[2, 3].map((sequence) => [before, sequence]), ...[1, 2].map((sequence) => [after, sequence])].sort(),
+      );
+    });
+
     test("a snapshot is not published", async () => {
       const listener = new Listener();
-      await bus.subscribe(ours, listener);
+      await follow(listener, ticker, depth, trade);
       await bus.publish([message(depth, "snapshot", 1), message(depth, "increment", 2)]);
       await listener.count(1);
       expect(listener.heard).toEqual([message(depth, "increment", 2)]);
@@ -112,7 +152,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
 
     test("what comes late is published all the same: readers drop what they have seen", async () => {
       const listener = new Listener();
-      await bus.subscribe(ours, listener);
+      await follow(listener, ticker, depth, trade);
       await bus.publish([message(ticker, "value", 2), message(ticker, "value", 1)]);
       await listener.count(2);
       expect(positions(listener.heard)).toEqual([2, 1]);

@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import type { BusMessage } from "../../infra/bus/bus.js";
+import type { Bus, BusHandler, BusMessage } from "../../infra/bus/bus.js";
 import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
 import { ThreadBus } from "../../infra/bus/thread-bus.js";
 import { entryPoint } from "../../infra/entry-point.js";
@@ -10,6 +10,11 @@ const trades = (from: number, to: number, size = 10): BusMessage[] =>
   Array.from({ length: to - from + 1 }, (_, i) => {
     return { channel: "trade:A", kind: "event", epoch: 1, sequence: from + i, payload: "x".repeat(size) };
   });
+
+async function follow(bus: Bus, handler: BusHandler): Promise<void> {
+  const subscription = await bus.subscribe(handler);
+  await subscription.add("trade:A");
+}
 
 function joined() {
   const hub = new EmbeddedBus();
@@ -38,8 +43,8 @@ test("a subscriber that throws does not keep the others from their messages", as
       throw new Error("its own");
     },
   };
-  await bus.subscribe(() => true, failing);
-  await bus.subscribe(() => true, listener);
+  await follow(bus, failing);
+  await follow(bus, listener);
   await bus.publish(trades(1, 3));
   expect(listener.heard.length).toBe(3);
 });
@@ -54,25 +59,33 @@ test("what a subscriber publishes while it is called comes after, for all subscr
       echoed = true;
     },
   };
-  await bus.subscribe(() => true, echo);
-  await bus.subscribe(() => true, listener);
+  await follow(bus, echo);
+  await follow(bus, listener);
   await bus.publish(trades(1, 1));
   await listener.count(2);
   expect(listener.heard.map(({ sequence }) => sequence)).toEqual([1, 2]);
 });
 
-test("a channel is asked about once a subscriber", async () => {
-  const bus = new EmbeddedBus();
-  const asked: string[] = [];
-  await bus.subscribe((channel) => asked.push(channel) > 0, new Listener());
-  for (let i = 1; i <= 50; i++) await bus.publish(trades(i, i));
-  expect(asked).toEqual(["trade:A"]);
+test("a thread is sent only what its subscribers have added", async () => {
+  const { hub, bus, cleanup } = joined();
+  const [one, two] = [new Listener(), new Listener()];
+  const first = await bus.subscribe(one);
+  const second = await bus.subscribe(two);
+  await Promise.all([first.add("trade:A"), second.add("trade:A"), second.addKind("kline")]);
+  first.remove("trade:A");
+  await second.add("trade:B");
+  const on = (channel: string) => trades(1, 1).map((message) => ({ ...message, channel }));
+  await hub.publish([...on("trade:A"), ...on("trade:C"), ...on("kline:A:1m"), ...on("trade:B")]);
+  await two.count(3);
+  expect(two.heard.map(({ channel }) => channel)).toEqual(["trade:A", "kline:A:1m", "trade:B"]);
+  expect(one.heard).toEqual([]);
+  await cleanup();
 });
 
 test("a slow hub holds a thread's publish back instead of letting memory grow, and everything arrives in order", async () => {
   const { hub, bus, cleanup } = joined();
   const listener = new Listener();
-  await hub.subscribe(() => true, listener);
+  await follow(hub, listener);
   let admitted = 0;
   const publishes = [];
   for (let i = 0; i < 300; i++) {
@@ -93,7 +106,7 @@ test("a slow hub holds a thread's publish back instead of letting memory grow, a
 test("a thread that listens too slowly loses messages and is told so by `reconnected`", async () => {
   const { hub, bus, cleanup } = joined();
   const listener = new Listener();
-  await bus.subscribe(() => true, listener);
+  await follow(bus, listener);
   for (let i = 0; i < 300; i++) await hub.publish(trades(i * 100 + 1, i * 100 + 100));
   await listener.until(() => listener.reconnections === 1);
   expect(listener.heard.length).toBe(10_000);
@@ -114,7 +127,7 @@ test("a worker thread's messages reach the hub's subscribers, and its close wait
   const { port1, port2 } = new MessageChannel();
   hub.attach(port1);
   const listener = new Listener();
-  await hub.subscribe(() => true, listener);
+  await follow(hub, listener);
   const source = `
     const { workerData } = require("node:worker_threads");
     import(workerData.module).then(async ({ ThreadBus }) => {

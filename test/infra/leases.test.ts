@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { openRedis, type RedisClient } from "../../infra/bus/redis-client.js";
 import { loadConfig } from "../../infra/config/load-config.js";
 import { LeaseKeeper } from "../../infra/lease/lease-keeper.js";
 import { RedisLeases } from "../../infra/lease/redis-leases.js";
+import { connectRedis, type RedisClient } from "../../infra/redis-connection.js";
 import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
 import { testLogger } from "./kafka-rig.js";
 
@@ -29,7 +29,7 @@ describe("leases in Redis", () => {
 
   async function keeper(owner: string, progress = "", clock?: () => number) {
     const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });
-    const client = await openRedis(bus.redis!, testLogger);
+    const client = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
     clients.push(client);
     const seen = { held: new Set<string>() as ReadonlySet<string>, gained: [] as [string, string][], client };
     const made = new LeaseKeeper({

@@ -1,108 +1,240 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import { LastValues } from "../../infra/bus/last-values.js";
 import { RedisBus } from "../../infra/bus/redis-bus.js";
-import { loadConfig } from "../../infra/config/load-config.js";
-import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
+import { createLogger } from "../../infra/logging.js";
 import { busContract, Listener } from "../conformance/bus-contract.js";
-import { testLogger } from "./kafka-rig.js";
+import { message } from "../push/messages.js";
+import { freePorts } from "../push/plant.js";
+import { type RedisServer, startRedis, startRedisCluster } from "../services/redis-server.js";
 import { seeded } from "./seeded.js";
 
-let redis: RedisHandle;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
 
-async function connect(namespace = "", address = redis.address): Promise<RedisBus> {
-  const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [address] } } } });
-  return RedisBus.connect({ redis: bus.redis!, namespace, lastValueHours: 1, logger: testLogger });
+function connect(nodes: string[], more: { namespace?: string; cluster?: boolean; hours?: number } = {}) {
+  const redis = { nodes, cluster: more.cluster ?? false, user: "", password: "" };
+  return RedisBus.connect({ redis, namespace: more.namespace ?? "", lastValueHours: more.hours ?? 1, logger });
 }
 
-for (const namespace of ["", "plant-a"]) {
-  busContract(`RedisBus${namespace && " in a namespace"}`, async () => {
-    const bus = await connect(namespace);
-    return { bus, cleanup: () => bus.close() };
+const opened = async (bus: RedisBus) => ({ bus, cleanup: () => bus.close() });
+const trades = (channel: string, from: number, to: number): BusMessage[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => message(channel, from + i, "event", { price: "1" }));
+
+describe("one server", () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await startRedis();
   });
-}
+  afterAll(() => server.stop());
 
-describe("a bus in Redis", () => {
-  const value = (channel: string, sequence: number, kind: BusMessage["kind"] = "value"): BusMessage => {
-    const data = channel.startsWith("depth:") ? { is_snapshot: kind !== "increment" } : {};
-    const payload = JSON.stringify({ channel, epoch: 1, sequence, data });
-    return { channel, kind, epoch: 1, sequence, payload };
-  };
+  busContract("RedisBus", async () => opened(await connect([server.node])));
+  busContract("RedisBus in a namespace", async () => opened(await connect([server.node], { namespace: "test_1-a" })));
 
-  test("a last value is the very payload, under the documented key, for some time", async () => {
-    const bus = await connect();
-    const client = new Redis(redis.port);
-    await bus.publish([value("ticker:KEY/USDT", 3)]);
-    expect(await client.get("last:{ticker:KEY/USDT}")).toBe(value("ticker:KEY/USDT", 3).payload);
-    expect(await client.ttl("last:{ticker:KEY/USDT}")).toBeGreaterThan(3_500);
+  it("keeps the literal payload under the literal key, with a time to live, a full book byte for byte", async () => {
+    const client = new Redis(server.port);
+    for (const namespace of ["", "desk"]) {
+      const bus = await connect([server.node], { namespace, hours: 2 });
+      const prefix = namespace === "" ? "" : "desk.";
+      const side = Array.from({ length: 20_000 }, (_, i) => [`${61_837.63 + i}`, "0.001"]);
+      const book = message("depth:BTC/USDT", 7, "snapshot", { bids: side, asks: side, is_snapshot: true, é: "数" });
+      const ticker = message("ticker:BTC/USDT", 1, "value", { last_price: "61837.63" });
+      await bus.publish([
+        book,
+        message("depth:BTC/USDT", 8, "increment", { is_snapshot: false }),
+        ticker,
+        ...trades("trade:BTC/USDT", 1, 1),
+      ]);
+      expect((await bus.last("depth:BTC/USDT"))!.payload).toBe(book.payload);
+      expect(await client.get(`last:{${prefix}depth:BTC/USDT}`)).toBe(book.payload);
+      expect(await client.get(`last:{${prefix}ticker:BTC/USDT}`)).toBe(ticker.payload);
+      expect(await bus.channels()).toContain("ticker:BTC/USDT");
+      const names = ["last:{DEPTH}", "increments:{DEPTH}", "position:{DEPTH}", "last:{TICKER}", "events:{TRADE}"];
+      for (const name of names) {
+        const key = name.replace(/\{(\w+)\}/, (_, kind) => `{${prefix}${kind.toLowerCase()}:BTC/USDT}`);
+        expect(await client.ttl(key), key).toBeGreaterThan(7190);
+        expect(await client.ttl(key), key).toBeLessThanOrEqual(7200);
+      }
+      await bus.close();
+    }
     client.disconnect();
-    await bus.close();
   });
 
-  test("plants of different namespaces do not hear each other", async () => {
-    const [one, two] = [await connect("one"), await connect("two")];
-    const listener = new Listener();
-    await two.subscribe(() => true, listener);
-    await one.publish([value("ticker:A/USDT", 1)]);
-    await two.publish([value("ticker:A/USDT", 2)]);
-    await listener.count(1);
-    expect(listener.heard.map(({ sequence }) => sequence)).toEqual([2]);
-    expect((await one.last("ticker:A/USDT"))!.sequence).toBe(1);
-    await one.close();
-    await two.close();
+  it("namespaces do not see each other's channels", async () => {
+    const [bare, desk] = [await connect([server.node]), await connect([server.node], { namespace: "apart" })];
+    const name = `ticker:${randomUUID()}`;
+    await desk.publish([message(name, 1, "value")]);
+    expect(await bare.channels()).not.toContainEqual(expect.stringContaining(name));
+    expect(await bare.last(name)).toBeUndefined();
+    expect(await desk.channels()).toEqual([name]);
+    await Promise.all([bare.close(), desk.close()]);
   });
 
-  test("any sequence of messages leaves the last values that it leaves in process", async () => {
+  it("holds the same last values as the bus in memory, whatever comes in whatever order", async () => {
     const random = seeded("last values");
-    const bus = await connect(randomUUID().slice(0, 8));
-    const model = new LastValues();
-    const channels = ["depth:A/USDT", "ticker:A/USDT", "trade:A/USDT"];
-    for (let round = 0; round < 400; round++) {
-      const messages = Array.from({ length: 1 + random(4) }, (): BusMessage => {
-        const channel = channels[random(3)]!;
-        const kind = channel.startsWith("depth")
-          ? (["value", "increment", "increment", "snapshot"] as const)[random(4)]!
-          : channel.startsWith("trade")
-            ? "event"
-            : "value";
-        const [epoch, sequence] = [1 + Math.floor(round / 150), 1 + random(1 + (round % 150) * 2)];
-        const data = channel.startsWith("depth") ? { is_snapshot: kind !== "increment" } : {};
-        return { channel, kind, epoch, sequence, payload: JSON.stringify({ channel, epoch, sequence, data }) };
-      });
-      await bus.publish(messages);
-      for (const message of messages) model.put(message);
-      for (const channel of channels) expect(await bus.last(channel), `round ${round}`).toEqual(model.get(channel));
+    const bus = await connect([server.node]);
+    for (let round = 0; round < 25; round++) {
+      const memory = new LastValues();
+      const at = randomUUID();
+      const channels = [`depth:${at}`, `trade:${at}`, `ticker:${at}`];
+      const kinds = ["increment", "increment", "increment", "snapshot", "value"] as const;
+      let sequence = 1;
+      for (let step = 0; step < 12; step++) {
+        const batch = Array.from({ length: 1 + random(30) }, () => {
+          const channel = channels[random(3)]!;
+          const kind = channel.startsWith("depth")
+            ? kinds[random(5)]!
+            : channel.startsWith("trade")
+              ? "event"
+              : "value";
+          sequence += random(10) === 0 ? -random(6) : 1;
+          const epoch = 1_795_000_000_000_000 + Math.floor(step / 4) - (random(20) === 0 ? 1 : 0);
+          return message(channel, Math.max(1, sequence), kind, { is_snapshot: kind !== "increment" }, epoch);
+        });
+        for (const one of batch) memory.put(one);
+        await bus.publish(batch);
+        for (const channel of channels) expect(await bus.last(channel)).toEqual(memory.get(channel));
+      }
+      expect((await bus.channels()).filter((name) => name.includes(at))).toEqual(memory.channels());
     }
     await bus.close();
   });
 
-  test("while Redis is away publishing waits, and a subscriber that is back is told", async () => {
-    const own = await startRedis();
-    const bus = await connect("", own.address);
-    const listener = new Listener();
-    await bus.subscribe(() => true, listener);
-    await bus.publish([value("ticker:B/USDT", 1)]);
-    await listener.count(1);
-    await own.kill();
-    const waiting = bus.publish([value("ticker:B/USDT", 2)]);
-    const after = bus.publish([value("ticker:B/USDT", 3)]);
-    await own.start();
-    await Promise.all([waiting, after]);
-    await listener.until(() => listener.reconnections > 0);
-    await bus.publish([value("ticker:B/USDT", 4)]);
-    await listener.until(() => listener.heard.at(-1)?.sequence === 4);
-    expect((await bus.last("ticker:B/USDT"))!.sequence).toBe(4);
+  it("a book of which Redis has lost the increments counts as gone until the next whole one", async () => {
+    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const increment = (sequence: number) => message("depth:LOST", sequence, "increment", { is_snapshot: false });
+    await bus.publish([message("depth:LOST", 1, "snapshot", { is_snapshot: true }), increment(2), increment(3)]);
+    await client.del("increments:{depth:LOST}");
+    expect(await bus.last("depth:LOST")).toBeUndefined();
+    await bus.publish([increment(4)]);
+    expect(await bus.last("depth:LOST")).toBeUndefined();
+    await bus.publish([message("depth:LOST", 4, "snapshot", { is_snapshot: true }), increment(5)]);
+    expect(await bus.last("depth:LOST")).toMatchObject({ sequence: 4, increments: [{ sequence: 5 }] });
+    client.disconnect();
     await bus.close();
-    await own.stop();
   });
 
-  test("an address where nobody answers is said by its code", async () => {
-    await expect(connect("", "127.0.0.1:9")).rejects.toMatchObject({ code: "TP_REDIS_UNAVAILABLE" });
+  it("many publishes at once arrive in their order, and a lost script is no loss", async () => {
+    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const listener = new Listener();
+    const channel = `trade:${randomUUID()}`;
+    await (await bus.subscribe(listener)).add(channel);
+    const publishes = [];
+    for (let i = 0; i < 200; i++) {
+      publishes.push(bus.publish(trades(channel, i * 50 + 1, i * 50 + 50)));
+      if (i % 50 === 25) await client.script("FLUSH");
+    }
+    await Promise.all(publishes);
+    await listener.count(10_000);
+    expect(listener.heard.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
+    client.disconnect();
+    await bus.close();
+  });
+
+  it("readers whose connections are cut are told, and get what comes then", async () => {
+    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    await subscription.add("trade:CUT");
+    await subscription.addKind("kline");
+    await client.call("CLIENT", "KILL", "TYPE", "pubsub");
+    await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await listener.until(() => listener.reconnections === 1);
+    await bus.publish([...trades("trade:CUT", 1, 3), message("kline:CUT:1m", 1, "value")]);
+    await listener.count(4);
+    expect(listener.heard.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 1]);
+    client.disconnect();
+    await bus.close();
+  });
+});
+
+describe("a server that crashes", () => {
+  it("holds publishes back until it is there again, and readers are told", async () => {
+    const first = await startRedis();
+    const bus = await connect([first.node]);
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    await subscription.add("trade:A");
+    await bus.publish(trades("trade:A", 1, 10));
+    await listener.count(10);
+    await first.kill();
+    const held = [bus.publish(trades("trade:A", 11, 400)), bus.publish(trades("trade:A", 401, 500))];
+    const added = subscription.add("ticker:A");
+    const early = await Promise.race([...held, added, new Promise((resolve) => setTimeout(resolve, 300, "held"))]);
+    expect(early).toBe("held");
+    const second = await startRedis({ port: first.port });
+    await Promise.all([...held, added]);
+    await listener.until(() => listener.reconnections === 1);
+    const last = await bus.last("trade:A");
+    expect(last!.increments.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 401));
+    await bus.publish([...trades("trade:A", 501, 501), message("ticker:A", 1, "value")]);
+    await listener.until(() => listener.heard.at(-1)?.channel === "ticker:A");
+    expect(listener.heard.at(-2)!.sequence).toBe(501);
+    await second.kill();
+    const lost = bus.publish(trades("trade:A", 502, 502));
+    await Promise.all([bus.close(), expect(lost).rejects.toMatchObject({ code: "TP_BUS_CLOSED" })]);
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
+  it("is an error by its code when it is not there at the start", async () => {
+    const [port] = await freePorts();
+    const refused = expect(connect([`127.0.0.1:${port}`])).rejects;
+    await refused.toMatchObject({
+      code: "TP_REDIS_UNAVAILABLE",
+      message: expect.stringContaining(`127.0.0.1:${port}`),
+    });
+    const server = await startRedis({ args: ["--requirepass", "secret"] });
+    await expect(connect([server.node])).rejects.toMatchObject({ code: "TP_REDIS_UNAVAILABLE" });
+    await server.stop();
+  });
+});
+
+describe("a cluster", () => {
+  let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+  afterAll(() => cluster.stop());
+  const nodes = () => cluster.nodes.map(({ node }) => node);
+
+  busContract("RedisBus over a cluster", async () => opened(await connect(nodes().slice(0, 1), { cluster: true })));
+
+  it("spreads channels over the nodes, and readers get each in order", async () => {
+    const bus = await connect(nodes(), { cluster: true, namespace: "spread" });
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    const channels = Array.from({ length: 60 }, (_, i) => `trade:S${i}/USDT`);
+    await Promise.all(channels.map((channel) => subscription.add(channel)));
+    for (let i = 1; i <= 20; i++) await bus.publish(channels.map((channel) => message(channel, i, "event")));
+    await listener.count(1200);
+    for (const channel of channels) {
+      const heard = listener.heard.filter((one) => one.channel === channel).map(({ sequence }) => sequence);
+      expect(heard).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    }
+    expect(await bus.channels()).toEqual([...channels].sort());
+    await bus.close();
+  });
+
+  it("readers whose connections are cut are told, and get what comes then", async () => {
+    const bus = await connect(nodes(), { cluster: true });
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    const channels = Array.from({ length: 12 }, (_, i) => `trade:CUT${i}`);
+    await Promise.all(channels.map((channel) => subscription.add(channel)));
+    for (const { port } of cluster.nodes) {
+      const client = new Redis(port);
+      await client.call("CLIENT", "KILL", "TYPE", "pubsub");
+      client.disconnect();
+    }
+    await listener.until(() => listener.reconnections > 0);
+    let sequence = 0;
+    const everyChannel = () => new Set(listener.heard.map(({ channel }) => channel)).size === channels.length;
+    while (!everyChannel()) {
+      sequence++;
+      await bus.publish(channels.map((channel) => message(channel, sequence, "event")));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await bus.close();
   });
 });

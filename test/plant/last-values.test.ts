@@ -13,6 +13,7 @@ import { temporaryFolder, testConfig } from "./plant-process.js";
 import { perpetual, type RawRecord, rawRecords, recordedTicks, spot } from "./recorded-raw.js";
 
 const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "error" });
+const everyKind = ["ticker", "trade", "depth", "kline", "index", "signal", "instrument", "feed"];
 const seededKinds = ["ticker:", "kline:", "index:", "instrument:"];
 
 let ticks: RawTick[];
@@ -53,7 +54,10 @@ async function run(name: string, records: readonly RawRecord[]): Promise<Map<str
   const codecs = await codecsOf(config);
   const bus = new EmbeddedBus(logger);
   const news: string[] = [];
-  await bus.subscribe(() => true, { messages: (messages) => news.push(...messages.map(({ channel }) => channel)) });
+  const heard = await bus.subscribe({
+    messages: (messages) => news.push(...messages.map(({ channel }) => channel)),
+  });
+  for (const kind of everyKind) await heard.addKind(kind);
   await seedLastValues({ log, bus, codecs, logger });
   const settings = processSettings(config);
   const processing = await runProcess({ log, bus, codecs, settings, checkpointMs: 100, metrics, logger });

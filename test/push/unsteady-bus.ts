@@ -21,9 +21,9 @@ export class UnsteadyBus implements Bus {
     return this.bus.publish(messages);
   }
 
-  async subscribe(accepts: (channel: string) => boolean, handler: BusHandler): Promise<BusSubscription> {
+  async subscribe(handler: BusHandler): Promise<BusSubscription> {
     this.handlers.add(handler);
-    const subscription = await this.bus.subscribe(accepts, {
+    const subscription = await this.bus.subscribe({
       messages: (messages) => {
         if (this.down) return;
         this.line = this.line.then(async () => {
@@ -33,6 +33,7 @@ export class UnsteadyBus implements Bus {
       },
     });
     return {
+      ...subscription,
       close: async () => {
         this.handlers.delete(handler);
         await subscription.close();

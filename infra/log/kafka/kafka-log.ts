@@ -33,6 +33,8 @@ export interface KafkaLogOptions {
 /** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
 const leaderOnly = "market.raw";
 const END_POLL_MS = 20;
+const METADATA_DEADLINE_MS = 10_000;
+const METADATA_POLL_MS = 50;
 const JOIN_PATIENCE_MS = 60_000;
 const JOIN_PAUSE_MS = 500;
 
@@ -80,7 +82,13 @@ export class KafkaLog implements Log {
 
   async createTopics(topics: readonly TopicSettings[]): Promise<void> {
     await applyTopics(await this.#administration(), this.#named(topics), this.options.kafka);
-    await this.#learn();
+    const until = performance.now() + METADATA_DEADLINE_MS;
+    // brokers hear of new partitions one after the other
+    do await this.#learn();
+    while (
+      topics.some(({ name, partitions }) => (this.#partitions.get(name) ?? 0) < partitions) &&
+      (await soon(until))
+    );
   }
 
   /** What differs between the wanted topics and those at the brokers, by the plant's names. */
@@ -275,4 +283,11 @@ export class KafkaLog implements Log {
   #over(): LogClosed {
     return new LogClosed(this.options.kafka.brokers.join(", "));
   }
+}
+
+/** @returns false when it is too late */
+async function soon(until: number): Promise<boolean> {
+  if (performance.now() >= until) return false;
+  await new Promise((resolve) => setTimeout(resolve, METADATA_POLL_MS));
+  return true;
 }

@@ -44,10 +44,11 @@ export class Services {
 
   static async start(): Promise<Services> {
     // the bench was ended: roles are groups of their own and would stay
-    process.once("disconnect", () => {
+    const end = () => {
       for (const one of roles) if (!one.hasEnded) void one.kill();
       setTimeout(() => process.exit(1), 500);
-    });
+    };
+    for (const reason of ["disconnect", "SIGINT", "SIGTERM"] as const) process.once(reason, end);
     const kafka = (await script("kafka")) as typeof import("../../../scripts/services/kafka.mjs");
     const registry = (await script("registry")) as typeof import("../../../scripts/services/registry.mjs");
     const redis = (await script("redis")) as typeof import("../../../scripts/services/redis.mjs");

@@ -141,6 +141,7 @@ async function sinkAll(services: Services, plant: ClusterPlant, kill: boolean): 
   const rate = (1000 * (ROWS - first!.rows)) / (performance.now() - first!.at);
   while ((await plant.committed("sink", "market.trade")) < (await plant.end("market.trade"))) await pause(POLL_MS);
   const exact = Number((await query(plant, "SELECT count() FROM trades_data FINAL")).trim());
+  if (kill && services.store.restarted === 0) throw new Error("the engine was not started again");
   if (exact !== ROWS) throw new Error(`${exact} rows, not ${ROWS}`);
   return rate;
 }
