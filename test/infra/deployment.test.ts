@@ -104,6 +104,10 @@ describe("the compose file", () => {
     expect(Number.parseInt(stop_grace_period!, 10)).toBeGreaterThan(10);
   });
 
+  it("gives roles of several processes no folder in common", () => {
+    for (const role of ["process", "sink", "push"]) expect(compose.services[role]!.volumes ?? []).toEqual([]);
+  });
+
   it("names services that are there, on the ports that they have", () => {
     const { log, registry, bus, store } = loadConfig({ file: join(root, "config/cluster.yaml"), env: {} });
     const named = [...log.kafka!.brokers, ...bus.redis!.nodes, new URL(registry!.url).host, new URL(store.url!).host];
