@@ -309,6 +309,15 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       await newer.close();
     });
 
+    test("a writer that was opened fences the older one out before it has written anything", async () => {
+      const older = await log.transactions(`writer-${topic}`);
+      await older.write([record("older")]);
+      const newer = await log.transactions(`writer-${topic}`);
+      await expect(older.write([record("too late")])).rejects.toMatchObject({ code: "TP_WRITER_FENCED" });
+      expect(valuesOf(await readAll())).toEqual(["older"]);
+      await newer.close();
+    });
+
     test("a transaction with an unknown topic leaves nothing behind", async () => {
       const writer = await log.transactions(`writer-${topic}`);
       const unknown = { ...record("nowhere"), topic: "nowhere" };

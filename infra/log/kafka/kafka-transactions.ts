@@ -14,6 +14,7 @@ export interface Naming {
 
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const OPEN_ATTEMPTS = 6;
+const WRITE_ATTEMPTS = 8;
 /** What a broker says to a producer whose epoch is over. */
 const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
 
@@ -47,6 +48,8 @@ export class KafkaTransactions implements TransactionalWriter {
       });
       try {
         await producer.connect();
+        // kafkajs asks for the epoch that fences with the first transaction only
+        await (await producer.transaction()).abort();
         return new KafkaTransactions(id, producer, naming);
       } catch (error) {
         await producer.disconnect().catch(() => {});
@@ -57,7 +60,19 @@ export class KafkaTransactions implements TransactionalWriter {
     }
   }
 
+  /** Coordinators that move or load refuse for a moment: what was aborted whole is tried again. */
   async write(records: readonly LogRecord[], offsets: readonly GroupOffset[] = []): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#write(records, offsets);
+      } catch (error) {
+        if (!(error instanceof LogUnavailable) || attempt === WRITE_ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+      }
+    }
+  }
+
+  async #write(records: readonly LogRecord[], offsets: readonly GroupOffset[]): Promise<void> {
     if (this.#over) throw this.#over;
     const topicMessages = this.#messages(records);
     const begun = this.producer.transaction();
