@@ -92,6 +92,7 @@ export class Services {
     });
     const plant = new ClusterPlant(config, folder);
     await plant.command("topics", "apply");
+    await plant.command("schemas", "register");
     await plant.command("migrate");
     return plant;
   }
