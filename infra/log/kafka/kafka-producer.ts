@@ -32,7 +32,6 @@ interface Lane {
   readonly partition: number;
   records: ProducerRecord[];
   owners: Appending[];
-  bytes: number;
   busy: boolean;
   /** When the request that is tried again was first sent, by performance.now(); 0 when none is. */
   since: number;
@@ -102,7 +101,7 @@ export class KafkaProducer {
     }
     let lane = ofTopic.get(partition);
     if (lane === undefined) {
-      lane = { topic, partition, records: [], owners: [], bytes: 0, busy: false, since: 0 };
+      lane = { topic, partition, records: [], owners: [], busy: false, since: 0 };
       ofTopic.set(partition, lane);
     }
     return lane;
