@@ -41,6 +41,7 @@ const mostMessagesOfCluster = 2000;
 const mostCharacters = 1024 * 1024;
 const mostRounds = 8;
 const closingMs = 2000;
+const renewMs = 60_000;
 const announceAgainMs = 20 * 60_000;
 
 /**
@@ -56,6 +57,7 @@ export class RedisPublisher {
   private repairing = false;
   private closed = false;
   private readonly announced = new Map<string, number>();
+  private readonly renewed = new Map<string, number>();
   private readonly slots = new Map<string, number>();
   private readonly isCluster: boolean;
 
@@ -187,9 +189,30 @@ export class RedisPublisher {
     const values: (string | number)[] = [lastValueSeconds, this.isCluster ? "SPUBLISH" : "PUBLISH"];
     for (const { message } of group.entries) {
       keys.push(names.last(message.channel));
-      values.push(codeOf(message), message.epoch, message.sequence, message.payload);
+      values.push(this.codeOf(message), message.epoch, message.sequence, message.payload);
     }
     return client.evalsha(publishScriptSha, keys.length, ...keys, ...values);
+  }
+
+  private codeOf({ channel, kind }: BusMessage): string {
+    switch (kind) {
+      case "event":
+        return this.renews(channel) ? "E" : "e";
+      case "increment":
+        return "i";
+      case "snapshot":
+        return "s";
+      case "value":
+        return contentOf(channel) === "book" ? "b" : "v";
+    }
+  }
+
+  /** A tape's time to live is renewed with an event, but not more than once in a minute. */
+  private renews(channel: string): boolean {
+    const now = performance.now();
+    if (now < (this.renewed.get(channel) ?? Number.NEGATIVE_INFINITY) + renewMs) return false;
+    this.renewed.set(channel, now);
+    return true;
   }
 
   /** Sharded channels have no patterns: who follows a kind is told of channels that are new to this publisher. */
@@ -209,19 +232,6 @@ export class RedisPublisher {
     const key = names.kindChannels(kindOfChannel(channel));
     await Promise.all([client.sadd(key, channel), client.expire(key, lastValueSeconds), client.spublish(key, channel)]);
     this.announced.set(channel, now);
-  }
-}
-
-function codeOf({ channel, kind }: BusMessage): string {
-  switch (kind) {
-    case "event":
-      return "e";
-    case "increment":
-      return "i";
-    case "snapshot":
-      return "s";
-    case "value":
-      return contentOf(channel) === "book" ? "b" : "v";
   }
 }
 

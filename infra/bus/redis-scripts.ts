@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 
 /**
  * Publishes messages in order and keeps their last values by the rules of `LastValues`, in one step. What stands is
- * read from the heads of the payloads; a book's newest position and its number of increments stand beside them
- * wherever the value alone does not tell them, so that a list that Redis has lost is noticed.
+ * read from the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
+ * the value's epoch, its sequence", so that a list that Redis has lost is noticed. Every call to Redis costs about a
+ * microsecond, so a value is set and its old one got in one, and a tape is trimmed every 16 events.
  *
  * KEYS: of each message the key of its last value. ARGV: seconds to live, PUBLISH or SPUBLISH, then of each message
- * its code (v value, e event; of a book b value, s snapshot, i increment), epoch, sequence and payload.
+ * its code (v value, e event, E event that renews the time to live; of a book b value, s snapshot, i increment), epoch, sequence and payload.
  */
 export const publishScript = `
 local ttl, publish = ARGV[1], ARGV[2]
@@ -20,17 +21,23 @@ local function head(text)
   return tonumber(e), tonumber(s)
 end
 
-local function headAt(key) return head(call('GETRANGE', key, 0, #key + 80)) end
-
 local epochs, sequences, fresh = {}, {}, {}
 local function putValue(key, e, s, payload)
-  if not epochs[key] then epochs[key], sequences[key] = headAt(key) end
+  if not epochs[key] then
+    local old = call('SET', key, payload, 'EX', ttl, 'GET')
+    epochs[key], sequences[key] = e, s
+    if not old then return end
+    local oe, os = head(sub(old, 1, #key + 80))
+    if newer(e, s, oe, os) then return end
+    epochs[key], sequences[key], fresh[key] = oe, os, old
+    return
+  end
   if not newer(e, s, epochs[key], sequences[key]) then return end
   epochs[key], sequences[key], fresh[key] = e, s, payload
 end
 
 local tapes = {}
-local function putEvent(key, e, s, payload)
+local function putEvent(key, e, s, payload, renews)
   local tape = tapes[key]
   if not tape then
     local name = 'events:' .. sub(key, 6)
@@ -41,6 +48,7 @@ local function putEvent(key, e, s, payload)
   if not newer(e, s, tape.e, tape.s) then return end
   tape.e, tape.s = e, s
   tape.length = call('RPUSH', tape.name, payload)
+  if renews or tape.length == 1 then tape.renews = true end
 end
 
 local books = {}
@@ -49,13 +57,14 @@ local function bookOf(key)
   if book then return book end
   local tag = sub(key, 6)
   book = { key = key, increments = 'increments:' .. tag, position = 'position:' .. tag, count = 0 }
-  book.ve, book.vs = headAt(key)
-  book.ne, book.ns = book.ve, book.vs
   local position = call('GET', book.position)
   if position then
-    local e, s, count = match(position, '^(%d+) (%d+) (%d+)$')
+    local e, s, count, ve, vs = match(position, '^(%d+) (%d+) (%d+) (%-?%d+) (%-?%d+)$')
     book.ne, book.ns, book.count = tonumber(e), tonumber(s), tonumber(count)
-    book.placed = true
+    book.ve, book.vs = tonumber(ve), tonumber(vs)
+  else
+    book.ve, book.vs = head(call('GETRANGE', key, 0, #key + 80))
+    book.ne, book.ns = book.ve, book.vs
   end
   books[key] = book
   return book
@@ -92,6 +101,7 @@ local function putIncrement(book, e, s, payload)
   if book.ve < 0 then return end
   local length = call('RPUSH', book.increments, payload)
   book.count = book.count + 1
+  if length == 1 then call('EXPIRE', book.increments, ttl) end
   if e ~= book.ve or length > 10000 or length ~= book.count then
     call('DEL', book.key, book.increments)
     book.ve, book.vs, book.count = -1, -1, 0
@@ -104,7 +114,7 @@ for i = 1, #KEYS do
   local e, s = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   at = at + 4
   if code == 'v' then putValue(key, e, s, payload)
-  elseif code == 'e' then putEvent(key, e, s, payload)
+  elseif code == 'e' or code == 'E' then putEvent(key, e, s, payload, code == 'E')
   elseif code == 'i' then putIncrement(bookOf(key), e, s, payload)
   elseif code == 'b' then putWhole(bookOf(key), e, s, payload)
   else putSnapshot(bookOf(key), e, s, payload) end
@@ -113,22 +123,13 @@ end
 
 for key, payload in pairs(fresh) do call('SET', key, payload, 'EX', ttl) end
 for _, tape in pairs(tapes) do
-  if tape.length > 0 then
-    if tape.length > 100 then call('LTRIM', tape.name, -100, -1) end
-    call('EXPIRE', tape.name, ttl)
-  end
+  if tape.length > 115 then call('LTRIM', tape.name, -100, -1) end
+  if tape.renews then call('EXPIRE', tape.name, ttl) end
 end
 for _, book in pairs(books) do
   if book.changed then
-    if book.count == 0 and book.ve == book.ne and book.vs == book.ns then
-      if book.placed then call('DEL', book.position) end
-    else
-      call('SET', book.position, string.format('%.0f %.0f %d', book.ne, book.ns, book.count), 'EX', ttl)
-      if book.count > 0 then
-        call('EXPIRE', book.increments, ttl)
-        call('EXPIRE', book.key, ttl)
-      end
-    end
+    local text = string.format('%.0f %.0f %d %.0f %.0f', book.ne, book.ns, book.count, book.ve, book.vs)
+    call('SET', book.position, text, 'EX', ttl)
   end
 end
 return #KEYS

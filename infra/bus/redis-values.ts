@@ -4,6 +4,8 @@ import type { LastValue } from "./bus.js";
 import { contentOf, positionOf, type RedisNames } from "./redis-names.js";
 
 const keysAtOnce = 2000;
+/** A tape is trimmed to these every now and then. */
+const mostEvents = 100;
 
 /** Reads last values as `LastValues` gives them: a book whole, or not at all. */
 export class RedisValues {
@@ -46,7 +48,7 @@ export class RedisValues {
   }
 
   private async events(channel: string): Promise<LastValue | undefined> {
-    const increments = placed(await this.client.lrange(this.names.events(channel), 0, -1));
+    const increments = placed(await this.client.lrange(this.names.events(channel), -mostEvents, -1));
     const newest = increments.at(-1);
     return newest && { epoch: newest.epoch, sequence: newest.sequence, payload: "", increments };
   }
@@ -66,8 +68,8 @@ export class RedisValues {
     if (last === undefined) return undefined;
     const end = last.increments.at(-1) ?? last;
     // a list that Redis has lost, or a part of it, makes the book one with a hole
-    const expected = position ?? `${last.epoch} ${last.sequence} 0`;
-    return expected === `${end.epoch} ${end.sequence} ${last.increments.length}` ? last : undefined;
+    const whole = `${end.epoch} ${end.sequence} ${last.increments.length} ${last.epoch} ${last.sequence}`;
+    return position === whole || (position === null && end === last) ? last : undefined;
   }
 }
 

@@ -30,7 +30,13 @@ export async function startRedis(
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
   const server = spawn("redis-server", [...args, ...(options.args ?? [])], { stdio: "ignore" });
   const gone = new Promise<void>((resolve) => server.once("exit", () => resolve()));
-  await ready(port, server);
+  try {
+    await ready(port, server);
+  } catch (error) {
+    server.kill("SIGKILL");
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
   const end = async (signal: "SIGKILL" | "SIGTERM") => {
     if (server.exitCode === null && server.signalCode === null) server.kill(signal);
     await gone;
@@ -65,38 +71,50 @@ async function ready(port: number, server: ChildProcess): Promise<void> {
   }
 }
 
+export interface RedisClusterServers {
+  readonly nodes: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
 /** Three masters that share the slots. */
-export async function startRedisCluster(): Promise<{ nodes: RedisServer[]; stop(): Promise<void> }> {
-  const ports = await clusterPorts(3);
-  const nodes = await Promise.all(
-    ports.map((port) => startRedis({ port, args: ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000"] })),
-  );
+export async function startRedisCluster(): Promise<RedisClusterServers> {
+  const { servers, addresses } = await startMasters(3);
   const stop = async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
+    await Promise.all(servers.map((server) => server.stop()));
   };
   try {
-    await run("redis-cli", ["--cluster", "create", ...nodes.map(({ node }) => node), "--cluster-yes"]);
-    for (const { port } of nodes) {
+    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-yes"]);
+    for (const { port } of servers) {
       for (;;) {
         const { stdout } = await run("redis-cli", ["-p", String(port), "cluster", "info"]);
         if (stdout.includes("cluster_state:ok")) break;
         await wait(50);
       }
     }
-    return { nodes, stop };
+    return { nodes: servers, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Nodes talk to each other on their port plus 10,000, which has to be below 32768 too. */
-async function clusterPorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const [port] = await freePorts();
-    const below = port - 10_000;
-    if (!ports.includes(below)) ports.push(below);
+/** Each has a second port for its talk with the others. Somebody else may take a port first: then all begin anew. */
+async function startMasters(count: number): Promise<{ servers: RedisServer[]; addresses: string[] }> {
+  for (let attempt = 1; ; attempt++) {
+    const ports = new Set<number>();
+    while (ports.size < 2 * count) ports.add((await freePorts())[0]);
+    const [own, between] = [[...ports].slice(0, count), [...ports].slice(count)];
+    const started = await Promise.allSettled(
+      own.map((port, i) => {
+        const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--cluster-port", `${between[i]}`];
+        return startRedis({ port, args });
+      }),
+    );
+    const servers = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    if (servers.length === count) {
+      return { servers, addresses: own.map((port, i) => `127.0.0.1:${port}@${between[i]}`) };
+    }
+    await Promise.all(servers.map((server) => server.stop()));
+    if (attempt === 5) throw new Error("no cluster of Redis could be started");
   }
-  return ports;
 }
