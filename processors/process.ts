@@ -45,11 +45,13 @@ export interface Processing {
 export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const { log, metrics } = ports;
   const running = new Map<string, RunningTask>();
-  const consumer: Consumer = await log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
+  const failed = (task: RunningTask, error: unknown) =>
+    void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error));
+  const consuming: Promise<Consumer> = log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
     async assigned(topic, partition) {
       // a former task of this partition that could not end: what it has not written is somebody else's to make
       await running.get(`${topic}/${partition}`)?.abandon();
-      const task = await RunningTask.start(ports, topic, partition);
+      const task = await RunningTask.start(ports, topic, partition, failed);
       running.set(task.name, task);
       return task.position;
     },
@@ -66,6 +68,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
       running.get(`${topic}/${partition}`)?.lost(records);
     },
   });
+  const consumer = await consuming;
   const lag = setInterval(() => {
     measureLag(consumer, metrics).catch((error: unknown) => ports.logger.warn({ err: error }, "lag is unknown"));
   }, LAG_EVERY_MS);
@@ -119,6 +122,8 @@ class RunningTask {
     readonly writer: TransactionalWriter,
     /** Where to begin; undefined without a former state. */
     readonly position: number | undefined,
+    /** Is told of what failed while no batch was at work. */
+    private readonly tell: (task: RunningTask, error: unknown) => void,
   ) {
     this.#sink = sink;
     const { log, bus, logger, metrics } = ports;
@@ -135,7 +140,12 @@ class RunningTask {
   }
 
   /** Fences a former owner out, then restores the state and the position that it stands for. */
-  static async start(ports: ProcessPorts, topic: string, partition: number): Promise<RunningTask> {
+  static async start(
+    ports: ProcessPorts,
+    topic: string,
+    partition: number,
+    tell: (task: RunningTask, error: unknown) => void,
+  ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions);
     const options = {
@@ -157,7 +167,7 @@ class RunningTask {
     task.announce?.();
     const { messages } = sink.take();
     if (messages.length > 0) await ports.bus.publish(messages);
-    return new RunningTask(ports, topic, partition, task, sink, writer, position);
+    return new RunningTask(ports, topic, partition, task, sink, writer, position, tell);
   }
 
   get name(): string {
@@ -280,9 +290,10 @@ class RunningTask {
       return;
     }
     this.#checkpoint().catch((error: unknown) => {
-      // the next batch says so
       this.#failed ??= error as Error;
+      if (this.#stopping) return;
       this.ports.logger.warn({ err: error, task: this.name }, "a checkpoint could not be written");
+      this.tell(this, error);
     });
   }
 
