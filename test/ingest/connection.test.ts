@@ -58,7 +58,10 @@ function connect(port: number, plan: Partial<ConnectionPlan> = {}, options: Part
       ...plan,
     },
     {
-      frame: (text) => frames.push(text),
+      frame: (text) => {
+        frames.push(text);
+        return undefined;
+      },
       up: (after) => events.push(`up ${after}`),
       down: () => events.push("down"),
     },
