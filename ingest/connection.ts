@@ -31,8 +31,11 @@ interface Line {
   readonly openedAt: number;
   /** Subscriptions that are not answered yet. */
   readonly unanswered: Set<string>;
-  /** When messages were sent, where the venue limits them. */
+  /** When messages of the last hour were sent, where the venue limits them. */
   readonly sentAt: number[];
+  /** What is being sent, in order; false once the socket is closed. */
+  sending: Promise<boolean>;
+  lastSentAt: number;
   pings: NodeJS.Timeout | undefined;
   subscribed: boolean;
   lastFrameAt: number;
@@ -95,8 +98,8 @@ export class Connection {
   send(frames: readonly string[]): boolean {
     const line = this.current;
     if (line?.subscribed !== true || line.socket.readyState !== WebSocket.OPEN) return false;
-    if (!this.maySend(line, frames.length)) return false;
-    void this.sendPaced(line, frames);
+    if (!this.reserve(line, frames.length)) return false;
+    line.sending = line.sending.then(() => this.sendPaced(line, frames));
     return true;
   }
 
@@ -127,6 +130,8 @@ export class Connection {
       openedAt: now,
       unanswered: new Set(this.plan.answers),
       sentAt: [],
+      sending: Promise.resolve(true),
+      lastSentAt: Number.NEGATIVE_INFINITY,
       pings: undefined,
       subscribed: false,
       lastFrameAt: now,
@@ -142,8 +147,10 @@ export class Connection {
 
   private async subscribe(line: Line): Promise<void> {
     const { hello, ping } = this.plan;
-    if (!(await this.sendPaced(line, hello))) return;
-    if (ping !== undefined) line.pings = setInterval(() => this.sendNow(line, ping.frame), ping.everyMs);
+    this.reserve(line, hello.length);
+    line.sending = this.sendPaced(line, hello);
+    if (!(await line.sending)) return;
+    if (ping !== undefined) line.pings = setInterval(() => sendNow(line, ping.frame), ping.everyMs);
     line.lastFrameAt = performance.now();
     if (line.unanswered.size === 0 && !line.subscribed) this.onSubscribed(line);
   }
@@ -156,25 +163,24 @@ export class Connection {
 
   /** @returns false when the socket closed meanwhile */
   private async sendPaced(line: Line, frames: readonly string[]): Promise<boolean> {
-    for (let i = 0; i < frames.length; i++) {
-      if (i > 0) await pause(line, this.plan.sendIntervalMs);
-      if (!this.sendNow(line, frames[i]!)) return false;
+    for (const frame of frames) {
+      const waitMs = line.lastSentAt + this.plan.sendIntervalMs - performance.now();
+      if (waitMs > 0) await pause(line, waitMs);
+      if (!sendNow(line, frame)) return false;
+      line.lastSentAt = performance.now();
     }
     return true;
   }
 
-  private sendNow(line: Line, frame: string): boolean {
-    if (line.socket.readyState !== WebSocket.OPEN) return false;
-    line.socket.send(frame);
-    if (this.plan.sendsPerHour !== undefined && frame !== this.plan.ping?.frame) line.sentAt.push(performance.now());
+  /** Counts messages that are about to be sent. @returns false, and counts nothing, beyond the venue's limit */
+  private reserve(line: Line, count: number): boolean {
+    const limit = this.plan.sendsPerHour;
+    if (limit === undefined) return true;
+    const now = performance.now();
+    while (line.sentAt.length > 0 && line.sentAt[0]! < now - hourMs) line.sentAt.shift();
+    if (line.sentAt.length + count > limit) return false;
+    for (let i = 0; i < count; i++) line.sentAt.push(now);
     return true;
-  }
-
-  private maySend(line: Line, count: number): boolean {
-    const limit = this.plan.sendsPerHour ?? Number.POSITIVE_INFINITY;
-    const since = performance.now() - hourMs;
-    while (line.sentAt.length > 0 && line.sentAt[0]! < since) line.sentAt.shift();
-    return line.sentAt.length + count <= limit;
   }
 
   private onCurrentUp(): void {
@@ -272,6 +278,12 @@ export class Connection {
       line.socket.terminate();
     }
   }
+}
+
+function sendNow({ socket }: Line, frame: string): boolean {
+  if (socket.readyState !== WebSocket.OPEN) return false;
+  socket.send(frame);
+  return true;
 }
 
 function after(line: Line, ms: number, then: () => void): void {

@@ -34,6 +34,7 @@ export class OkxBookSequence implements BookSequence {
       if (tick.updateId <= this.last) return this.past(tick);
       if (tick.previousUpdateId !== this.last) return "gap";
       this.last = tick.updateId;
+      this.skipped = -1;
     }
     this.kept.take(tick);
     return this.agrees(tick) ? "apply" : "mismatch";
@@ -46,7 +47,8 @@ export class OkxBookSequence implements BookSequence {
   private past(tick: DepthTick): "skip" | "gap" {
     const { updateId, previousUpdateId = updateId } = tick;
     if (updateId < previousUpdateId && previousUpdateId === this.last) return "gap";
-    if (previousUpdateId !== updateId && previousUpdateId === this.skipped) return "gap";
+    if (previousUpdateId === updateId) return "skip";
+    if (previousUpdateId === this.skipped) return "gap";
     this.skipped = updateId;
     return "skip";
   }
