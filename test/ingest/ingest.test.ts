@@ -163,7 +163,7 @@ describe("ingest", () => {
   });
 });
 
-describe.each(["spot", "usdm"] as const)("every fault at once, %s", (dialect) => {
+describe.each(["spot", "usdm", "okx", "kraken"] as const)("every fault at once, %s", (dialect) => {
   const seconds = Number(process.env.TICKPLANT_FAULT_SECONDS ?? 5);
 
   it("ends with books and trades equal to the venue's, every fault counted", async () => {
@@ -174,7 +174,7 @@ describe.each(["spot", "usdm"] as const)("every fault at once, %s", (dialect) =>
     const end = Date.now() + seconds * 1_000;
     const pending: Promise<unknown>[] = [];
     for (let round = 0; Date.now() < end; round++) {
-      const symbol = ["BTCUSDT", "ETHUSDT"][round % 2]!;
+      const symbol = ["BTC/USDT", "ETH/USDT"][round % 2]!;
       pending.push(
         simulator.sequenceGap({ symbol }),
         simulator.duplicate({ symbol }),

@@ -16,6 +16,9 @@ import type { DepthTick, RawTick, TradeTick } from "../../schemas/ticks.js";
 
 export const partitions = 3;
 
+/** Which connector reads a dialect. */
+export const venueIdOf = { spot: "binance", usdm: "binanceusdm", okx: "okx", kraken: "kraken" } as const;
+
 /** The simulator, the real log and the ingest role between them. */
 export async function liveRig(
   simulated: SimulatorOptions = {},
@@ -51,9 +54,11 @@ export async function liveRig(
       return typeof member === "function" ? member.bind(target) : member;
     },
   });
-  const id = simulated.dialect === "usdm" ? "binanceusdm" : "binance";
+  const id = venueIdOf[simulated.dialect ?? "spot"];
   const suffix = simulated.dialect === "usdm" ? ":USDT" : "";
-  const symbols = ["BTC/USDT", "ETH/USDT"].map((symbol) => `${symbol}${suffix}`);
+  const symbols = (simulated.symbols ?? ["BTC/USDT", "ETH/USDT"]).map(
+    (given) => `${typeof given === "string" ? given : given.symbol}${suffix}`,
+  );
   const ingest = runIngest({
     venues: [
       {
@@ -121,13 +126,14 @@ export async function liveRig(
     const book = bookOf(await depthOf(symbol));
     const native = symbol.replace(suffix, "");
     const truth = simulator.book(native);
+    const depth = Number(venueSettings.bookDepth ?? Number.POSITIVE_INFINITY);
     const trades = await tradesOf(symbol);
     const first = Number(trades[0]?.tradeId ?? Number.POSITIVE_INFINITY);
     const wanted = simulator.trades(native).filter((trade) => trade.id >= first);
     return (
       book.live &&
-      sameLevels(book.bids, truth.bids) &&
-      sameLevels(book.asks, truth.asks) &&
+      sameLevels(book.bids, truth.bids.slice(0, depth)) &&
+      sameLevels(book.asks, truth.asks.slice(0, depth)) &&
       wanted.length > 0 &&
       JSON.stringify(wanted.map(({ id, price, qty, side }) => [`${id}`, price, qty, side])) ===
         JSON.stringify(trades.map(({ tradeId, price, qty, side }) => [tradeId, price, qty, side]))

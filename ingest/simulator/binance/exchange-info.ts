@@ -1,17 +1,18 @@
-import { type Dialect, decimalText, type SimulatedInstrument } from "./instruments.js";
+import { decimalText, type SimulatedInstrument } from "../instruments.js";
+import type { BinanceApi } from "./instruments.js";
 
 /** The answer of /exchangeInfo, with the fields and filters that Binance sends. */
 export function exchangeInfo(
-  dialect: Dialect,
+  api: BinanceApi,
   instruments: readonly SimulatedInstrument[],
   weightLimit: number,
   serverTime: number,
 ): object {
   const rateLimits = [
     { rateLimitType: "REQUEST_WEIGHT", interval: "MINUTE", intervalNum: 1, limit: weightLimit },
-    { rateLimitType: "ORDERS", interval: "SECOND", intervalNum: 10, limit: dialect === "spot" ? 100 : 300 },
+    { rateLimitType: "ORDERS", interval: "SECOND", intervalNum: 10, limit: api === "spot" ? 100 : 300 },
   ];
-  if (dialect === "spot") {
+  if (api === "spot") {
     const symbols = instruments.map(spotSymbol);
     return { timezone: "UTC", serverTime, rateLimits, exchangeFilters: [], symbols };
   }
