@@ -90,6 +90,7 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
+      ...(choice.venue.isRateLimit !== undefined && { isRateLimit: choice.venue.isRateLimit }),
       ...options.rest,
     });
     this.instruments = new InstrumentFeed({
@@ -111,7 +112,11 @@ export class Feed {
       await setTimeout(pauseMs, undefined, { signal: this.abort.signal }).catch(() => {});
     }
     if (this.abort.signal.aborted) return;
-    for (const instrument of this.instruments.known.all()) this.addMarket(instrument);
+    for (const instrument of this.instruments.known.all()) {
+      if (instrument.status !== "delisted") this.addMarket(instrument);
+      else
+        this.logger.warn({ code: "TP_SYMBOL_DELISTED", symbol: instrument.symbol }, "delisted: nothing is subscribed");
+    }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
     for (const line of this.lines) line.connection.start();

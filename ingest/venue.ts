@@ -74,6 +74,8 @@ export interface Venue {
   /** Base address of its REST API, and the weight a minute that it allows. */
   readonly restUrl: string;
   readonly weightLimit: number;
+  /** Whether an answer with status 200 says that requests are too many: they wait then as after a 429. */
+  isRateLimit?(text: string): boolean;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
   connections(want: readonly Subscription[]): ConnectionPlan[];

@@ -76,6 +76,8 @@ export interface Streams extends MarketListener {
   opened(client: Client): boolean;
   message(client: Client, text: string): void;
   everySecond(): void;
+  /** Every second, also while the markets pause: what the venue sends to keep connections. */
+  heartbeat?(): void;
   /** The whole message that carries a frame. */
   messageOf(frame: OutgoingFrame, combined: boolean): string;
   /** A message that looks like this frame's, but for its fields' types. */

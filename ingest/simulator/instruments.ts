@@ -18,6 +18,8 @@ export interface SimulatedInstrument {
   readonly referenceTicks: number;
   /** Mean quantity of an order, in lots. */
   readonly meanLots: number;
+  /** Listed as no longer traded; nothing happens on it. */
+  readonly delisted?: boolean;
   /** The venue leaves out zeros at the end of a fraction. */
   readonly trimmed?: boolean;
 }
@@ -34,6 +36,8 @@ export interface SymbolOptions {
   readonly meanQty?: number;
   /** Order events per second; the simulator's rate by default. */
   readonly rate?: number;
+  /** Listed, but no longer traded. */
+  readonly delisted?: boolean;
 }
 
 interface Listing {
@@ -61,7 +65,7 @@ export const defaultSymbols: readonly string[] = ["BTC/USDT", "ETH/USDT", "SOL/U
 /** What a market is made of, whatever its venue's way of writing. */
 export type MarketNumbers = Pick<
   SimulatedInstrument,
-  "base" | "quote" | "priceScale" | "lotScale" | "referenceTicks" | "meanLots"
+  "base" | "quote" | "priceScale" | "lotScale" | "referenceTicks" | "meanLots" | "delisted"
 > & { /** Decimals with which Binance's USD-M writes a price. */ readonly usdmDecimals: number };
 
 /**
@@ -86,6 +90,7 @@ export function marketNumbers(wanted: string | SymbolOptions, sizes: "spot" | "u
     referenceTicks: Math.max(100, Math.round(price * 10 ** priceScale)),
     meanLots: Math.max(5, Math.round(meanQty * 10 ** lotScale)),
     usdmDecimals: listing.usdm[2],
+    ...(options.delisted === true && { delisted: true }),
   };
 }
 

@@ -60,6 +60,7 @@ export class Simulator {
   readonly #dialect: Dialect;
   readonly #clock: () => number;
   #timer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
   #lastSecond = 0;
   #skippedMs = 0;
 
@@ -97,6 +98,7 @@ export class Simulator {
       simulator.#connections.stop();
       throw error;
     });
+    simulator.#heartbeat = setInterval(() => simulator.#streams.heartbeat?.(), 1000);
     if (options.paused !== true) simulator.resume();
     return simulator;
   }
@@ -136,6 +138,7 @@ export class Simulator {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#heartbeat);
     this.#timer = undefined;
     this.#faults.stop();
     this.#connections.stop();
@@ -290,6 +293,7 @@ export class Simulator {
     const stopAt = performance.now() + sliceMs;
     this.#connections.together(() => {
       for (const market of this.#markets.values()) {
+        if (market.instrument.delisted === true) continue;
         market.runUntil(until, () => performance.now() < stopAt);
         const lag = until - market.time;
         if (lag <= mayLagMs) continue;

@@ -6,6 +6,7 @@ import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import { type IngestOptions, runIngest } from "../../ingest/ingest.js";
 import { Simulator, type SimulatorOptions } from "../../ingest/simulator/server.js";
+import type { ConnectionPlan } from "../../ingest/venue.js";
 import { type VenueSettings, venueOf } from "../../ingest/venues/index.js";
 import { openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
@@ -24,6 +25,12 @@ export async function liveRig(
   simulated: SimulatorOptions = {},
   options: Partial<IngestOptions> = {},
   venueSettings: VenueSettings = {},
+  more: {
+    /** Symbols that are wanted beside those that the simulator lists. */
+    readonly symbols?: readonly string[];
+    /** Changes the plans of the venue's connections, e.g. for shorter times. */
+    readonly plan?: (plan: ConnectionPlan) => ConnectionPlan;
+  } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-ingest-"));
   const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
@@ -59,11 +66,13 @@ export async function liveRig(
   const symbols = (simulated.symbols ?? ["BTC/USDT", "ETH/USDT"]).map(
     (given) => `${typeof given === "string" ? given : given.symbol}${suffix}`,
   );
+  const venue = venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings });
+  const { plan = (given) => given } = more;
   const ingest = runIngest({
     venues: [
       {
-        venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings }),
-        symbols,
+        venue: { ...venue, connections: (want) => venue.connections(want).map(plan) },
+        symbols: [...symbols, ...(more.symbols ?? [])],
         kinds: ["trade", "quote", "ticker", "depth"],
       },
     ],

@@ -32,7 +32,7 @@ function spotSymbol(of: SimulatedInstrument): object {
   const stepSize = decimalText(1, of.lotScale, of.qtyDecimals);
   return {
     symbol: of.id,
-    status: "TRADING",
+    status: of.delisted === true ? "BREAK" : "TRADING",
     baseAsset: of.base,
     baseAssetPrecision: 8,
     quoteAsset: of.quote,
@@ -78,7 +78,7 @@ function perpetual(of: SimulatedInstrument): object {
     contractType: "PERPETUAL",
     deliveryDate: 4_133_404_800_000,
     onboardDate: 1_569_398_400_000,
-    status: "TRADING",
+    status: of.delisted === true ? "SETTLING" : "TRADING",
     maintMarginPercent: "2.5000",
     requiredMarginPercent: "5.0000",
     baseAsset: of.base,

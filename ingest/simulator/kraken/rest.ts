@@ -57,7 +57,7 @@ function pairOf({ instrument: of }: Market): [string, object] {
     ordermin: decimalText(1, of.lotScale, of.lotScale),
     costmin: "0.5",
     tick_size: decimalText(1, of.priceScale, of.priceScale),
-    status: "online",
+    status: of.delisted === true ? "delisted" : "online",
   };
   return [base + quote, pair];
 }

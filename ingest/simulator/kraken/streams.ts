@@ -57,7 +57,9 @@ export class KrakenStreams implements Streams {
     for (const symbol of symbols) this.#carryOut(client, String(method), params, symbol, tail);
   }
 
-  everySecond(): void {
+  everySecond(): void {}
+
+  heartbeat(): void {
     this.exchange.broadcast('{"channel":"heartbeat"}');
   }
 
@@ -106,7 +108,8 @@ export class KrakenStreams implements Streams {
     const channel = String(params?.channel);
     const depth = params?.depth ?? 10;
     const stream = channel === "book" ? `book:${symbol}:${depth}` : `${channel}:${symbol}`;
-    const market = this.exchange.markets.get(symbol);
+    const listed = this.exchange.markets.get(symbol);
+    const market = listed?.instrument.delisted === true ? undefined : listed;
     const error = refusalOf(client, method, channel, depth, stream, market);
     if (market === undefined || error !== undefined) {
       client.send(JSON.stringify({ error: error ?? unknownPair(symbol), method, success: false, symbol, ...tail }));

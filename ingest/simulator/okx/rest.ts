@@ -67,7 +67,7 @@ function instrumentOf(of: SimulatedInstrument): object {
     minSz: decimalText(1, of.lotScale, of.lotScale),
     ctType: "",
     alias: "",
-    state: "live",
+    state: of.delisted === true ? "expired" : "live",
   };
 }
 

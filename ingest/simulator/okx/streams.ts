@@ -113,7 +113,11 @@ export class OkxStreams implements Streams {
 
   #subscribe(client: Client, channel: string, instId: string): void {
     const market = this.exchange.markets.get(instId);
-    if (market === undefined || channels[channel]?.path !== client.url.pathname) {
+    if (
+      market === undefined ||
+      market.instrument.delisted === true ||
+      channels[channel]?.path !== client.url.pathname
+    ) {
       const why = `Wrong URL or channel:${channel},instId:${instId} doesn't exist. Please use the correct URL, channel and parameters referring to API document.`;
       refuse(client, "60018", why);
       return;
