@@ -139,6 +139,16 @@ export class Publisher {
     await Promise.all(this.queues.map((queue) => queue.drained()));
   }
 
+  /**
+   * What was published until now is out of the buffer, whatever comes after it.
+   *
+   * @returns whether the log has it; false when some of it was given up
+   */
+  async confirmed(): Promise<boolean> {
+    const answers = await Promise.all(this.queues.map((queue) => queue.confirmed()));
+    return answers.every((inLog) => inLog);
+  }
+
   /** Drains for at most so long; what is left then is counted as dropped. */
   async close(timeoutMs = 3_000): Promise<void> {
     this.closed = true;
