@@ -20,6 +20,7 @@ import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
+import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
 import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
@@ -115,7 +116,10 @@ class PlantStart {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
     }
-    const push = has("push") ? await this.#startPush(bus!, storeUrl!) : undefined;
+    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
+    if (endpoint !== undefined) stops.push(() => endpoint.close());
+    const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
+    if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
       const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
       stops.push(() => health.stop());
@@ -233,7 +237,7 @@ class PlantStart {
     this.stops.push(() => thread.stop());
   }
 
-  async #startPush(bus: Bus, storeUrl: string): Promise<Push> {
+  async #startPush(bus: Bus, storeUrl: string, endpoint: Endpoint | undefined): Promise<Push> {
     const { config, logger, metrics, stops } = this;
     const store = storeAt(storeUrl, config);
     stops.push(() => store.close());
@@ -243,6 +247,7 @@ class PlantStart {
       settings: config.push,
       metrics,
       logger,
+      ...(endpoint && { routes: endpoint.routes }),
       ...this.#state(store),
     });
     stops.push(() => push.stop());

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { endpointConfig } from "./endpoint-config.js";
 import { leaseConfig } from "./services-config.js";
 import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
 
@@ -77,6 +78,7 @@ export const ingestConfig = z
     backfill: z.boolean().default(true).describe("After a reconnect, fetch the trades that were missed over REST."),
     lease: leaseConfig,
     record,
+    endpoint: endpointConfig,
   })
   .prefault({})
   .describe("Connectors and what they publish.");
