@@ -94,8 +94,13 @@ export class Publisher {
     return this.ticks;
   }
 
-  /** @returns false when the tick was dropped (and counted) */
-  publish(tick: RawTick): boolean {
+  /**
+   * @param number within the session, above all before it; the next one without. Given by a source whose numbers stand
+   *   for places of its own, so that what it reads again is known as a repeat
+   * @returns false when the tick was dropped (and counted)
+   */
+  publish(tick: RawTick, number?: number): boolean {
+    if (number !== undefined) this.number = Math.max(this.number, number - 1);
     if (this.closed) return this.drop(tick, "closed");
     if (this.options.mayPublish?.() === false) return this.drop(tick, "no_lease");
     if (tick.kind === "instrument") return this.publishInstrument(tick);

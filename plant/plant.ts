@@ -28,6 +28,7 @@ import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
+import { sourcesOf } from "./sources.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
@@ -136,6 +137,7 @@ class PlantStart {
           symbols: venue.symbols,
           kinds: venue.kinds,
         })),
+        sources: sourcesOf(config, codecs),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),

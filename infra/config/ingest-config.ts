@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { endpointConfig } from "./endpoint-config.js";
+import { engineConfig } from "./engine-config.js";
 import { leaseConfig } from "./services-config.js";
 import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
 
@@ -79,6 +80,9 @@ export const ingestConfig = z
     lease: leaseConfig,
     record,
     endpoint: endpointConfig,
+    engines: unique(engineConfig, ({ id }) => id)
+      .default([])
+      .describe("Matching engines of one's own."),
   })
   .prefault({})
   .describe("Connectors and what they publish.");

@@ -92,11 +92,11 @@ export const plantConfig = z
 
 /** A venue that a connector takes in is not written from outside as well. */
 function takenExchanges({ ingest }: ExchangesOf): { path: (string | number)[]; message: string }[] {
-  const taken = new Set(ingest.venues.map(({ id }) => id));
+  const taken = new Set([...ingest.venues, ...ingest.engines].map(({ id }) => id));
   return ingest.endpoint.keys.flatMap(({ exchanges }, key) =>
     exchanges.flatMap((id, index) => {
       const path = ["ingest", "endpoint", "keys", key, "exchanges", index];
-      return taken.has(id) ? [{ path, message: `${id} is taken in by ingest.venues: give it a name of its own` }] : [];
+      return taken.has(id) ? [{ path, message: `${id} is taken in by ingest itself: give it a name of its own` }] : [];
     }),
   );
 }
@@ -104,6 +104,7 @@ function takenExchanges({ ingest }: ExchangesOf): { path: (string | number)[]; m
 interface ExchangesOf {
   readonly ingest: {
     readonly venues: readonly { readonly id: string }[];
+    readonly engines: readonly { readonly id: string }[];
     readonly endpoint: { readonly keys: readonly { readonly exchanges: readonly string[] }[] };
   };
 }
