@@ -1,18 +1,6 @@
 import { type AbiEvent, decodeEventLog, parseAbi, toEventSelector } from "viem";
 import { PlantError } from "../../infra/errors.js";
-import type { Hex } from "./pool.js";
-
-/** A log as an EVM node gives it, numbers read. */
-export interface ChainLog {
-  readonly address: Hex;
-  readonly blockNumber: number;
-  readonly blockHash: Hex;
-  readonly transactionHash: Hex;
-  readonly transactionIndex: number;
-  readonly logIndex: number;
-  readonly topics: readonly Hex[];
-  readonly data: Hex;
-}
+import type { ChainLog, Hex } from "../evm/chain.js";
 
 /** What a pool's log says, in the chain's whole numbers. Amounts are positive into the pool. */
 export type PoolEvent =

@@ -1,9 +1,7 @@
 import { PlantError } from "../../infra/errors.js";
 import type { InstrumentTick } from "../../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
-
-/** 0x and hexadecimal digits, in small letters. */
-export type Hex = `0x${string}`;
+import type { Hex } from "../evm/chain.js";
 
 export interface Token {
   readonly address: Hex;

@@ -1,6 +1,7 @@
 import type { TradeTick } from "../../schemas/ticks.js";
 import type { Micros } from "../../schemas/words.js";
-import type { ChainLog, PoolEvent } from "./events.js";
+import type { ChainLog } from "../evm/chain.js";
+import type { PoolEvent } from "./events.js";
 import { baseOf, type Pool } from "./pool.js";
 import { priceText, type Ratio, tokenText } from "./price.js";
 

@@ -1,11 +1,12 @@
 import type { RawTick } from "../../../schemas/ticks.js";
 import type { VenueId } from "../../../schemas/words.js";
-import { type ChainLog, PoolLogUnreadable, readPoolLog } from "../../dex/events.js";
+import { PoolLogUnreadable, readPoolLog } from "../../dex/events.js";
 import { knownPool } from "../../dex/known-pools.js";
-import { type Hex, instrumentOf, type Pool } from "../../dex/pool.js";
+import { instrumentOf, type Pool } from "../../dex/pool.js";
 import { PoolState } from "../../dex/pool-state.js";
 import { priceDecimals } from "../../dex/price.js";
 import { swapTrade } from "../../dex/swap-trade.js";
+import type { ChainLog, Hex } from "../../evm/chain.js";
 import { BadLine, VenueUnsaid } from "../errors.js";
 import type { RecordingFormat, RecordingReader, RecordingSink } from "../recording-format.js";
 

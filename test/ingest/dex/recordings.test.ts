@@ -1,10 +1,11 @@
 import { Decimal } from "decimal.js";
 import { describe, expect, it } from "vitest";
-import { type ChainLog, readPoolLog } from "../../../ingest/dex/events.js";
+import { readPoolLog } from "../../../ingest/dex/events.js";
 import { knownPool } from "../../../ingest/dex/known-pools.js";
-import type { Hex, Pool } from "../../../ingest/dex/pool.js";
+import type { Pool } from "../../../ingest/dex/pool.js";
 import { PoolState } from "../../../ingest/dex/pool-state.js";
 import { priceDecimals, priceText, ratioOfRoot } from "../../../ingest/dex/price.js";
+import type { ChainLog, Hex } from "../../../ingest/evm/chain.js";
 import { newest } from "../../processors/brute-candles.js";
 import { csvOf, linesOf, messagesOf, replayed, seldom } from "../../processors/raw-recording.js";
 import { recording } from "../../recordings.js";
