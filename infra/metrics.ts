@@ -52,6 +52,13 @@ export class Metrics {
     "min",
   );
 
+  readonly chainBlock = this.gauge("tickplant_chain_block", "Newest block that was taken in", ["chain"], "max");
+  readonly chainReorgs = this.counter(
+    "tickplant_chain_dropped_blocks_total",
+    "Blocks taken back since a reorganisation dropped them",
+    ["chain"],
+  );
+
   /** Set by the process as a whole, never by its threads. */
   readonly ready = this.gauge("tickplant_ready", "1 while /readyz says 200", ["role"], "min");
 
