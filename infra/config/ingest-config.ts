@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { endpointConfig } from "./endpoint-config.js";
 import { engineConfig } from "./engine-config.js";
+import { oraclesConfig } from "./oracle-config.js";
 import { leaseConfig } from "./services-config.js";
 import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
 
@@ -83,6 +84,7 @@ export const ingestConfig = z
     engines: unique(engineConfig, ({ id }) => id)
       .default([])
       .describe("Matching engines of one's own."),
+    oracles: oraclesConfig,
   })
   .prefault({})
   .describe("Connectors and what they publish.");

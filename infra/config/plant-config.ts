@@ -92,7 +92,8 @@ export const plantConfig = z
 
 /** A venue that a connector takes in is not written from outside as well. */
 function takenExchanges({ ingest }: ExchangesOf): { path: (string | number)[]; message: string }[] {
-  const taken = new Set([...ingest.venues, ...ingest.engines].map(({ id }) => id));
+  const { venues, engines, oracles } = ingest;
+  const taken = new Set([...venues, ...engines, ...oracles.chainlink, ...oracles.pyth].map(({ id }) => id));
   return ingest.endpoint.keys.flatMap(({ exchanges }, key) =>
     exchanges.flatMap((id, index) => {
       const path = ["ingest", "endpoint", "keys", key, "exchanges", index];
@@ -105,6 +106,7 @@ interface ExchangesOf {
   readonly ingest: {
     readonly venues: readonly { readonly id: string }[];
     readonly engines: readonly { readonly id: string }[];
+    readonly oracles: Readonly<Record<"chainlink" | "pyth", readonly { readonly id: string }[]>>;
     readonly endpoint: { readonly keys: readonly { readonly exchanges: readonly string[] }[] };
   };
 }
