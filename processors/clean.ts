@@ -44,10 +44,10 @@ interface ScrutinyJson {
 
 /** History keeps more; no market needs as many. */
 const MOST_DIGITS = 38;
-/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
 /** Finer levels than this are an error, not history: a market must not become slow by one. */
 const LEGACY_DECIMALS = 8;
-const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
+/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
+export const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
 const badName = new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
 
 /**

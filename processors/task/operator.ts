@@ -1,6 +1,7 @@
 import type { DepthTick, TickerTick } from "../../schemas/ticks.js";
 import type { Units } from "../../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import type { CleanOracle } from "../cleaning/oracle-price.js";
 import type { Outbox } from "../outbox.js";
 import type { ProcessSettings } from "../settings.js";
 import type { FeedHealth, Market, Markets, SymbolGroup } from "./market.js";
@@ -24,6 +25,7 @@ export interface Operator {
   onQuote?(quote: CleanQuote): void;
   onTicker?(market: Market, tick: TickerTick): void;
   onDepth?(market: Market, depth: CleanDepth): void;
+  onOracle?(price: CleanOracle): void;
   /** The task has seen its first time. */
   onTime?(now: Micros): void;
   /** The market's or its group's scales grew: bring what is held to the new ones. */
