@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { EmbeddedBus } from "../../../infra/bus/embedded-bus.js";
 import { EmbeddedLog } from "../../../infra/log/embedded-log.js";
 import { createLogger } from "../../../infra/logging.js";
 import { Metrics } from "../../../infra/metrics.js";
+import { ChainChannels } from "../../../ingest/dex/chain-channels.js";
 import { type ChainChoice, chainSource } from "../../../ingest/dex/chain-source.js";
 import type { PoolChoice } from "../../../ingest/dex/load-pool.js";
 import { type Ingest, runIngest } from "../../../ingest/ingest.js";
@@ -34,6 +36,7 @@ export function poolsOf(rig: UniswapRig): PoolChoice[] {
 export class ChainRig {
   readonly logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
   readonly metrics = new Metrics();
+  readonly bus = new EmbeddedBus(this.logger);
   ingest: Ingest | undefined;
   readonly #offsets = new Array<number>(partitions).fill(0);
   readonly #found: RawTick[] = [];
@@ -59,17 +62,23 @@ export class ChainRig {
     this.ingest = runIngest({
       venues: [],
       sources: [
-        chainSource({
-          id: "local",
-          rpcUrls: [anvil.webSocketUrl],
-          confirmations: 0,
-          reorgDepth: 8,
-          pollMs: 20,
-          logRange: 5,
-          timeoutMs: 2_000,
-          backoff: { baseMs: 10, capMs: 50 },
-          ...choice,
-        }),
+        chainSource(
+          {
+            id: "local",
+            rpcUrls: [anvil.webSocketUrl],
+            confirmations: 0,
+            reorgDepth: 8,
+            pollMs: 20,
+            logRange: 5,
+            timeoutMs: 2_000,
+            backoff: { baseMs: 10, capMs: 50 },
+            ...choice,
+          },
+          {
+            encode: (topic, value) => codecs[topic].encode(value as never),
+            channels: new ChainChannels(this.bus, this.logger),
+          },
+        ),
       ],
       log: this.log,
       schemaIds: { "market.raw": codecs["market.raw"].schemaId },

@@ -126,3 +126,67 @@ describe("a reorganisation", () => {
     expect(trades.map(({ tradeId }) => tradeId)).toEqual(wanted.slice(0, -3).map(({ tradeId }) => tradeId));
   });
 });
+
+describe("the chain's own topics", () => {
+  it("say what happened, where in the chain, and what was taken back", async () => {
+    const heard: { channel: string; data: { price: string; retracts: string | null } }[] = [];
+    const reader = await rig.bus.subscribe({
+      messages: (messages) => void heard.push(...messages.map(({ payload }) => JSON.parse(payload))),
+    });
+    await reader.add("price.upd");
+    await reader.add(`pool.upd:${V2.symbol}@uniswap-v2`);
+    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
+    await uniswap.swap3(true, token);
+    await uniswap.mint3(-100, 100, token);
+    await uniswap.swap2(true, token, token);
+    await uniswap.mine();
+    await rig.caughtUp(anvil);
+    const dropped = await anvil.rpc<{ hash: string }>("eth_getBlockByNumber", "latest", false);
+    await uniswap.rollback(1);
+    await uniswap.burn3(-1000, 1000, token);
+    const hash = await uniswap.mine();
+    await until(
+      async () => (await rig.messages("liquidity.change")).some(({ block_hash }) => block_hash === hash),
+      "told",
+    );
+
+    const blocks = await rig.messages("block.new");
+    expect(blocks.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 4]);
+    expect(blocks.at(-1)).toMatchObject({
+      chain: "local",
+      hash,
+      retracts: dropped.hash,
+      transactions: 1,
+      sequence_num: 6,
+    });
+    const swaps = await rig.messages("swap.executed");
+    expect(swaps.map(({ exchange, retracts }) => [exchange, retracts === null])).toEqual(
+      expect.arrayContaining([
+        ["uniswap-v3-500", true],
+        ["uniswap-v3-500", false],
+        ["uniswap-v2", true],
+        ["uniswap-v2", false],
+      ]),
+    );
+    const [first, again] = swaps.filter(({ exchange }) => exchange === "uniswap-v3-500");
+    expect(first).toMatchObject({ pool: uniswap.pool, block_number: 4, block_hash: dropped.hash, amount0: "1" });
+    expect(again!.retracts).toBe(`${dropped.hash}:${first!.log_index}`);
+    expect(again).toMatchObject({ ...first, retracts: again!.retracts, sequence_num: 2 });
+    const changes = (await rig.messages("liquidity.change")).filter(({ pool }) => pool === uniswap.pool);
+    expect(
+      changes.map(({ action, liquidity, tick_lower, retracts }) => [action, liquidity, tick_lower, retracts === null]),
+    ).toEqual([
+      ["mint", "10000000000000000000000", -1000, true],
+      ["mint", String(token), -100, true],
+      ["mint", String(token), -100, false],
+      ["burn", String(token), -1000, true],
+    ]);
+    const syncs = (await rig.messages("pool.sync")).filter(({ pool }) => pool === uniswap.pair);
+    expect(syncs.at(-2)).toMatchObject({ reserve0: "100001", reserve1: "199999", retracts: null });
+    expect(syncs.at(-1)).toMatchObject({ reserve0: "100001", block_hash: dropped.hash });
+    expect(syncs.at(-1)!.retracts).toContain(dropped.hash);
+    expect(heard.filter(({ channel }) => channel === `pool.upd:${V2.symbol}@uniswap-v2`)).toHaveLength(syncs.length);
+    expect(heard.filter(({ channel }) => channel === "price.upd").length).toBeGreaterThan(syncs.length);
+    await reader.close();
+  });
+});
