@@ -13,6 +13,8 @@ import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import { DeadLetters } from "../ingest/dead-letters.js";
+import { ChainChannels } from "../ingest/dex/chain-channels.js";
+import { chainSource } from "../ingest/dex/chain-source.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
 import { Publisher } from "../ingest/publisher.js";
@@ -20,6 +22,7 @@ import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
+import { chainChoice, encodeChainMessage } from "./chains.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
@@ -130,6 +133,8 @@ class PlantStart {
       const recorder = this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
+      const chainBus = config.ingest.chains.length > 0 ? (bus ?? (await this.#ownBus())) : undefined;
+      const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
         venues: config.ingest.venues.map((venue) => ({
@@ -137,7 +142,12 @@ class PlantStart {
           symbols: venue.symbols,
           kinds: venue.kinds,
         })),
-        sources: sourcesOf(config, codecs),
+        sources: [
+          ...config.ingest.chains.map((chain) =>
+            chainSource(chainChoice(chain), { encode: encodeChainMessage(codecs), channels }),
+          ),
+          ...sourcesOf(config, codecs),
+        ],
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
@@ -185,6 +195,13 @@ class PlantStart {
         return stop();
       },
     };
+  }
+
+  /** The bus of an ingest role that runs without push. */
+  async #ownBus(): Promise<Bus | undefined> {
+    const bus = await openRedisBus(this.config, this.logger);
+    if (bus !== undefined) this.stops.push(() => bus.close());
+    return bus;
   }
 
   #recorder(): Recorder | undefined {

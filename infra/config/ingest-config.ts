@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { chainConfig } from "./chains-config.js";
 import { endpointConfig } from "./endpoint-config.js";
 import { engineConfig } from "./engine-config.js";
 import { oraclesConfig } from "./oracle-config.js";
@@ -74,6 +75,9 @@ export const ingestConfig = z
     venues: unique(ingestVenue, (venue) => venue.id)
       .default([])
       .describe("What to take in."),
+    chains: unique(chainConfig, (chain) => chain.id)
+      .default([])
+      .describe("Chains whose pools are taken in."),
     publisher,
     heartbeatMs: whole(10).default(250).describe("Milliseconds between heartbeats into every partition."),
     resnapshotMinutes: whole(1).default(5).describe("Minutes between snapshots of each book."),

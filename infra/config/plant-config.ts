@@ -20,6 +20,12 @@ const retentionHours = z
     "index.input": hours.default(24).describe("Prices on their way to indices."),
     "signal.alpha": hours.default(7 * 24).describe("Signals."),
     "market.dlq": hours.default(7 * 24).describe("Dead letters."),
+    "block.new": hours.default(24).describe("Blocks of chains."),
+    "swap.executed": hours.default(24).describe("Swaps of pools."),
+    "liquidity.change": hours.default(24).describe("Liquidity that went into pools or out of them."),
+    "pool.sync": hours.default(24).describe("States of pools."),
+    "tx.pending": hours.default(24).describe("Transactions that wait to be mined."),
+    "tx.confirm": hours.default(24).describe("What became of them."),
   })
   .prefault({})
   .describe("Hours that records are kept, by topic.");

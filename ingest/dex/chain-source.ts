@@ -6,6 +6,8 @@ import { ChainRefused, type Hex } from "../evm/chain.js";
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
+import type { ChainChannels } from "./chain-channels.js";
+import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
 import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
@@ -23,29 +25,37 @@ export interface ChainChoice
   readonly pools: readonly PoolChoice[];
 }
 
+/** What a chain's own topics and channels need. */
+export interface ChainOutputs {
+  readonly encode: EncodeChainMessage;
+  readonly channels?: ChainChannels | undefined;
+}
+
 /** A chain's pools as a source of ticks. */
 export const chainSource =
-  (choice: ChainChoice): MakeSource =>
+  (choice: ChainChoice, outputs: ChainOutputs): MakeSource =>
   (parts) =>
-    new ChainSource(choice, parts);
+    new ChainSource(choice, parts, outputs);
 
 class ChainSource implements Source {
   readonly #choice: ChainChoice;
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
+  readonly #topics: ChainTopics;
   readonly #feed: PoolFeed;
   readonly #stopped = new AbortController();
   /** Pools that the chain has not answered for yet. */
   #awaited: PoolChoice[];
   #follower: ChainFollower | undefined;
 
-  constructor(choice: ChainChoice, parts: SourceParts) {
+  constructor(choice: ChainChoice, parts: SourceParts, outputs: ChainOutputs) {
     const { id: chain, rpcUrls: urls, timeoutMs } = choice;
     this.#choice = choice;
     const logger = parts.logger.child({ chain });
     this.#parts = { ...parts, logger };
     this.#rpc = new ChainRpc({ chain, urls, logger, ...(timeoutMs !== undefined && { timeoutMs }) });
-    this.#feed = new PoolFeed(this.#parts);
+    this.#topics = new ChainTopics({ ...this.#parts, ...outputs });
+    this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics });
     this.#awaited = [...choice.pools];
   }
 
@@ -72,6 +82,7 @@ class ChainSource implements Source {
     this.#stopped.abort();
     await this.#follower?.stop();
     this.#rpc.close();
+    await this.#topics.close();
   }
 
   states(): FeedState[] {

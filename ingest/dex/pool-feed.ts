@@ -3,9 +3,11 @@ import type { Micros, VenueId } from "../../schemas/words.js";
 import type { BlockHead, ChainLog, Hex, LogFilter } from "../evm/chain.js";
 import type { ChainListener } from "../evm/chain-follower.js";
 import type { SourceParts } from "../source.js";
+import type { PoolMessage } from "./chain-message.js";
+import type { ChainTopics } from "./chain-topics.js";
 import { type PoolEvent, PoolLogUnreadable, poolTopics, readPoolLog } from "./events.js";
 import { instrumentOf, type Pool } from "./pool.js";
-import { type ChainMessage, poolMessages, retractedMessage } from "./pool-messages.js";
+import { blockMessage, poolMessages, retractedMessage } from "./pool-messages.js";
 import { PoolState, type PoolUndo } from "./pool-state.js";
 import { retraction, swapTrade } from "./swap-trade.js";
 
@@ -24,13 +26,13 @@ export interface KeptBlock {
   readonly number: number;
   readonly hash: Hex;
   readonly trades: readonly TradeTick[];
-  readonly messages: readonly ChainMessage[];
+  readonly messages: readonly PoolMessage[];
 }
 
 export interface PoolFeedOptions
   extends Pick<SourceParts, "publisher" | "deadLetters" | "metrics" | "logger" | "clock"> {
-  /** Hears what goes to the chain's own topics. */
-  readonly message?: (message: ChainMessage) => void;
+  readonly chain: string;
+  readonly topics: ChainTopics;
   /** A block was taken in or taken back, with the pools that it changed. */
   readonly changed?: (block: BlockHead, pools: readonly PoolEntry[]) => void;
 }
@@ -44,6 +46,8 @@ export class PoolFeed implements ChainListener {
   readonly #pools = new Map<Hex, PoolEntry>();
   readonly #kept = new Map<Hex, KeptBlock>();
   readonly #undos = new Map<Hex, ReadonlyMap<PoolEntry, PoolUndo>>();
+  /** Dropped blocks whose place is empty so far: hash by number. */
+  readonly #replaced = new Map<number, Hex>();
   #instrumentsAt: Micros = 0;
 
   constructor(options: PoolFeedOptions) {
@@ -94,10 +98,11 @@ export class PoolFeed implements ChainListener {
   }
 
   async block(block: BlockHead, logs: readonly ChainLog[], backfilled: boolean): Promise<void> {
-    const receiveTime = this.#options.clock();
+    const { chain, topics, clock } = this.#options;
+    const receiveTime = clock();
     const undos = new Map<PoolEntry, PoolUndo>();
     const trades: TradeTick[] = [];
-    const messages: ChainMessage[] = [];
+    const messages: PoolMessage[] = [];
     for (const log of logs) {
       const entry = this.#pools.get(log.address);
       const event = entry && this.#read(entry.pool, log, receiveTime);
@@ -110,9 +115,12 @@ export class PoolFeed implements ChainListener {
       if (trade !== undefined) trades.push(backfilled ? { ...trade, backfilled } : trade);
       messages.push(...poolMessages(pool, state, block, log, event));
     }
+    await topics.room();
     await this.#publish(trades);
-    for (const message of messages) this.#options.message?.(message);
     const { number, hash } = block;
+    topics.write(blockMessage(chain, block, this.#replaced.get(number)));
+    this.#replaced.delete(number);
+    for (const message of messages) topics.write(message);
     this.#undos.set(hash, undos);
     this.#kept.set(hash, { number, hash, trades, messages });
     this.#options.changed?.(block, [...undos.keys()]);
@@ -123,11 +131,12 @@ export class PoolFeed implements ChainListener {
     const undos = this.#undos.get(block.hash);
     const receiveTime = this.#options.clock();
     await this.#publish((kept?.trades ?? []).toReversed().map((trade) => retraction(trade, receiveTime)));
-    for (const message of (kept?.messages ?? []).toReversed()) this.#options.message?.(retractedMessage(message));
+    for (const message of (kept?.messages ?? []).toReversed()) this.#options.topics.write(retractedMessage(message));
     for (const [{ state }, undo] of undos ?? []) state.undo(undo);
     // of an earlier run's block only what it published is known
     if (undos === undefined) for (const { state } of this.#pools.values()) state.known = false;
     this.final(block);
+    this.#replaced.set(block.number, block.hash);
     this.#options.changed?.(block, [...(undos?.keys() ?? [])]);
   }
 

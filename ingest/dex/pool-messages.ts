@@ -1,18 +1,9 @@
-import type { LiquidityChange, PoolSync, Swap } from "../../schemas/dex-messages.js";
 import type { BlockHead, ChainLog } from "../evm/chain.js";
+import type { ChainMessage, PoolMessage } from "./chain-message.js";
 import type { PoolEvent } from "./events.js";
 import type { Pool } from "./pool.js";
 import type { PoolState } from "./pool-state.js";
 import { ratioText, tokenText } from "./price.js";
-
-/** A message as its stream has not numbered it yet. */
-export type Unnumbered<Message> = Omit<Message, "epoch" | "sequence_num">;
-
-/** What a chain's event says on its topic; the key names the stream. */
-export type ChainMessage =
-  | { readonly topic: "swap.executed"; readonly key: string; readonly value: Unnumbered<Swap> }
-  | { readonly topic: "liquidity.change"; readonly key: string; readonly value: Unnumbered<LiquidityChange> }
-  | { readonly topic: "pool.sync"; readonly key: string; readonly value: Unnumbered<PoolSync> };
 
 /**
  * What a pool's event says on the chain's own topics: the swap or the change of liquidity, and where it leaves the pool.
@@ -25,7 +16,7 @@ export function poolMessages(
   block: BlockHead,
   log: ChainLog,
   event: PoolEvent,
-): ChainMessage[] {
+): PoolMessage[] {
   const where = {
     exchange: pool.exchange,
     pool: pool.address,
@@ -51,7 +42,7 @@ export function poolMessages(
     amount0: tokenText(event.amount0, pool.token0.decimals),
     amount1: tokenText(event.amount1, pool.token1.decimals),
   });
-  const messages: ChainMessage[] = [];
+  const messages: PoolMessage[] = [];
   if (event.kind === "swap") {
     const { sender, recipient } = event;
     const value = { ...where, sender, recipient, ...amounts(event), price, ...root };
@@ -85,7 +76,25 @@ export function poolMessages(
 }
 
 /** Takes a message back: the same again, naming the event by block and log. */
-export function retractedMessage(message: ChainMessage): ChainMessage {
+export function retractedMessage(message: PoolMessage): PoolMessage {
   const { block_hash, log_index } = message.value;
-  return { ...message, value: { ...message.value, retracts: `${block_hash}:${log_index}` } } as ChainMessage;
+  return { ...message, value: { ...message.value, retracts: `${block_hash}:${log_index}` } } as PoolMessage;
+}
+
+/** A block on its own topic. @param replaced hash of the block that it stands in for after a reorganisation */
+export function blockMessage(chain: string, block: BlockHead, replaced: string | undefined): ChainMessage {
+  const value = {
+    chain,
+    number: block.number,
+    hash: block.hash,
+    parent_hash: block.parentHash,
+    block_time: block.time,
+    transactions: block.transactions.length,
+    gas_used: String(block.gasUsed),
+    gas_limit: String(block.gasLimit),
+    base_fee: block.baseFee === undefined ? null : String(block.baseFee),
+    retracts: replaced ?? null,
+    timestamp: block.time,
+  };
+  return { topic: "block.new", key: chain, value };
 }

@@ -91,6 +91,7 @@ export function instrumentOf(pool: Pool, now: Micros): InstrumentTick {
     tickSize: sizeOf(pool.priceDecimals),
     lotSize: sizeOf(baseOf(pool).decimals),
     contractSize: "1",
+    chain: pool.chain,
   };
 }
 

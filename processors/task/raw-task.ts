@@ -198,7 +198,8 @@ export class RawTask implements Task {
     }
     switch (reader.kind) {
       case KIND_TRADE:
-        for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
+        if (reader.retractsStart < 0) for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
+        else for (const operator of this.#operators) operator.onRetraction?.(this.#cleaner.trade);
         return;
       case KIND_QUOTE:
         for (const operator of this.#onQuote) operator.onQuote!(this.#cleaner.quote);
