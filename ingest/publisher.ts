@@ -94,8 +94,13 @@ export class Publisher {
     return this.ticks;
   }
 
-  /** @returns false when the tick was dropped (and counted) */
-  publish(tick: RawTick): boolean {
+  /**
+   * @param number within the session, above all before it; the next one without. Given by a source whose numbers stand
+   *   for places of its own, so that what it reads again is known as a repeat
+   * @returns false when the tick was dropped (and counted)
+   */
+  publish(tick: RawTick, number?: number): boolean {
+    if (number !== undefined) this.number = Math.max(this.number, number - 1);
     if (this.closed) return this.drop(tick, "closed");
     if (this.options.mayPublish?.() === false) return this.drop(tick, "no_lease");
     if (tick.kind === "instrument") return this.publishInstrument(tick);
@@ -137,6 +142,16 @@ export class Publisher {
   /** Everything published so far is acknowledged. */
   async flushed(): Promise<void> {
     await Promise.all(this.queues.map((queue) => queue.drained()));
+  }
+
+  /**
+   * What was published until now is out of the buffer, whatever comes after it.
+   *
+   * @returns whether the log has it; false when some of it was given up
+   */
+  async confirmed(): Promise<boolean> {
+    const answers = await Promise.all(this.queues.map((queue) => queue.confirmed()));
+    return answers.every((inLog) => inLog);
   }
 
   /** Drains for at most so long; what is left then is counted as dropped. */

@@ -13,6 +13,8 @@ import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import { DeadLetters } from "../ingest/dead-letters.js";
+import { ChainChannels } from "../ingest/dex/chain-channels.js";
+import { chainSource } from "../ingest/dex/chain-source.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
 import { Publisher } from "../ingest/publisher.js";
@@ -20,6 +22,8 @@ import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
+import { chainChoice, encodeChainMessage } from "./chains.js";
+import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
 import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
@@ -27,6 +31,7 @@ import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
+import { sourcesOf } from "./sources.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
@@ -115,7 +120,10 @@ class PlantStart {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
     }
-    const push = has("push") ? await this.#startPush(bus!, storeUrl!) : undefined;
+    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
+    if (endpoint !== undefined) stops.push(() => endpoint.close());
+    const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
+    if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
       const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
       stops.push(() => health.stop());
@@ -125,6 +133,8 @@ class PlantStart {
       const recorder = this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
+      const chainBus = config.ingest.chains.length > 0 ? (bus ?? (await this.#ownBus())) : undefined;
+      const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
         venues: config.ingest.venues.map((venue) => ({
@@ -132,6 +142,12 @@ class PlantStart {
           symbols: venue.symbols,
           kinds: venue.kinds,
         })),
+        sources: [
+          ...config.ingest.chains.map((chain) =>
+            chainSource(chainChoice(chain), { encode: encodeChainMessage(codecs), channels }),
+          ),
+          ...sourcesOf(config, codecs),
+        ],
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
@@ -179,6 +195,13 @@ class PlantStart {
         return stop();
       },
     };
+  }
+
+  /** The bus of an ingest role that runs without push. */
+  async #ownBus(): Promise<Bus | undefined> {
+    const bus = await openRedisBus(this.config, this.logger);
+    if (bus !== undefined) this.stops.push(() => bus.close());
+    return bus;
   }
 
   #recorder(): Recorder | undefined {
@@ -233,7 +256,7 @@ class PlantStart {
     this.stops.push(() => thread.stop());
   }
 
-  async #startPush(bus: Bus, storeUrl: string): Promise<Push> {
+  async #startPush(bus: Bus, storeUrl: string, endpoint: Endpoint | undefined): Promise<Push> {
     const { config, logger, metrics, stops } = this;
     const store = storeAt(storeUrl, config);
     stops.push(() => store.close());
@@ -243,6 +266,7 @@ class PlantStart {
       settings: config.push,
       metrics,
       logger,
+      ...(endpoint && { routes: endpoint.routes }),
       ...this.#state(store),
     });
     stops.push(() => push.stop());

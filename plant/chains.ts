@@ -1,0 +1,20 @@
+import type { ChainConfig } from "../infra/config/chains-config.js";
+import type { ChainChoice } from "../ingest/dex/chain-source.js";
+import type { EncodeChainMessage } from "../ingest/dex/chain-topics.js";
+import type { PoolChoice } from "../ingest/dex/load-pool.js";
+import type { Codecs } from "../schemas/codec.js";
+
+/** What is to be taken in of a chain, out of its configuration. */
+export function chainChoice({ pools, ...chain }: ChainConfig): ChainChoice {
+  return {
+    ...chain,
+    pools: pools.map(({ venue, ...pool }): PoolChoice => {
+      return { ...pool, family: venue ?? `uniswap-${pool.protocol}` };
+    }),
+  };
+}
+
+export const encodeChainMessage =
+  (codecs: Codecs): EncodeChainMessage =>
+  (topic, value) =>
+    codecs[topic].encode(value as never);

@@ -1,0 +1,164 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { oraclesConfig } from "../../../infra/config/oracle-config.js";
+import { readAccumulatorUpdate } from "../../../ingest/oracles/pyth/accumulator-update.js";
+import { signerOf } from "../../../ingest/oracles/pyth/guardians.js";
+import { pythSource } from "../../../ingest/oracles/pyth/pyth-source.js";
+import { readVaa } from "../../../ingest/oracles/pyth/vaa.js";
+import { hermesUpdates } from "./hermes-updates.js";
+import { oracleRig } from "./oracle-rig.js";
+
+const updates = hermesUpdates();
+const bitcoin = "e62df6c8b4a85fe1a67db44dc12de5db330f7ac66b72dc658afedf0f4a415b43";
+const patience = { timeout: 10_000, interval: 20 };
+const ends: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A server that speaks Hermes's API over recorded updates. */
+async function hermes() {
+  const asked: URL[] = [];
+  const streams = new Set<ServerResponse>();
+  let latest: Buffer | undefined;
+  const body = (bytes: Buffer) => JSON.stringify({ binary: { encoding: "hex", data: [bytes.toString("hex")] } });
+  const server = createServer((request, response) => {
+    const url = new URL(request.url!, "http://hermes");
+    asked.push(url);
+    if (url.pathname === "/v2/updates/price/stream") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(":\n\n");
+      streams.add(response);
+      response.on("close", () => streams.delete(response));
+    } else if (url.pathname === "/v2/updates/price/latest" && latest !== undefined) {
+      response.writeHead(200, { "content-type": "application/json" }).end(body(latest));
+    } else response.writeHead(503).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    streams,
+    answer(bytes: Buffer) {
+      latest = bytes;
+    },
+    /** Sends events, in pieces as a network may have them. */
+    send(...events: (Buffer | string)[]) {
+      for (const event of events) {
+        const text = `data:${typeof event === "string" ? event : body(event)}\n\n`;
+        for (const stream of streams) {
+          for (let at = 0; at < text.length; at += 1_000) stream.write(text.slice(at, at + 1_000));
+        }
+      }
+    },
+  };
+}
+
+async function begin(url: string, more: object = {}) {
+  const { pyth } = oraclesConfig.parse({
+    pyth: [{ url, feeds: [{ symbol: "BTC/USD", feedId: `0x${bitcoin}` }], ...more }],
+  });
+  const rig = await oracleRig(pythSource({ ...pyth[0]!, backoff: { baseMs: 20, capMs: 50 } }));
+  ends.push(() => rig.stop());
+  return { ...rig, texts: async () => (await rig.prices()).map(({ price }) => price) };
+}
+
+const byBitcoin = updates.filter(({ decoded }) => decoded.some(({ id }) => id === bitcoin));
+/** By time: what is older than the last is no news. */
+const inOrder = [...byBitcoin].sort((a, b) => a.slot - b.slot);
+const priceOf = ({ decoded }: (typeof updates)[number]) =>
+  (Number(decoded.find(({ id }) => id === bitcoin)!.price) / 1e8).toFixed(8).replace(/\.?0+$/, "");
+
+describe("streamed updates", () => {
+  it("become prices of the feeds that are wanted, each once, with confidence", async () => {
+    const server = await hermes();
+    const { texts, prices, ingest, dropped } = await begin(server.url);
+    await expect.poll(() => server.streams.size, patience).toBe(1);
+    expect(server.asked[0]!.searchParams.getAll("ids[]")).toEqual([bitcoin]);
+    expect(server.asked[0]!.searchParams.get("encoding")).toBe("hex");
+    server.send(...inOrder.map(({ bytes }) => bytes));
+    await expect.poll(async () => (await texts()).length, patience).toBe(inOrder.length);
+    expect(await texts()).toEqual(inOrder.map(priceOf));
+    expect((await prices())[0]).toMatchObject({
+      exchange: "pyth",
+      symbol: "BTC/USD",
+      price: "61409.93501",
+      confidence: "32.87868567",
+      exchangeTime: 1_714_746_101_000_000,
+      roundId: "138881186",
+    });
+    expect(ingest.isReady).toBe(true);
+    // repeated, and older than the last
+    server.send(inOrder.at(-1)!.bytes, inOrder[0]!.bytes);
+    await expect.poll(() => dropped("older"), patience).toBe(1);
+    expect(await texts()).toHaveLength(inOrder.length);
+  });
+
+  it("that were tampered with are refused with their reason, and the next is taken", async () => {
+    const server = await hermes();
+    const { texts, letters } = await begin(server.url);
+    await expect.poll(() => server.streams.size, patience).toBe(1);
+    const { bytes } = inOrder[0]!;
+    const tampered = Buffer.from(bytes);
+    tampered[bytes.indexOf(readAccumulatorUpdate(bytes).messages[0]!.message) + 38]! ^= 1;
+    server.send(tampered, "no json", bytes);
+    await expect.poll(texts, patience).toEqual([priceOf(inOrder[0]!)]);
+    await expect.poll(async () => (await letters()).length, patience).toBe(2);
+    const [first, second] = await letters();
+    expect(first).toMatchObject({ exchange: "pyth", reason: "unreadable_update" });
+    expect(first!.detail).toMatch(/proof of message 0 does not lead to the root/);
+    expect(Buffer.from(first!.original)).toEqual(tampered);
+    expect(Buffer.from(second!.original).toString()).toBe("no json");
+  });
+
+  it("are asked for anew when the server ends or falls silent", async () => {
+    const server = await hermes();
+    const { texts, ingest } = await begin(server.url, { silenceMs: 500 });
+    await expect.poll(() => server.streams.size, patience).toBe(1);
+    server.send(inOrder[0]!.bytes);
+    await expect.poll(texts, patience).toHaveLength(1);
+    for (const stream of server.streams) stream.end();
+    await expect.poll(() => server.asked.length, patience).toBe(2);
+    // silent
+    await expect.poll(() => server.asked.length, patience).toBe(3);
+    expect(ingest.isReady).toBe(false);
+    server.send(inOrder[1]!.bytes);
+    await expect.poll(texts, patience).toHaveLength(2);
+    expect(ingest.isReady).toBe(true);
+  });
+
+  it("need the guardians' signatures where a set is given", async () => {
+    const vaa = readVaa(readAccumulatorUpdate(inOrder[0]!.bytes).vaa);
+    const addresses = Array.from({ length: 19 }, () => `0x${"1".repeat(40)}`);
+    for (const { guardian, signature } of vaa.signatures) addresses[guardian] = (await signerOf(vaa, signature))!;
+    const server = await hermes();
+    const right = await begin(server.url, { guardianSets: [{ index: 4, addresses }] });
+    const wrong = await begin(server.url, {
+      id: "pyth2",
+      guardianSets: [{ index: 4, addresses: addresses.reverse() }],
+    });
+    await expect.poll(() => server.streams.size, patience).toBe(2);
+    server.send(inOrder[0]!.bytes);
+    await expect.poll(right.texts, patience).toHaveLength(1);
+    await expect.poll(async () => (await wrong.letters()).length, patience).toBe(1);
+    expect((await wrong.letters())[0]!.detail).toMatch(/is not that of guardian/);
+    expect(await wrong.texts()).toEqual([]);
+  });
+});
+
+it("polled updates become prices, and a server that fails is asked again", async () => {
+  const server = await hermes();
+  const { texts, ingest } = await begin(server.url, { mode: "poll", pollMs: 100 });
+  await expect.poll(() => server.asked.length, patience).toBeGreaterThan(1);
+  expect(ingest.isReady).toBe(false);
+  server.answer(inOrder[0]!.bytes);
+  await expect.poll(texts, patience).toHaveLength(1);
+  expect(ingest.isReady).toBe(true);
+  server.answer(inOrder[1]!.bytes);
+  await expect.poll(texts, patience).toEqual(inOrder.slice(0, 2).map(priceOf));
+});
