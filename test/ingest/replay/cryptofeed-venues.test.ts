@@ -28,7 +28,10 @@ describe.each(recorded)("replay of cryptofeed's %s", (name, exchange, symbols, c
     expect(new Set(depth.map(({ symbol }) => symbol))).toEqual(new Set(symbols));
     for (const [symbol, book] of books) {
       expect(book.live).toBe(true);
-      const [bid, ask] = [Math.max(...[...book.bids.keys()].map(Number)), Math.min(...[...book.asks.keys()].map(Number))];
+      const [bid, ask] = [
+        Math.max(...[...book.bids.keys()].map(Number)),
+        Math.min(...[...book.asks.keys()].map(Number)),
+      ];
       expect(bid, symbol).toBeLessThan(ask);
     }
     expect(depth.length).toBeGreaterThanOrEqual(counts.depth);
