@@ -38,6 +38,7 @@ const subscribe = (channel: string, instId = "BTC-USDT") => ({ op: "subscribe", 
 
 const booksOf = (client: StreamClient): BookMessage[] =>
   client.messages
+    .filter((text) => text.startsWith("{"))
     .map((text) => JSON.parse(text) as BookMessage)
     .filter(({ arg, data }) => arg?.channel === "books" && data);
 
