@@ -114,8 +114,7 @@ export class Feed {
     if (this.abort.signal.aborted) return;
     for (const instrument of this.instruments.known.all()) {
       if (instrument.status !== "delisted") this.addMarket(instrument);
-      else
-        this.logger.warn({ code: "TP_SYMBOL_DELISTED", symbol: instrument.symbol }, "delisted: nothing is subscribed");
+      else this.logger.warn({ symbol: instrument.symbol }, "delisted: nothing of it is subscribed");
     }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
@@ -213,7 +212,7 @@ export class Feed {
     this.options.metrics.dropped.inc({ place: "ingest", reason });
     if (typeof note === "string") return;
     const { subscription, refusal } = note;
-    this.logger.error({ code: "TP_SUBSCRIPTION_REFUSED", subscription, why: refusal }, "the venue refuses a stream");
+    this.logger.error({ subscription, why: refusal }, "the venue refuses a stream; nothing will come of it");
   }
 
   /** The way of every tick that was read. */
