@@ -6,7 +6,7 @@ import { backoffMs } from "../../backoff.js";
 import { type BlockHead, type ChainLog, ChainRefused, type LogFilter } from "../../evm/chain.js";
 import { ChainFollower, type ChainListener } from "../../evm/chain-follower.js";
 import { ChainRpc } from "../../evm/chain-rpc.js";
-import type { MakeSource, Source, SourceParts } from "../../source.js";
+import { leased, type MakeSource, type Source, type SourceParts } from "../../source.js";
 import { OraclePrices } from "../oracle-prices.js";
 import { answerUpdatedTopic } from "./abi.js";
 import { FeedWatch } from "./feed-watch.js";
@@ -16,10 +16,8 @@ export interface ChainlinkOptions extends ChainlinkConfig {
 }
 
 /** Chainlink's price feeds on one chain as a source of ticks. */
-export const chainlinkSource =
-  (options: ChainlinkOptions): MakeSource =>
-  (parts) =>
-    new ChainlinkSource(options, parts);
+export const chainlinkSource = (options: ChainlinkOptions): MakeSource =>
+  leased(`oracle|${options.id}`, (parts) => new ChainlinkSource(options, parts));
 
 /**
  * New answers come as logs of the aggregators, block by block, so none is missed by a lost connection; now and then, and
