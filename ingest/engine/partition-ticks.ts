@@ -31,7 +31,7 @@ export class PartitionTicks {
       ...options.publisher,
       log,
       schemaId: options.schemaId,
-      session: engineSession(options.config.id, reader.topic, partition),
+      session: engineSession(options.config.id, options.config.generation, reader.topic, partition),
       metrics,
       logger,
     });
