@@ -34,6 +34,7 @@ export class PartitionTicks {
       session: engineSession(options.config.id, options.config.generation, reader.topic, partition),
       metrics,
       logger,
+      repeatable: true,
     });
   }
 

@@ -298,7 +298,7 @@ it("while the registry does not answer nothing is skipped", async () => {
       return;
     }
     const { pathname } = new URL(registry.url);
-    fetch(new URL(incoming.url!.replace(/^\//, ""), `${registry.url.replace(pathname, "")}/`), {
+    void fetch(new URL(incoming.url!.replace(/^\//, ""), `${registry.url.replace(pathname, "")}/`), {
       headers: { accept: incoming.headers.accept ?? "" },
     }).then(async (answer) =>
       outgoing.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text()),
