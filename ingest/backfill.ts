@@ -3,7 +3,7 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { InstrumentTick, TradeTick } from "../schemas/ticks.js";
 import { backoffMs } from "./backoff.js";
-import type { TradeIds } from "./trade-ids.js";
+import type { MissingIds, TradeIds } from "./trade-ids.js";
 import type { Rest, Venue } from "./venue.js";
 
 export interface BackfillOptions {
@@ -34,7 +34,7 @@ export async function backfill(options: BackfillOptions): Promise<void> {
     if (attempt > 0) await pause(attempt, signal);
     const asked = [...ids.missing];
     try {
-      await fetchMissing(options, asked[0]!.first);
+      await fetchMissing(options, asked[0]!);
     } catch (error) {
       logger.warn({ err: error, symbol: instrument.symbol, attempt }, "back-fill of trades failed");
       if (attempt + 1 < attempts) continue;
@@ -46,9 +46,10 @@ export async function backfill(options: BackfillOptions): Promise<void> {
   }
 }
 
-async function fetchMissing(options: BackfillOptions, first: number): Promise<void> {
+async function fetchMissing(options: BackfillOptions, { first, since }: MissingIds): Promise<void> {
   const { venue, rest, instrument, ids, publish, room, signal } = options;
-  const pages = (await venue.tradesSince?.(rest, instrument, String(first - 1))) ?? [];
+  const from = { tradeId: String(first - 1), exchangeTime: since };
+  const pages = (await venue.tradesSince?.(rest, instrument, from)) ?? [];
   for (const page of pages) {
     const trades: TradeTick[] = [];
     options.read(page, (trade) => trades.push(trade));

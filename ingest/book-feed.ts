@@ -14,6 +14,8 @@ export interface BookFeedOptions {
   readonly retryAfter: Micros;
   /** Until another is asked for after one that was too old. */
   readonly retrySoon: Micros;
+  /** Snapshots come on the stream, at their place among the increments; else from elsewhere, by their id. */
+  readonly inStream: boolean;
 }
 
 export const bookFeedDefaults: BookFeedOptions = {
@@ -22,6 +24,7 @@ export const bookFeedDefaults: BookFeedOptions = {
   snapshotEvery: 300_000_000,
   retryAfter: 2_000_000,
   retrySoon: 250_000,
+  inStream: false,
 };
 
 /** Which book, and when. A depth tick is one. */
@@ -38,6 +41,10 @@ export interface BookInstant {
  * A book starts without a snapshot. While it waits for one, increments are kept; the snapshot goes out with those that
  * follow it, and one that is older than all that is kept is asked for again. A snapshot asked for without a gap goes
  * out at its right place: if increments beyond it are published already, it is brought up to them first.
+ *
+ * Where snapshots come on the stream, the book belongs to the socket that brought the last one: a snapshot of a newer
+ * socket moves it there, and what other sockets still bring of it is dropped. Such a book is shown anew from what the
+ * sequence keeps of it, without asking.
  */
 export class BookFeed {
   private live = false;
@@ -50,6 +57,11 @@ export class BookFeed {
   /** The stream's first increment shows that it is subscribed: a snapshot taken before could miss what comes between. */
   private streaming = false;
   private askAt = Number.POSITIVE_INFINITY;
+  /** The socket that the book belongs to. */
+  private line = -1;
+  private exchangeTime: Micros = 0;
+  private name: { readonly exchange: VenueId; readonly symbol: SymbolName } | undefined;
+  private askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly sequence: BookSequence,
@@ -64,10 +76,15 @@ export class BookFeed {
     return this.live;
   }
 
-  /** Takes a depth tick as read from a frame. */
-  depth(tick: DepthTick): void {
-    if (tick.action === "increment") this.onIncrement(tick);
-    else if (tick.action === "gap") this.interrupt(tick.reason ?? "sequence_gap", tick);
+  /**
+   * Takes a depth tick as read from a frame.
+   *
+   * @param line the number of the socket that brought it
+   */
+  depth(tick: DepthTick, line = 0): void {
+    if (tick.action === "gap") this.interrupt(tick.reason ?? "sequence_gap", tick);
+    else if (this.options.inStream) this.onStream(tick, line);
+    else if (tick.action === "increment") this.onIncrement(tick);
     else if (this.live) this.onFreshSnapshot(tick);
     else if (this.connected) this.onAwaitedSnapshot(tick);
   }
@@ -75,7 +92,12 @@ export class BookFeed {
   /** Time passes: asks for a snapshot when one is due or was not answered. */
   onTime(now: Micros): void {
     if (!this.connected) return;
-    if (this.wanted ? now >= this.askAt : now - this.snapshotAt >= this.options.snapshotEvery) this.ask(now);
+    if (this.wanted) {
+      if (now >= this.askAt) this.ask(now);
+    } else if (now - this.snapshotAt >= this.options.snapshotEvery) {
+      if (this.options.inStream) this.showAnew(now);
+      else this.ask(now);
+    }
   }
 
   /**
@@ -88,7 +110,14 @@ export class BookFeed {
     this.live = false;
     this.kept = [];
     this.wanted = true;
-    if (this.connected && this.streaming) this.ask(at.receiveTime);
+    if (this.connected && (this.streaming || this.options.inStream)) this.askAgain(at.receiveTime);
+  }
+
+  /** A socket is closed while another goes on. */
+  lineGone(line: number, at: BookInstant): void {
+    if (!this.options.inStream || line !== this.line) return;
+    this.line = -1;
+    this.interrupt("reconnect", at);
   }
 
   /** The connection is gone; a snapshot taken now would follow nothing. */
@@ -104,6 +133,22 @@ export class BookFeed {
     this.askAt = now + this.options.retryAfter;
   }
 
+  private onStream(tick: DepthTick, line: number): void {
+    if (line < this.line) return;
+    if (tick.action === "snapshot") {
+      this.line = line;
+      if (this.sequence.snapshot(tick) === "mismatch") {
+        this.interrupt("checksum_mismatch", tick);
+        return;
+      }
+      this.live = true;
+      this.exchangeTime = tick.exchangeTime;
+      this.publishSnapshot(tick);
+    } else if (line === this.line && this.live) {
+      this.onLiveIncrement(tick);
+    }
+  }
+
   private onIncrement(tick: DepthTick): void {
     if (!this.live) {
       this.keep(tick);
@@ -112,16 +157,22 @@ export class BookFeed {
       return;
     }
     this.streaming = true;
-    const verdict = this.sequence.next(tick);
-    if (verdict === "skip") return;
-    if (verdict === "gap") {
-      this.interrupt("sequence_gap", tick);
+    this.onLiveIncrement(tick);
+  }
+
+  private onLiveIncrement(tick: DepthTick): void {
+    const step = this.sequence.next(tick);
+    if (step === "skip") return;
+    if (step === "gap" || step === "mismatch") {
+      this.interrupt(step === "gap" ? "sequence_gap" : "checksum_mismatch", tick);
       this.keep(tick);
       return;
     }
+    const applied = step === "apply" ? tick : step;
     this.lastUpdateId = tick.updateId;
-    if (this.wanted) this.keep(tick);
-    this.out(tick);
+    this.exchangeTime = tick.exchangeTime;
+    if (this.wanted) this.keep(applied);
+    this.out(applied);
   }
 
   private onAwaitedSnapshot(snapshot: DepthTick): void {
@@ -159,13 +210,13 @@ export class BookFeed {
     const following: DepthTick[] = [];
     for (let i = 0; i < this.kept.length; i++) {
       const increment = this.kept[i]!;
-      const verdict = this.sequence.next(increment);
-      if (verdict === "gap") {
+      const step = this.sequence.next(increment);
+      if (step === "gap" || step === "mismatch") {
         // Snapshot too old, or a hole in what is kept: what comes from there on may follow a later snapshot.
         this.kept = this.kept.slice(i);
         return undefined;
       }
-      if (verdict === "apply") following.push(increment);
+      if (step !== "skip") following.push(step === "apply" ? increment : step);
     }
     return following;
   }
@@ -173,12 +224,23 @@ export class BookFeed {
   private publishSnapshot(snapshot: DepthTick): void {
     this.kept = [];
     this.wanted = false;
+    this.name = { exchange: snapshot.exchange, symbol: snapshot.symbol };
     this.snapshotAt = snapshot.receiveTime;
     this.lastUpdateId = snapshot.updateId;
     for (const part of snapshotParts(snapshot, this.options.levelsPerPart)) this.out(part);
   }
 
+  /** The sequence's own book as a snapshot, at the id and time of the last increment. */
+  private showAnew(now: Micros): void {
+    const levels = this.sequence.book?.();
+    if (!this.live || this.name === undefined || levels === undefined) return;
+    const ids = { firstUpdateId: this.lastUpdateId, updateId: this.lastUpdateId };
+    const times = { exchangeTime: this.exchangeTime, receiveTime: now };
+    this.publishSnapshot({ kind: "depth", ...this.name, ...times, action: "snapshot", ...ids, ...levels });
+  }
+
   private keep(tick: DepthTick): void {
+    if (this.options.inStream) return;
     if (this.kept.length >= this.options.maxBuffered) this.kept.shift();
     this.kept.push(tick);
   }
@@ -189,8 +251,18 @@ export class BookFeed {
     this.askAt = now + this.options.retrySoon;
   }
 
+  /** At once, but where each ask is a subscription, not oftener than `retryAfter`: venues limit them. */
+  private askAgain(now: Micros): void {
+    if (this.options.inStream && now < this.askedAt + this.options.retryAfter) {
+      this.askAt = this.askedAt + this.options.retryAfter;
+      return;
+    }
+    this.ask(now);
+  }
+
   private ask(now: Micros): void {
     this.wanted = true;
+    this.askedAt = now;
     this.askAt = now + this.options.retryAfter;
     this.requestSnapshot();
   }

@@ -1,13 +1,15 @@
 import WebSocket from "ws";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
-import type { ConnectionPlan } from "./venue.js";
+import type { ConnectionPlan, FrameNote } from "./venue.js";
 
 export interface ConnectionHandlers {
-  /** One message, as text. */
-  frame(text: string): void;
+  /** One message, as text, and the number of the socket that brought it. @returns what it was, without ticks */
+  frame(text: string, line: number): FrameNote | undefined;
   /** Open and subscribed. `after` says whether frames may be missing since the last one. */
   up(after: "start" | "loss"): void;
+  /** One of two sockets is closed, after a planned reconnect or a failed one; the other goes on. */
+  gone?(line: number): void;
   /** The last open socket is gone. */
   down(reason: string): void;
 }
@@ -23,18 +25,31 @@ export interface ConnectionOptions {
 
 /** One WebSocket and what is known of it. */
 interface Line {
+  readonly number: number;
   readonly socket: WebSocket;
   readonly timers: Set<NodeJS.Timeout>;
+  readonly openedAt: number;
+  /** Subscriptions that are not answered yet. */
+  readonly unanswered: Set<string>;
+  /** When messages of the last hour were sent, where the venue limits them. */
+  readonly sentAt: number[];
+  /** What is being sent, in order; false once the socket is closed. */
+  sending: Promise<boolean>;
+  lastSentAt: number;
+  pings: NodeJS.Timeout | undefined;
   subscribed: boolean;
   lastFrameAt: number;
 }
 
 const maxSilenceMs = 600_000;
+const hourMs = 3_600_000;
 
 /**
  * Keeps one planned connection open: subscribes with paced frames, comes back after a loss with exponential backoff
  * and full jitter, and before the venue's own time limit or shutdown opens and subscribes a new socket before the old
  * one is closed. In between both deliver; what comes twice is told by its ids further down.
+ *
+ * Where the venue answers subscriptions, a line is up once all are answered. One that stays without an answer is given up.
  *
  * A line that brings nothing for the plan's silence is dead, whatever TCP says; where a fresh line is as silent, the
  * market may be quiet, and patience doubles. Pings of the venue are answered by the socket itself.
@@ -46,6 +61,7 @@ export class Connection {
   private everUp = false;
   private stopped = false;
   private silenceMs: number;
+  private lines = 0;
   private retry: NodeJS.Timeout | undefined;
   private age: NodeJS.Timeout | undefined;
   private watch: NodeJS.Timeout | undefined;
@@ -74,6 +90,19 @@ export class Connection {
     this.successor = this.open();
   }
 
+  /**
+   * Sends more on the current socket, paced as `hello` is.
+   *
+   * @returns false when it is not open, or has no messages left this hour
+   */
+  send(frames: readonly string[]): boolean {
+    const line = this.current;
+    if (line?.subscribed !== true || line.socket.readyState !== WebSocket.OPEN) return false;
+    if (!this.reserve(line, frames.length)) return false;
+    line.sending = line.sending.then(() => this.sendPaced(line, frames));
+    return true;
+  }
+
   stop(): void {
     this.stopped = true;
     clearTimeout(this.retry);
@@ -92,7 +121,21 @@ export class Connection {
       perMessageDeflate: false,
       skipUTF8Validation: true,
     });
-    const line: Line = { socket, timers: new Set(), subscribed: false, lastFrameAt: performance.now() };
+    const now = performance.now();
+    this.lines += 1;
+    const line: Line = {
+      number: this.lines,
+      socket,
+      timers: new Set(),
+      openedAt: now,
+      unanswered: new Set(this.plan.answers),
+      sentAt: [],
+      sending: Promise.resolve(true),
+      lastSentAt: Number.NEGATIVE_INFINITY,
+      pings: undefined,
+      subscribed: false,
+      lastFrameAt: now,
+    };
     socket.on("open", () => void this.subscribe(line));
     socket.on("message", (data: Buffer) => this.onMessage(line, data));
     socket.on("error", (error) => {
@@ -103,15 +146,41 @@ export class Connection {
   }
 
   private async subscribe(line: Line): Promise<void> {
-    const { hello, sendIntervalMs } = this.plan;
-    for (let i = 0; i < hello.length; i++) {
-      if (i > 0) await pause(line, sendIntervalMs);
-      if (line.socket.readyState !== WebSocket.OPEN) return;
-      line.socket.send(hello[i]!);
-    }
+    const { hello, ping } = this.plan;
+    this.reserve(line, hello.length);
+    line.sending = this.sendPaced(line, hello);
+    if (!(await line.sending)) return;
+    if (ping !== undefined) line.pings = setInterval(() => sendNow(line, ping.frame), ping.everyMs);
+    line.lastFrameAt = performance.now();
+    if (line.unanswered.size === 0 && !line.subscribed) this.onSubscribed(line);
+  }
+
+  private onSubscribed(line: Line): void {
     line.subscribed = true;
     line.lastFrameAt = performance.now();
     if (line === this.current) this.onCurrentUp();
+  }
+
+  /** @returns false when the socket closed meanwhile */
+  private async sendPaced(line: Line, frames: readonly string[]): Promise<boolean> {
+    for (const frame of frames) {
+      const waitMs = line.lastSentAt + this.plan.sendIntervalMs - performance.now();
+      if (waitMs > 0) await pause(line, waitMs);
+      if (!sendNow(line, frame)) return false;
+      line.lastSentAt = performance.now();
+    }
+    return true;
+  }
+
+  /** Counts messages that are about to be sent. @returns false, and counts nothing, beyond the venue's limit */
+  private reserve(line: Line, count: number): boolean {
+    const limit = this.plan.sendsPerHour;
+    if (limit === undefined) return true;
+    const now = performance.now();
+    while (line.sentAt.length > 0 && line.sentAt[0]! < now - hourMs) line.sentAt.shift();
+    if (line.sentAt.length + count > limit) return false;
+    for (let i = 0; i < count; i++) line.sentAt.push(now);
+    return true;
   }
 
   private onCurrentUp(): void {
@@ -125,6 +194,9 @@ export class Connection {
     // A line that was replaced still delivers what was on its way: the new one may have begun just after it.
     if (this.stopped) return;
     line.lastFrameAt = performance.now();
+    const note = this.handlers.frame(data.toString("utf8"), line.number);
+    if (note === "shutdown") this.renew("the venue's server is about to shut down");
+    else if (typeof note === "object") this.onAnswer(line, note.subscription);
     if (line.subscribed) {
       this.attempt = 0;
       this.silenceMs = this.plan.silenceMs;
@@ -132,7 +204,11 @@ export class Connection {
         after(line, this.options.overlapMs ?? 2_000, () => this.takeOver());
       }
     }
-    this.handlers.frame(data.toString("utf8"));
+  }
+
+  private onAnswer(line: Line, subscription: string): void {
+    if (!line.unanswered.delete(subscription) || line.unanswered.size > 0 || line.subscribed) return;
+    this.onSubscribed(line);
   }
 
   /** The successor delivers: from now on it is the connection. */
@@ -143,7 +219,9 @@ export class Connection {
     this.successor = undefined;
     clearTimeout(this.age);
     this.age = setTimeout(() => this.renew("the venue limits a connection's age"), this.plan.maxAgeMs);
-    if (current !== undefined) closeLine(current);
+    if (current === undefined) return;
+    closeLine(current);
+    this.handlers.gone?.(current.number);
   }
 
   private onClose(line: Line, reason: string): void {
@@ -154,6 +232,7 @@ export class Connection {
       // The old line still stands; another attempt after a while, before its time is up.
       clearTimeout(this.age);
       this.age = setTimeout(() => this.renew("the last attempt failed"), this.nextPause());
+      this.handlers.gone?.(line.number);
       return;
     }
     if (line !== this.current) return;
@@ -191,11 +270,20 @@ export class Connection {
     }
     const openTimeoutMs = (this.options.openTimeoutMs ?? 10_000) + this.plan.hello.length * this.plan.sendIntervalMs;
     for (const line of [current, successor]) {
-      if (line !== undefined && !line.subscribed && performance.now() - line.lastFrameAt > openTimeoutMs) {
-        line.socket.terminate();
+      if (line === undefined || line.subscribed || performance.now() - line.openedAt <= openTimeoutMs) continue;
+      if (line.unanswered.size > 0 && line.socket.readyState === WebSocket.OPEN) {
+        const unanswered = [...line.unanswered].slice(0, 10);
+        this.options.logger.warn({ connection: this.plan.name, unanswered }, "subscriptions without an answer");
       }
+      line.socket.terminate();
     }
   }
+}
+
+function sendNow({ socket }: Line, frame: string): boolean {
+  if (socket.readyState !== WebSocket.OPEN) return false;
+  socket.send(frame);
+  return true;
 }
 
 function after(line: Line, ms: number, then: () => void): void {
@@ -211,6 +299,7 @@ function pause(line: Line, ms: number): Promise<void> {
 }
 
 function clearTimers(line: Line): void {
+  clearInterval(line.pings);
   for (const timer of line.timers) clearTimeout(timer);
   line.timers.clear();
 }

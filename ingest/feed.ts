@@ -13,7 +13,15 @@ import { InstrumentFeed } from "./instruments.js";
 import type { Hole, Publisher } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
 import { TradeIds } from "./trade-ids.js";
-import { type ConnectionPlan, type FeedKind, type Frame, UnreadableFrame, type Venue } from "./venue.js";
+import {
+  type ConnectionPlan,
+  type FeedKind,
+  type Frame,
+  type FrameNote,
+  nameOfNote,
+  UnreadableFrame,
+  type Venue,
+} from "./venue.js";
 
 /** One venue and what to take in of it. */
 export interface VenueChoice {
@@ -69,6 +77,8 @@ export class Feed {
   private readonly abort = new AbortController();
   private lines: Line[] = [];
   private gaugesAt = 0;
+  /** The socket of the frame that is being read. */
+  private lineAtHand = 0;
 
   constructor(
     private readonly choice: VenueChoice,
@@ -80,6 +90,7 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
+      ...(choice.venue.isRateLimit !== undefined && { isRateLimit: choice.venue.isRateLimit }),
       ...options.rest,
     });
     this.instruments = new InstrumentFeed({
@@ -101,7 +112,11 @@ export class Feed {
       await setTimeout(pauseMs, undefined, { signal: this.abort.signal }).catch(() => {});
     }
     if (this.abort.signal.aborted) return;
-    for (const instrument of this.instruments.known.all()) this.addMarket(instrument);
+    for (const instrument of this.instruments.known.all()) {
+      if (instrument.status !== "delisted") this.addMarket(instrument);
+      else
+        this.logger.warn({ code: "TP_SYMBOL_DELISTED", symbol: instrument.symbol }, "delisted: nothing is subscribed");
+    }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
     for (const line of this.lines) line.connection.start();
@@ -153,17 +168,19 @@ export class Feed {
   }
 
   private lineOf(plan: ConnectionPlan): Line {
-    const origin = { socket: plan.name };
     const { clock } = this.options;
     const connection = new Connection(
       plan,
       {
-        frame: (text) => {
+        frame: (text, number) => {
           line.lastFrameAt = clock();
-          this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publish, line);
+          this.lineAtHand = number;
+          const origin = { socket: plan.name, line: number };
+          return this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publish);
         },
         up: (after) => this.onUp(line, after),
         down: () => this.onDown(line),
+        gone: (number) => this.onGone(line, number),
       },
       { ...this.options.connection, logger: this.logger },
     );
@@ -173,27 +190,37 @@ export class Feed {
   }
 
   /** Reads a frame and puts its ticks into `out`; what can not be read goes to the dead letters. */
-  private take(frame: Frame, out: (tick: RawTick) => void, line?: Line): void {
-    const { metrics, deadLetters, onFrame } = this.options;
+  private take(frame: Frame, out: (tick: RawTick) => void): FrameNote | undefined {
+    const { deadLetters, onFrame } = this.options;
     const { id } = this.venue;
     onFrame?.(id, frame);
     try {
       const note = this.venue.read(frame, this.instruments.known, out);
-      if (note === undefined) return;
-      metrics.dropped.inc({ place: "ingest", reason: note === "shutdown" ? "server_shutdown" : `frame_${note}` });
-      if (note === "shutdown") line?.connection.renew("the venue's server is about to shut down");
+      if (note !== undefined) this.onNote(note);
+      return note;
     } catch (error) {
       const reason = error instanceof UnreadableFrame ? "unreadable_frame" : "reader_failed";
       if (reason === "reader_failed") this.logger.error({ err: error }, "reading a frame failed");
       deadLetters.frame(id, frame.text, reason, (error as Error).message, frame.receiveTime);
+      return undefined;
     }
+  }
+
+  private onNote(note: FrameNote): void {
+    const name = nameOfNote(note);
+    if (name === "subscribed") return;
+    const reason = note === "shutdown" ? "server_shutdown" : typeof note === "string" ? `frame_${note}` : name;
+    this.options.metrics.dropped.inc({ place: "ingest", reason });
+    if (typeof note === "string") return;
+    const { subscription, refusal } = note;
+    this.logger.error({ code: "TP_SUBSCRIPTION_REFUSED", subscription, why: refusal }, "the venue refuses a stream");
   }
 
   /** The way of every tick that was read. */
   private readonly publish = (tick: RawTick): void => {
     switch (tick.kind) {
       case "depth":
-        this.markets.get(tick.symbol)?.book?.depth(tick);
+        this.markets.get(tick.symbol)?.book?.depth(tick, this.lineAtHand);
         return;
       case "trade":
         this.publishTrade(tick);
@@ -207,8 +234,8 @@ export class Feed {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
     if (market === undefined || !this.venue.contiguousTradeIds) return;
-    if (published) market.ids.seen(trade.tradeId);
-    else market.ids.dropped(trade.tradeId);
+    if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
+    else market.ids.dropped(trade.tradeId, trade.exchangeTime);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
   }
 
@@ -234,6 +261,13 @@ export class Feed {
     for (const market of this.marketsOf(line, "trade")) market.ids.lost();
   }
 
+  private onGone(line: Line, number: number): void {
+    const receiveTime = this.options.clock();
+    for (const { book, instrument } of this.marketsOf(line, "depth")) {
+      book?.lineGone(number, { ...instrument, receiveTime });
+    }
+  }
+
   private marketsOf(line: Line, kind: FeedKind): Market[] {
     return line.plan.subscriptions
       .filter((subscription) => subscription.kinds.includes(kind))
@@ -243,9 +277,13 @@ export class Feed {
 
   private requestSnapshot(instrument: InstrumentTick): void {
     const { symbol } = instrument;
+    if (this.venue.resubscribe !== undefined) {
+      this.resubscribe(symbol, this.venue.resubscribe(instrument));
+      return;
+    }
     if (this.snapshotsAsked.has(symbol) || this.abort.signal.aborted) return;
     this.snapshotsAsked.add(symbol);
-    this.venue.snapshot(this.rest, instrument).then(
+    this.venue.snapshot?.(this.rest, instrument).then(
       ({ text, url }) => {
         this.snapshotsAsked.delete(symbol);
         this.take({ text, receiveTime: this.options.clock(), origin: { url } }, this.publish);
@@ -256,6 +294,14 @@ export class Feed {
           this.logger.warn({ why: (error as Error).message, symbol }, "no snapshot; it is asked for again");
       },
     );
+  }
+
+  private resubscribe(symbol: string, frames: readonly string[]): void {
+    const line = this.lines.find(({ plan }) =>
+      plan.subscriptions.some(({ instrument, kinds }) => instrument.symbol === symbol && kinds.includes("depth")),
+    );
+    if (line === undefined || !line.connection.connected || line.connection.send(frames)) return;
+    this.options.metrics.dropped.inc({ place: "ingest", reason: "resubscribe_limited" });
   }
 
   private async backfill(market: Market): Promise<void> {
@@ -284,10 +330,14 @@ export class Feed {
   private addMarket(instrument: InstrumentTick): void {
     const book = this.choice.kinds.includes("depth")
       ? new BookFeed(
-          this.venue.sequence(),
+          this.venue.sequence(instrument),
           (tick: RawTick) => this.options.publisher.publish(tick as DepthTick),
           () => this.requestSnapshot(instrument),
-          { ...bookFeedDefaults, snapshotEvery: this.options.snapshotEvery },
+          {
+            ...bookFeedDefaults,
+            snapshotEvery: this.options.snapshotEvery,
+            ...(this.venue.resubscribe !== undefined && { inStream: true, retryAfter: 5_000_000 }),
+          },
         )
       : undefined;
     this.startBook(instrument.symbol);

@@ -1,4 +1,5 @@
 import type { DepthTick, LevelText } from "../schemas/ticks.js";
+import { comparePrices, isZeroText, priceKey } from "./decimal-order.js";
 
 /**
  * A snapshot brought up to the increments that follow it, as one snapshot at the last one's update id. Quantities are
@@ -32,28 +33,9 @@ function mergeLevels(base: readonly LevelText[], changes: readonly (readonly Lev
   for (const level of base) levels.set(priceKey(level[0]), level);
   for (const change of changes) {
     for (const level of change) {
-      if (/^[0.]*$/.test(level[1])) levels.delete(priceKey(level[0]));
+      if (isZeroText(level[1])) levels.delete(priceKey(level[0]));
       else levels.set(priceKey(level[0]), level);
     }
   }
   return [...levels].sort(([a], [b]) => direction * comparePrices(a, b)).map(([, level]) => level);
-}
-
-/** Canonical text of a price that is not negative, so that `1.50` and `1.5` are one level. */
-function priceKey(price: string): string {
-  const trimmed = price.includes(".") ? price.replace(/\.?0+$/, "") : price;
-  return trimmed.replace(/^0+(?=\d)/, "");
-}
-
-/** Order of two canonical texts: by digits before the point, then as text, where a longer fraction is the greater. */
-function comparePrices(a: string, b: string): number {
-  const wholeA = wholeDigits(a);
-  const wholeB = wholeDigits(b);
-  if (wholeA !== wholeB) return wholeA - wholeB;
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function wholeDigits(text: string): number {
-  const point = text.indexOf(".");
-  return point < 0 ? text.length : point;
 }

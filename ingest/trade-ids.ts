@@ -1,7 +1,11 @@
+import type { Micros } from "../schemas/words.js";
+
 /** Ids from `first` to `last`, both missing; `last` is infinite while nothing later was seen. */
 export interface MissingIds {
   readonly first: number;
   readonly last: number;
+  /** Exchange time of the last trade seen before the hole; 0 where unknown. */
+  readonly since: Micros;
 }
 
 /** More holes than this in one symbol: the oldest are given up, and counted. */
@@ -13,6 +17,7 @@ const maxHoles = 64;
  */
 export class TradeIds {
   private last = -1;
+  private lastTime: Micros = 0;
   private holes: MissingIds[] = [];
   /** Ids that were given up, for the metrics. */
   givenUp = 0;
@@ -22,30 +27,32 @@ export class TradeIds {
   }
 
   /** A trade was published. */
-  seen(tradeId: string): void {
+  seen(tradeId: string, exchangeTime: Micros = 0): void {
     const id = numberOf(tradeId);
     if (id === undefined) return;
     if (id > this.last) {
       this.closeOpenHole(id);
-      if (this.last >= 0 && id > this.last + 1) this.add({ first: this.last + 1, last: id - 1 });
+      if (this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1, this.lastTime);
       this.last = id;
+      this.lastTime = exchangeTime;
     } else if (this.holes.length > 0) {
       this.fill(id);
     }
   }
 
   /** A trade came, but was dropped. */
-  dropped(tradeId: string): void {
+  dropped(tradeId: string, exchangeTime: Micros = 0): void {
     const id = numberOf(tradeId);
     if (id === undefined) return;
-    this.seen(tradeId);
-    this.add({ first: id, last: id });
+    const before = this.lastTime;
+    this.seen(tradeId, exchangeTime);
+    this.add(id, id, before);
   }
 
   /** The connection was lost: trades after the last one may be missing. */
   lost(): void {
     if (this.last >= 0 && this.holes.at(-1)?.last !== Number.POSITIVE_INFINITY) {
-      this.add({ first: this.last + 1, last: Number.POSITIVE_INFINITY });
+      this.add(this.last + 1, Number.POSITIVE_INFINITY, this.lastTime);
     }
   }
 
@@ -80,26 +87,26 @@ export class TradeIds {
     const open = this.holes.at(-1);
     if (open?.last !== Number.POSITIVE_INFINITY) return;
     this.holes.pop();
-    if (id > open.first) this.holes.push({ first: open.first, last: id - 1 });
+    if (id > open.first) this.holes.push({ ...open, last: id - 1 });
     this.last = id - 1;
   }
 
   private fill(id: number): void {
     this.holes = this.holes.flatMap((hole) => {
       if (id < hole.first || id > hole.last) return [hole];
-      const left = { first: hole.first, last: id - 1 };
-      const right = { first: id + 1, last: hole.last };
+      const left = { ...hole, last: id - 1 };
+      const right = { ...hole, first: id + 1 };
       return [left, right].filter((part) => part.first <= part.last);
     });
   }
 
-  private add(hole: MissingIds): void {
+  private add(first: number, last: number, since: Micros): void {
     const before = this.holes.at(-1);
-    if (before !== undefined && before.last + 1 === hole.first) {
-      this.holes[this.holes.length - 1] = { first: before.first, last: hole.last };
+    if (before !== undefined && before.last + 1 === first) {
+      this.holes[this.holes.length - 1] = { ...before, last };
       return;
     }
-    this.holes.push(hole);
+    this.holes.push({ first, last, since });
     if (this.holes.length <= maxHoles) return;
     const oldest = this.holes.shift();
     if (oldest !== undefined) this.givenUp += oldest.last - oldest.first + 1;

@@ -1,13 +1,26 @@
 import { PlantError } from "../infra/errors.js";
-import type { DepthTick, InstrumentTick, TickSink } from "../schemas/ticks.js";
+import type { DepthTick, InstrumentTick, LevelText, TickSink } from "../schemas/ticks.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 
 /** One thing received from a venue: a WebSocket message or a REST answer, with the time it arrived. */
 export interface Frame {
   readonly text: string;
   readonly receiveTime: Micros;
-  /** Where it came from: a socket's name in the connection plan, or the URL that was asked. */
-  readonly origin: { readonly socket: string } | { readonly url: string };
+  /** Where it came from. */
+  readonly origin: SocketOrigin | { readonly url: string };
+}
+
+export interface SocketOrigin {
+  /** The connection's name in its plan. */
+  readonly socket: string;
+  /** Counts the sockets that were opened for it; in a planned reconnect two deliver at once. */
+  readonly line?: number;
+}
+
+/** What REST answered, and the URL that was asked: together a frame for `Venue.read`. */
+export interface RestAnswer {
+  readonly text: string;
+  readonly url: string;
 }
 
 export type FeedKind = "trade" | "quote" | "ticker" | "depth";
@@ -28,12 +41,28 @@ export interface ConnectionPlan {
   readonly maxAgeMs: number;
   /** No frame for so long means the socket is dead. */
   readonly silenceMs: number;
+  /** A message that the venue wants now and then to keep the connection (beside WebSocket's own pings). */
+  readonly ping?: { readonly frame: string; readonly everyMs: number };
+  /**
+   * Subscriptions that the venue answers, by the keys of `read`'s notes: the connection is up once all are answered, and
+   * given up when one is not. A venue that answers nothing is up when `hello` was sent.
+   */
+  readonly answers?: readonly string[];
+  /** Messages that one socket may send in an hour, where the venue limits them. */
+  readonly sendsPerHour?: number;
   readonly subscriptions: readonly Subscription[];
 }
 
 /** GET a path of the venue's REST API, within its weight limits. Resolves with the answer's text and its URL. */
 export interface Rest {
-  get(path: string, query: Readonly<Record<string, string>>, weight: number): Promise<{ text: string; url: string }>;
+  get(path: string, query: Readonly<Record<string, string>>, weight: number): Promise<RestAnswer>;
+}
+
+/** The last trade that is known before some that are missing. */
+export interface TradePoint {
+  readonly tradeId: string;
+  /** 0 where only the id is known. */
+  readonly exchangeTime: Micros;
 }
 
 /**
@@ -45,6 +74,8 @@ export interface Venue {
   /** Base address of its REST API, and the weight a minute that it allows. */
   readonly restUrl: string;
   readonly weightLimit: number;
+  /** Whether an answer with status 200 says that requests are too many: they wait then as after a 429. */
+  isRateLimit?(text: string): boolean;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
   connections(want: readonly Subscription[]): ConnectionPlan[];
@@ -55,21 +86,47 @@ export interface Venue {
    * @throws UnreadableFrame
    */
   read(frame: Frame, instruments: InstrumentLookup, out: TickSink): FrameNote | undefined;
-  /** The rule by which this venue's depth updates follow each other. */
-  sequence(): BookSequence;
-  /** Asks for a book snapshot; its frame goes through `read` like any other. */
-  snapshot(rest: Rest, instrument: InstrumentTick): Promise<{ text: string; url: string }>;
+  /**
+   * The rule by which this venue's depth updates follow each other.
+   *
+   * @param instrument for venues whose checksum goes by its decimals; unknown in recordings without instruments
+   */
+  sequence(instrument?: InstrumentTick): BookSequence;
+  /**
+   * Asks for a book snapshot over REST; its frame goes through `read` like any other. A venue has either this or
+   * `resubscribe`.
+   */
+  snapshot?(rest: Rest, instrument: InstrumentTick): Promise<RestAnswer>;
+  /**
+   * Frames that begin a book anew on the socket that carries it. The venue sends a snapshot with each subscription, in
+   * its place among the increments: the book is what it says from there on.
+   */
+  resubscribe?(instrument: InstrumentTick): readonly string[];
   /** The venue numbers the trades of an instrument without holes, so that a missing one shows. */
   readonly contiguousTradeIds: boolean;
-  /** Trades after `fromId` (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
-  tradesSince?(rest: Rest, instrument: InstrumentTick, fromId: string): Promise<{ text: string; url: string }[]>;
+  /** Trades after one (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
+  tradesSince?(rest: Rest, instrument: InstrumentTick, from: TradePoint): Promise<readonly RestAnswer[]>;
 }
 
 /**
- * What a frame was that gave no ticks: `ignored` (an answer, or a stream nobody asked for), `refused` (the venue
- * says that it is no market trade), `shutdown` (the server is about to close: open a new connection now).
+ * What a frame was that gave no ticks: `ignored` (a stream nobody asked for, a heartbeat), `refused` (the venue says
+ * that it is no market trade), `shutdown` (the server is about to close: open a new connection now), or the answer to
+ * a subscription.
  */
-export type FrameNote = "ignored" | "refused" | "shutdown";
+export type FrameNote = "ignored" | "refused" | "shutdown" | SubscriptionAnswer;
+
+export interface SubscriptionAnswer {
+  /** As in the plan's `answers`. */
+  readonly subscription: string;
+  /** The venue's words, when it refuses. */
+  readonly refusal?: string;
+}
+
+/** A note in a word, for counting. */
+export function nameOfNote(note: FrameNote): string {
+  if (typeof note === "string") return note;
+  return note.refusal === undefined ? "subscribed" : "subscription_refused";
+}
 
 /** The frame makes no sense; its bytes go to the dead letters. */
 export class UnreadableFrame extends PlantError {
@@ -92,10 +149,22 @@ export interface InstrumentLookup {
   byNativeId(nativeId: string): InstrumentTick | undefined;
 }
 
+/**
+ * What to do with an increment: apply it as it is or as completed (a tick), skip it (already contained), or
+ * resynchronise, since something is missing (`gap`) or the venue's checksum is another (`mismatch`).
+ */
+export type BookStep = "apply" | DepthTick | "skip" | "gap" | "mismatch";
+
 /** The venue's synchronisation rule as a pure state machine over one book. */
 export interface BookSequence {
   /** A snapshot was taken in: increments must connect to it. */
-  snapshot(tick: DepthTick): void;
-  /** What to do with this increment: apply it, skip it (already contained), or resynchronise. */
-  next(tick: DepthTick): "apply" | "skip" | "gap";
+  snapshot(tick: DepthTick): "apply" | "mismatch";
+  next(tick: DepthTick): BookStep;
+  /** The book that it keeps for its checksum, best prices first: must be there where snapshots come by resubscribing. */
+  book?(): BookLevels;
+}
+
+export interface BookLevels {
+  readonly bids: readonly LevelText[];
+  readonly asks: readonly LevelText[];
 }

@@ -6,6 +6,7 @@ import type { RedisClient } from "../redis-connection.js";
 import type { BusMessage } from "./bus.js";
 import { BusClosed } from "./errors.js";
 import { contentOf, type RedisNames } from "./redis-names.js";
+import { RoundWriter } from "./redis-round.js";
 import { publishScript, publishScriptSha } from "./redis-scripts.js";
 import { slotOf } from "./redis-slot.js";
 import { kindOfChannel } from "./subscriber.js";
@@ -60,6 +61,7 @@ export class RedisPublisher {
   private readonly renewed = new Map<string, number>();
   private readonly slots = new Map<string, number>();
   private readonly isCluster: boolean;
+  private readonly writer = new RoundWriter();
 
   constructor(private readonly settings: PublisherSettings) {
     this.isCluster = settings.client instanceof Cluster;
@@ -183,15 +185,16 @@ export class RedisPublisher {
     await Promise.allSettled(nodes.map((node) => node.script("LOAD", publishScript)));
   }
 
-  private call(group: Group): Promise<unknown> {
+  private call({ entries }: Group): Promise<unknown> {
     const { client, names, lastValueSeconds } = this.settings;
-    const keys: string[] = [];
-    const values: (string | number)[] = [lastValueSeconds, this.isCluster ? "SPUBLISH" : "PUBLISH"];
-    for (const { message } of group.entries) {
-      keys.push(names.last(message.channel));
-      values.push(this.codeOf(message), message.epoch, message.sequence, message.payload);
-    }
-    return client.evalsha(publishScriptSha, keys.length, ...keys, ...values);
+    const packed = this.writer.pack(entries.length, (at) => {
+      const { message } = entries[at]!;
+      const { epoch, sequence, payload } = message;
+      return { key: names.last(message.channel), code: this.codeOf(message), epoch, sequence, payload };
+    });
+    const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
+    const key = names.last(entries[0]!.message.channel);
+    return client.evalsha(publishScriptSha, 1, key, lastValueSeconds, publish, packed);
   }
 
   private codeOf({ channel, kind }: BusMessage): string {

@@ -35,6 +35,11 @@ export class RecordedInstruments implements InstrumentLookup {
     return this.infer(parts, nativeId).instrument;
   }
 
+  /** The instrument of a symbol as the recording brought it; inferred ones have no decimals to go by. */
+  of(symbol: SymbolName): InstrumentTick | undefined {
+    return this.known.get(symbol)?.instrument;
+  }
+
   /** Takes in an instrument that the recording brings. */
   learn(instrument: InstrumentTick): void {
     this.byId.set(instrument.nativeId, instrument);

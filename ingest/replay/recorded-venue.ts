@@ -16,6 +16,7 @@ interface RecordedBook {
  * time.
  */
 const bookOptions = { ...bookFeedDefaults, snapshotEvery: 0 };
+const streamOptions = { ...bookFeedDefaults, inStream: true };
 
 interface Connection {
   connected: boolean;
@@ -28,6 +29,7 @@ export class RecordedVenue {
   private readonly books = new Map<SymbolName, RecordedBook>();
   private readonly connections = new Map<string, Connection>();
   private socket = "";
+  private line = 0;
   private readonly sink: TickSink = (tick) => this.onTick(tick);
 
   constructor(
@@ -39,7 +41,9 @@ export class RecordedVenue {
 
   /** @throws UnreadableFrame */
   frame(frame: Frame): FrameNote | undefined {
-    this.socket = "socket" in frame.origin ? frame.origin.socket : "";
+    const { origin } = frame;
+    this.socket = "socket" in origin ? origin.socket : "";
+    this.line = "socket" in origin ? (origin.line ?? 0) : 0;
     return this.venue.read(frame, this.instruments, this.sink);
   }
 
@@ -87,16 +91,21 @@ export class RecordedVenue {
     let book = this.books.get(tick.symbol);
     if (book === undefined) {
       book = {
-        feed: new BookFeed(this.venue.sequence(), this.out, () => {}, bookOptions),
+        feed: this.bookOf(tick.symbol),
         socket: this.socket,
         increments: 0,
       };
       this.books.set(tick.symbol, book);
     }
-    if (tick.action === "increment") {
+    if (tick.action === "increment" || this.venue.resubscribe !== undefined) {
       book.socket = this.socket;
       book.increments += 1;
     }
-    book.feed.depth(tick);
+    book.feed.depth(tick, this.line);
+  }
+
+  private bookOf(symbol: SymbolName): BookFeed {
+    const options = this.venue.resubscribe === undefined ? bookOptions : streamOptions;
+    return new BookFeed(this.venue.sequence(this.instruments.of(symbol)), this.out, () => {}, options);
   }
 }

@@ -1,6 +1,6 @@
 import type { FeedState, RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
-import { type Frame, UnreadableFrame, type Venue } from "../venue.js";
+import { type Frame, nameOfNote, UnreadableFrame, type Venue } from "../venue.js";
 import { venueOf } from "../venues/index.js";
 import { formatOf } from "./detect-format.js";
 import { BadLine } from "./errors.js";
@@ -103,7 +103,9 @@ export class ReplaySource implements RecordingSink {
     this.frameAtHand = { venue: id, frame };
     const note = venue.frame(frame);
     this.frameAtHand = undefined;
-    if (note !== undefined) this.report.notes[note] = (this.report.notes[note] ?? 0) + 1;
+    if (note === undefined) return;
+    const name = nameOfNote(note);
+    this.report.notes[name] = (this.report.notes[name] ?? 0) + 1;
   }
 
   tick(tick: RawTick): void {

@@ -9,6 +9,7 @@ import type {
   InstrumentLookup,
   Rest,
   Subscription,
+  TradePoint,
   Venue,
 } from "../venue.js";
 import { readFrame } from "./binance/read.js";
@@ -105,8 +106,8 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
       return rest.get(`${api}/depth`, query, snapshotWeight(market, limit));
     },
 
-    async tradesSince(rest: Rest, instrument: InstrumentTick, fromId: string) {
-      return tradesAfter(rest, settings, instrument, Number(fromId));
+    async tradesSince(rest: Rest, instrument: InstrumentTick, from: TradePoint) {
+      return tradesAfter(rest, settings, instrument, Number(from.tradeId));
     },
   };
 }

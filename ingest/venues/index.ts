@@ -2,6 +2,8 @@ import { PlantError } from "../../infra/errors.js";
 import type { VenueId } from "../../schemas/words.js";
 import type { Venue } from "../venue.js";
 import { binance } from "./binance.js";
+import { kraken } from "./kraken.js";
+import { okx } from "./okx.js";
 
 /** What a user sets of a venue: each venue checks its own keys. */
 export type VenueSettings = Readonly<Record<string, unknown>>;
@@ -12,6 +14,8 @@ const registry: Readonly<Record<VenueId, (settings: VenueSettings) => Venue>> = 
   binanceus: (settings) => binance("binanceus", settings),
   binanceusdm: (settings) => binance("binanceusdm", settings),
   binancecoinm: (settings) => binance("binancecoinm", settings),
+  kraken: (settings) => kraken(settings),
+  okx: (settings) => okx(settings),
 };
 
 /** Ids of all venues, sorted. */

@@ -6,11 +6,11 @@ describe("trade ids", () => {
   it("a jump opens a hole, late trades and back-filled ones close it", () => {
     const ids = new TradeIds();
     for (const id of ["10", "11", "15"]) ids.seen(id);
-    expect(ids.missing).toEqual([{ first: 12, last: 14 }]);
+    expect(ids.missing).toEqual([{ first: 12, last: 14, since: 0 }]);
     ids.seen("13");
     expect(ids.missing).toEqual([
-      { first: 12, last: 12 },
-      { first: 14, last: 14 },
+      { first: 12, last: 12, since: 0 },
+      { first: 14, last: 14, since: 0 },
     ]);
     ids.filled("12");
     ids.filled("14");
@@ -25,7 +25,20 @@ describe("trade ids", () => {
     expect(ids.isMissing("9999")).toBe(true);
     ids.filled("11");
     ids.seen("14");
-    expect(ids.missing).toEqual([{ first: 12, last: 13 }]);
+    expect(ids.missing).toEqual([{ first: 12, last: 13, since: 0 }]);
+  });
+
+  it("a hole tells when the last trade before it was", () => {
+    const ids = new TradeIds();
+    ids.seen("10", 1_000);
+    ids.seen("14", 5_000);
+    ids.lost();
+    expect(ids.missing).toEqual([
+      { first: 11, last: 13, since: 1_000 },
+      { first: 15, last: Number.POSITIVE_INFINITY, since: 5_000 },
+    ]);
+    ids.seen("12", 3_000);
+    expect(ids.missing.map(({ since }) => since)).toEqual([1_000, 1_000, 5_000]);
   });
 
   it("a loss in which nothing happened leaves nothing", () => {
@@ -44,7 +57,7 @@ describe("trade ids", () => {
     ids.seen("9");
     ids.filled("2");
     expect(ids.settled(asked)).toBe(2);
-    expect(ids.missing).toEqual([{ first: 6, last: 8 }]);
+    expect(ids.missing).toEqual([{ first: 6, last: 8, since: 0 }]);
   });
 
   it("drops in a row are one hole, and text ids are left alone", () => {
@@ -52,7 +65,7 @@ describe("trade ids", () => {
     ids.seen("a7");
     ids.seen("100");
     for (let id = 101; id <= 5_000; id++) ids.dropped(`${id}`);
-    expect(ids.missing).toEqual([{ first: 101, last: 5_000 }]);
+    expect(ids.missing).toEqual([{ first: 101, last: 5_000, since: 0 }]);
     ids.seen("5001");
     expect(ids.missing).toHaveLength(1);
   });

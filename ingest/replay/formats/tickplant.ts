@@ -1,4 +1,5 @@
 import type { VenueId } from "../../../schemas/words.js";
+import type { SocketOrigin } from "../../venue.js";
 import { BadLine } from "../errors.js";
 import type { RecordingFormat, RecordingReader, RecordingSink } from "../recording-format.js";
 
@@ -10,7 +11,7 @@ const STATE = /^(\d{1,16}) (\S+) (up|down) (\S+)$/;
 
 /**
  * The recorder's own format: `<receive time, µs> <venue> <what> <origin> <frame>`, where what is `ws` (origin: the
- * socket's name) or `rest` (the URL). A frame that holds line breaks is a JSON string, and what ends in `-quoted`.
+ * connection's name, and `#` with the number of its socket) or `rest` (the URL). A frame that holds line breaks is a JSON string, and what ends in `-quoted`.
  * `up` and `down` tell of connections. Lines that begin with `#` are remarks.
  */
 export const tickplant: RecordingFormat = {
@@ -39,7 +40,7 @@ class TickplantReader implements RecordingReader {
     out.frame(this.given ?? venue, {
       text: what.endsWith("-quoted") ? unquoted(rest) : rest,
       receiveTime: Number(time),
-      origin: what.startsWith("ws") ? { socket: origin } : { url: origin },
+      origin: what.startsWith("ws") ? socketOf(origin) : { url: origin },
     });
   }
 
@@ -49,6 +50,11 @@ class TickplantReader implements RecordingReader {
     const [, time, venue = "", what, feed = ""] = found;
     out.connection(this.given ?? venue, feed, what === "up", Number(time));
   }
+}
+
+function socketOf(column: string): SocketOrigin {
+  const [, socket = column, line] = /^(.+)#(\d{1,9})$/.exec(column) ?? [];
+  return line === undefined ? { socket } : { socket, line: Number(line) };
 }
 
 function unquoted(text: string): string {

@@ -23,9 +23,10 @@ export class BinanceBookSequence implements BookSequence {
 
   constructor(private readonly namesPrevious: boolean) {}
 
-  snapshot(tick: DepthTick): void {
+  snapshot(tick: DepthTick): "apply" {
     this.last = tick.updateId;
     this.fresh = true;
+    return "apply";
   }
 
   next(tick: DepthTick): "apply" | "skip" | "gap" {

@@ -13,6 +13,8 @@ import { VENUE } from "./synthetic-ticks.js";
 const RATES = [1_000, 10_000] as const;
 const SECONDS = 5;
 const TURNS = turnsOr(5);
+/** Brokers and roles run for months: the first seconds of each, while code is still being compiled, are not counted. */
+const WARMING_TURNS = 3;
 const GOAL_RATIO = 1.5;
 const FLOOR = "kafkajs, kafkajs, ioredis, ioredis, uWebSockets.js, ws in as many processes";
 
@@ -50,7 +52,7 @@ export async function clusterLatency(): Promise<LatencyFigure[]> {
 async function inTurns(own: Way, bare: Way & { size(bytes: Record<Kind, number>): void }, rate: number) {
   const turns: { own: ByKind; bare: ByKind }[] = [];
   let about = "";
-  for (let turn = -1; turn < TURNS; turn++) {
+  for (let turn = -WARMING_TURNS; turn < TURNS; turn++) {
     const mine = await turnOf(own, rate);
     bare.size(mine.bytes);
     const floor = await turnOf(bare, rate);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BookFeed } from "../../../ingest/book-feed.js";
+import { nameOfNote } from "../../../ingest/venue.js";
 import { venueOf } from "../../../ingest/venues/index.js";
 import type { DepthTick, RawTick, TradeTick } from "../../../schemas/ticks.js";
 import { cryptofeedFrames, hftbacktestFrames, lookupOf } from "../recorded-frames.js";
@@ -20,7 +21,7 @@ function readAll(id: string, frames: ReturnType<typeof cryptofeedFrames>) {
   const notes = new Map<string, number>();
   for (const frame of frames) {
     const note = venue.read(frame, lookup, (tick) => ticks.push(tick));
-    if (note !== undefined) notes.set(note, (notes.get(note) ?? 0) + 1);
+    if (note !== undefined) notes.set(nameOfNote(note), (notes.get(nameOfNote(note)) ?? 0) + 1);
   }
   return { venue, ticks, notes };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { BookFeed } from "../../../ingest/book-feed.js";
-import { type Frame, type Rest, UnreadableFrame } from "../../../ingest/venue.js";
+import { type Frame, type FrameNote, type Rest, UnreadableFrame } from "../../../ingest/venue.js";
 import { venueOf } from "../../../ingest/venues/index.js";
 import type { DepthTick, RawTick, TradeTick } from "../../../schemas/ticks.js";
 import { recording } from "../../recordings.js";
@@ -12,7 +12,7 @@ function gunzippedJson(name: string): unknown {
   return JSON.parse(gunzipSync(readFileSync(recording(name))).toString("utf8"));
 }
 
-function read(id: string, frame: Partial<Frame> & { text: string }): { ticks: RawTick[]; note: string | undefined } {
+function read(id: string, frame: Partial<Frame> & { text: string }): { ticks: RawTick[]; note: FrameNote | undefined } {
   const ticks: RawTick[] = [];
   const whole = { receiveTime: 1_000_000, origin: { socket: "market-1" }, ...frame };
   const note = venueOf(id).read(whole, lookupOf(id), (tick) => ticks.push(tick));

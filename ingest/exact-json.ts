@@ -1,0 +1,22 @@
+import { decimalsOf, formatUnits, parseUnits } from "../schemas/units.js";
+import type { DecimalText } from "../schemas/words.js";
+
+/** A number as the value of a member. Within a string its quotes would be escaped, so none is hit there. */
+const memberNumber = /([^\\]":\s*)(-?\d[\d.eE+-]*)/g;
+
+/**
+ * Parses JSON with every number that is a member of an object kept as its text: a venue that sends prices as numbers
+ * has written digits, and a float would lose the last ones and the zeros at the end. Numbers in arrays stay numbers.
+ *
+ * @throws SyntaxError
+ */
+export function parseWithNumberTexts(text: string): unknown {
+  return JSON.parse(text.replace(memberNumber, '$1"$2"'));
+}
+
+/** A number's text without an exponent, as it stands where it has none. @throws DecimalError */
+export function plainText(text: DecimalText): DecimalText {
+  if (!/[eE]/.test(text)) return text;
+  const scale = decimalsOf(text);
+  return formatUnits(parseUnits(text, scale), scale);
+}
