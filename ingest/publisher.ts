@@ -27,6 +27,8 @@ export interface PublisherOptions {
   readonly lingerMs?: number;
   /** Is told of trades and of their acknowledgement. */
   readonly witness?: TradeWitness | undefined;
+  /** What is given up is not lost: its source comes with it again. */
+  readonly repeatable?: boolean;
   /** Whether the feeds are this process's now. */
   readonly mayPublish?: (() => boolean) | undefined;
   /**
@@ -166,6 +168,7 @@ export class Publisher {
     for (const queue of this.queues) queue.stop();
     for (const resolve of this.roomWaiters.splice(0)) resolve();
     if (this.ticks === 0) return;
+    if (this.options.repeatable === true) return;
     this.options.metrics.dropped.inc({ place: "publisher", reason: "closed" }, this.ticks);
     this.options.logger.warn({ ticks: this.ticks }, "closed before the log took these ticks; they are lost");
   }

@@ -116,6 +116,9 @@ export const engineConfig = z
       .enum(["start", "end"])
       .default("start")
       .describe("Where to begin in a partition that the group has no offset of."),
+    generation: whole(0)
+      .default(0)
+      .describe("One more after topics were deleted and made anew: their offsets begin again and would be repeats."),
     markets: unique(market, ({ nativeId }) => nativeId)
       .min(1, "expected at least one market")
       .describe("Its markets; records of others are skipped and counted."),

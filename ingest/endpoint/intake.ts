@@ -65,7 +65,11 @@ export class Intake {
     if (wait > 0) throw tooFast(writer.bucket.perSecond, wait);
     const refused: RefusedLine[] = [];
     for (const [index, line] of lines.entries()) {
-      if (index % LINES_AT_ONCE === 0) await within(publisher.room(), this.parts.confirmMs);
+      if (index > 0 && index % LINES_AT_ONCE === 0) {
+        // sockets of venues wait for this very loop
+        await new Promise(setImmediate);
+        await within(publisher.room(), this.parts.confirmMs);
+      }
       if (isBlank(line)) continue;
       const fault = this.#line(writer, line.trim(), clock());
       if (fault !== undefined) refused.push({ line: index + 1, ...fault });

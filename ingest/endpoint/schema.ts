@@ -35,7 +35,14 @@ const refusals: Readonly<Record<number, string>> = {
 export const ingestRouteSchema = {
   summary: "Raw ticks of one's own: NDJSON, a tick a line; answers when the log has them",
   description: "Header `authorization: Bearer KEY`, `content-type: application/x-ndjson`. Lines as in docs/rest.md.",
-  querystring: { type: "object", additionalProperties: false, properties: {} },
+  consumes: ["application/x-ndjson"],
+  body: {
+    ...text,
+    description: "Ticks, one a line as JSON",
+    examples: [
+      '{"kind":"trade","exchange":"desk","symbol":"BTC/USDT","trade_id":"1","price":"100.10","qty":"0.5","side":"buy","exchange_time":1762795420000000}',
+    ],
+  },
   response: {
     200: { description: "What was accepted, and each line that was refused, and why", ...answer },
     422: { description: "No line was accepted", ...answer },

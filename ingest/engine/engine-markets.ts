@@ -25,6 +25,7 @@ export class EngineMarkets {
       session: `${session}-engine-${config.id}`,
       metrics,
       logger,
+      repeatable: true,
     });
   }
 

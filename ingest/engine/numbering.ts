@@ -14,5 +14,5 @@ export const tickNumber = (offset: number, index: number): number => offset * PL
 /** Of what is said before the record's ticks. */
 export const markNumber = (offset: number, index: number): number => offset * PLACES + Math.min(index, FIRST_TICK - 1);
 
-export const engineSession = (exchange: string, topic: string, partition: number): string =>
-  `engine ${exchange} ${topic}/${partition}`;
+export const engineSession = (exchange: string, generation: number, topic: string, partition: number): string =>
+  `engine ${exchange} ${generation} ${topic}/${partition}`;

@@ -12,6 +12,8 @@ import type { TopicReader } from "./topic-reader.js";
 /** A trade that is older when it is read was caught up with: never "too old". */
 const caughtUpAfter: Micros = 60_000_000;
 
+const RECORDS_AT_ONCE = 100;
+
 /** One partition of an engine's topic on its way into `market.raw`, under a session of its own. */
 export class PartitionTicks {
   readonly #publisher: Publisher;
@@ -29,9 +31,10 @@ export class PartitionTicks {
       ...options.publisher,
       log,
       schemaId: options.schemaId,
-      session: engineSession(options.config.id, reader.topic, partition),
+      session: engineSession(options.config.id, options.config.generation, reader.topic, partition),
       metrics,
       logger,
+      repeatable: true,
     });
   }
 
@@ -42,7 +45,9 @@ export class PartitionTicks {
    */
   async take(records: readonly StoredRecord[]): Promise<void> {
     const { clock, metrics } = this.parts;
-    for (const record of records) {
+    for (const [index, record] of records.entries()) {
+      // sockets of venues wait for this very loop
+      if (index % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await new Promise(setImmediate);
       await this.#publisher.room();
       const now = clock();
       const { ticks, skipped, refused } = await this.reader.read(record, this.partition, now);

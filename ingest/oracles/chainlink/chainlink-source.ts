@@ -6,7 +6,7 @@ import { backoffMs } from "../../backoff.js";
 import { type BlockHead, type ChainLog, ChainRefused, type LogFilter } from "../../evm/chain.js";
 import { ChainFollower, type ChainListener } from "../../evm/chain-follower.js";
 import { ChainRpc } from "../../evm/chain-rpc.js";
-import type { MakeSource, Source, SourceParts } from "../../source.js";
+import { leased, type MakeSource, type Source, type SourceParts } from "../../source.js";
 import { OraclePrices } from "../oracle-prices.js";
 import { answerUpdatedTopic } from "./abi.js";
 import { FeedWatch } from "./feed-watch.js";
@@ -15,11 +15,11 @@ export interface ChainlinkOptions extends ChainlinkConfig {
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
 }
 
+const ANCESTORS = 12;
+
 /** Chainlink's price feeds on one chain as a source of ticks. */
-export const chainlinkSource =
-  (options: ChainlinkOptions): MakeSource =>
-  (parts) =>
-    new ChainlinkSource(options, parts);
+export const chainlinkSource = (options: ChainlinkOptions): MakeSource =>
+  leased(`oracle|${options.id}`, (parts) => new ChainlinkSource(options, parts));
 
 /**
  * New answers come as logs of the aggregators, block by block, so none is missed by a lost connection; now and then, and
@@ -67,7 +67,7 @@ class ChainlinkSource implements Source, ChainListener {
       rpc: this.#rpc,
       listener: this,
       ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange },
-      from: [head],
+      from: await this.#ancestors(head),
       ...(backoff && { backoff }),
     });
     this.#follower.start();
@@ -145,6 +145,21 @@ class ChainlinkSource implements Source, ChainListener {
       if (isFirst) logger.warn({ err: error }, "the chain does not say what its price feeds are; asking again");
       return undefined;
     }
+  }
+
+  /** The block with some before it, oldest first, so that a reorganisation finds where the chains part. */
+  async #ancestors(head: BlockHead): Promise<BlockHead[]> {
+    const blocks = [head];
+    try {
+      while (blocks.length <= Math.min(ANCESTORS, this.options.reorgDepth) && blocks[0]!.number > 0) {
+        const parent = await this.#rpc.block(blocks[0]!.parentHash);
+        if (parent === undefined) break;
+        blocks.unshift(parent);
+      }
+    } catch (error) {
+      this.#parts.logger.debug({ err: error }, "blocks before the newest are not known");
+    }
+    return blocks;
   }
 
   async #loadFeed(watch: FeedWatch, head: BlockHead, now: Micros): Promise<void> {

@@ -7,7 +7,7 @@ import type { Vaa } from "./vaa.js";
 export type GuardianSet = readonly Hex[];
 
 /**
- * Checks that more than two thirds of a guardian set have signed a VAA. Costs about a millisecond a signature.
+ * Checks that more than two thirds of a guardian set have signed a VAA. Costs some milliseconds a signature.
  * https://wormhole.com/docs/protocol/infrastructure/guardians/
  *
  * @param sets the guardians of each set that is trusted, by its index

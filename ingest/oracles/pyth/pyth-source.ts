@@ -4,7 +4,7 @@ import type { Logger } from "../../../infra/logging.js";
 import type { FeedState } from "../../../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../../../schemas/words.js";
 import { backoffMs } from "../../backoff.js";
-import type { MakeSource, Source, SourceParts } from "../../source.js";
+import { leased, type MakeSource, type Source, type SourceParts } from "../../source.js";
 import { OraclePrices } from "../oracle-prices.js";
 import { PythUnreadable } from "./errors.js";
 import { type GuardianSet, requireGuardians } from "./guardians.js";
@@ -17,10 +17,8 @@ export interface PythOptions extends PythConfig {
 }
 
 /** Pyth's prices by a Hermes server as a source of ticks. */
-export const pythSource =
-  (options: PythOptions): MakeSource =>
-  (parts) =>
-    new PythSource(options, parts);
+export const pythSource = (options: PythOptions): MakeSource =>
+  leased(`oracle|${options.id}`, (parts) => new PythSource(options, parts));
 
 /** Takes Hermes's updates, whose proofs are checked here: the server needs no trust beyond being there. */
 class PythSource implements Source {

@@ -197,6 +197,10 @@ describe("requests that are refused as a whole", () => {
 
 it("describes itself", async () => {
   const { url } = await begin();
-  const description = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
-  expect(Object.keys(description.paths)).toEqual(["/v1/ingest"]);
+  const description = await (await fetch(`${url}/openapi.json`)).json();
+  const content = { "application/x-ndjson": { schema: { type: "string" } } };
+  const statuses = { 200: {}, 400: {}, 401: {}, 413: {}, 415: {}, 422: {}, 429: {}, 503: {} };
+  expect(description).toMatchObject({
+    paths: { "/v1/ingest": { post: { requestBody: { content }, responses: statuses } } },
+  });
 });

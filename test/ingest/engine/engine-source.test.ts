@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
 import avro from "avsc";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Ingest } from "../../../ingest/ingest.js";
@@ -275,6 +276,49 @@ describe("Avro topics", () => {
     expect(Buffer.from((await letters())[0]!.original)).toEqual(right.subarray(0, 20));
   });
 });
+
+it("while the registry does not answer nothing is skipped", async () => {
+  const stream = {
+    ...{ topic: "trades", kind: "trade", format: "avro" },
+    fields: { symbol: "s", price: "p", qty: "q", side: "x" },
+  };
+  const schema = {
+    type: "record",
+    name: "Fill",
+    fields: ["s", "p", "q", "x"].map((name) => ({ name, type: "string" })),
+  };
+  const namespace = randomUUID();
+  const id = await new ConfluentRegistry({ url: registry.url, namespace }).register("t", JSON.stringify(schema));
+  let up = false;
+  let asked = 0;
+  const between = createServer((incoming, outgoing) => {
+    asked += 1;
+    if (!up) {
+      outgoing.writeHead(503).end();
+      return;
+    }
+    const { pathname } = new URL(registry.url);
+    void fetch(new URL(incoming.url!.replace(/^\//, ""), `${registry.url.replace(pathname, "")}/`), {
+      headers: { accept: incoming.headers.accept ?? "" },
+    }).then(async (answer) =>
+      outgoing.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text()),
+    );
+  });
+  await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
+  ends.push(async () => between.close());
+  const { port } = between.address() as { port: number };
+  const url = registry.url.replace(/:\d+/, `:${port}`);
+  const { topics, start, trades, letters } = await rigOf([stream], { trades: 1 }, { registry: { url } });
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(id, 1);
+  const body = avro.Type.forSchema(schema as avro.Schema).toBuffer({ s: "BTCUSDT", p: "1", q: "2", x: "buy" });
+  await topics.send("trades", [Buffer.concat([head, body])]);
+  start();
+  await expect.poll(() => asked, patience).toBeGreaterThan(2);
+  up = true;
+  await expect.poll(async () => (await trades()).length, { timeout: 40_000, interval: 50 }).toBe(1);
+  expect(await letters()).toEqual([]);
+}, 60_000);
 
 describe("restarts", () => {
   const stream = { topic: "trades", kind: "trade", fields: { ...tradeFields, tradeId: undefined } };

@@ -102,6 +102,20 @@ it("takes back what a reorganisation drops, and goes on with what replaces it", 
   expect((await rig!.prices()).map(({ roundId }) => roundId)).toEqual([1, 2, 1, 2].map((round) => phase(1, round)));
 });
 
+it("takes back what was the last answer at the start, when its block is dropped", async () => {
+  await newFeed();
+  await chain.answer(aggregator, 100n);
+  const before = await chain.snapshot();
+  await chain.answer(aggregator, 200n);
+  await begin();
+  await expect.poll(prices, patience).toEqual(["0.000002"]);
+  await expect.poll(() => rig!.ingest.isReady, patience).toBe(true);
+  await chain.revert(before);
+  await chain.mine(20);
+  await chain.mine();
+  await expect.poll(prices, patience).toEqual(["0.000002", "0.000001"]);
+});
+
 it("misses nothing while the node is away, and doubles nothing", async () => {
   await newFeed();
   await chain.answer(aggregator, 100n);

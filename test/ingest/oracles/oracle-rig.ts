@@ -5,7 +5,7 @@ import { EmbeddedLog } from "../../../infra/log/embedded-log.js";
 import { createLogger } from "../../../infra/logging.js";
 import { Metrics } from "../../../infra/metrics.js";
 import type { Clock } from "../../../ingest/clock.js";
-import { runIngest } from "../../../ingest/ingest.js";
+import { type IngestOptions, runIngest } from "../../../ingest/ingest.js";
 import type { MakeSource } from "../../../ingest/source.js";
 import { openCodecs } from "../../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../../schemas/embedded-registry.js";
@@ -14,7 +14,7 @@ import { type RawBatch, tickOfRecord } from "../../../schemas/raw-tick-record.js
 import type { OracleTick } from "../../../schemas/ticks.js";
 
 /** Ingest with one oracle, over a real log. */
-export async function oracleRig(source: MakeSource, clock?: Clock) {
+export async function oracleRig(source: MakeSource, clock?: Clock, more: Partial<IngestOptions> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-oracle-"));
   const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
   const metrics = new Metrics();
@@ -34,6 +34,7 @@ export async function oracleRig(source: MakeSource, clock?: Clock) {
     logger,
     heartbeatMs: 20,
     ...(clock && { clock }),
+    ...more,
   });
   const gauge = async (name: "oracleStale" | "oracleAge", symbol: string): Promise<number | undefined> =>
     (await metrics[name].get()).values.find(({ labels }) => labels.symbol === symbol)?.value;

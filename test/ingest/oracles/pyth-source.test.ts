@@ -1,11 +1,10 @@
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { oraclesConfig } from "../../../infra/config/oracle-config.js";
 import { readAccumulatorUpdate } from "../../../ingest/oracles/pyth/accumulator-update.js";
 import { signerOf } from "../../../ingest/oracles/pyth/guardians.js";
 import { pythSource } from "../../../ingest/oracles/pyth/pyth-source.js";
 import { readVaa } from "../../../ingest/oracles/pyth/vaa.js";
+import { hermesServer } from "./hermes-server.js";
 import { hermesUpdates } from "./hermes-updates.js";
 import { oracleRig } from "./oracle-rig.js";
 
@@ -17,46 +16,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** A server that speaks Hermes's API over recorded updates. */
 async function hermes() {
-  const asked: URL[] = [];
-  const streams = new Set<ServerResponse>();
-  let latest: Buffer | undefined;
-  const body = (bytes: Buffer) => JSON.stringify({ binary: { encoding: "hex", data: [bytes.toString("hex")] } });
-  const server = createServer((request, response) => {
-    const url = new URL(request.url!, "http://hermes");
-    asked.push(url);
-    if (url.pathname === "/v2/updates/price/stream") {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write(":\n\n");
-      streams.add(response);
-      response.on("close", () => streams.delete(response));
-    } else if (url.pathname === "/v2/updates/price/latest" && latest !== undefined) {
-      response.writeHead(200, { "content-type": "application/json" }).end(body(latest));
-    } else response.writeHead(503).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  ends.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
-    streams,
-    answer(bytes: Buffer) {
-      latest = bytes;
-    },
-    /** Sends events, in pieces as a network may have them. */
-    send(...events: (Buffer | string)[]) {
-      for (const event of events) {
-        const text = `data:${typeof event === "string" ? event : body(event)}\n\n`;
-        for (const stream of streams) {
-          for (let at = 0; at < text.length; at += 1_000) stream.write(text.slice(at, at + 1_000));
-        }
-      }
-    },
-  };
+  const server = await hermesServer();
+  ends.push(server.stop);
+  return server;
 }
 
 async function begin(url: string, more: object = {}) {
