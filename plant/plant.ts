@@ -138,7 +138,10 @@ class PlantStart {
           kinds: venue.kinds,
         })),
         sources: config.ingest.chains.map((chain) =>
-          chainSource(chainChoice(chain), { encode: encodeChainMessage(codecs), channels }),
+          chainSource(chainChoice(chain, config.ingest.resnapshotMinutes), {
+            encode: encodeChainMessage(codecs),
+            channels,
+          }),
         ),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
