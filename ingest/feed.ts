@@ -125,6 +125,7 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
+    this.removeGauges();
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -155,7 +156,7 @@ export class Feed {
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0) this.instruments.onTime(now);
-    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+    if (now - this.gaugesAt >= gaugesEvery && !this.abort.signal.aborted) this.setGauges(now);
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -369,5 +370,17 @@ export class Feed {
     for (const { instrument, book } of this.markets.values()) {
       if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
     }
+  }
+
+  /** Whoever has the feeds now says how they are. */
+  private removeGauges(): void {
+    const { metrics } = this.options;
+    const exchange = this.venue.id;
+    for (const { plan } of this.lines) {
+      const labels = { exchange, feed: plan.name };
+      metrics.feedConnected.remove(labels);
+      metrics.feedStaleness.remove(labels);
+    }
+    for (const symbol of this.markets.keys()) metrics.bookLive.remove({ exchange, symbol });
   }
 }
