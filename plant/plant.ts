@@ -138,7 +138,7 @@ class PlantStart {
           kinds: venue.kinds,
         })),
         sources: config.ingest.chains.map((chain) =>
-          chainSource(chainChoice(chain, config.ingest.resnapshotMinutes), {
+          chainSource(chainChoice(chain, config), {
             encode: encodeChainMessage(codecs),
             channels,
           }),

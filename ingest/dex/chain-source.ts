@@ -8,6 +8,7 @@ import { ChainRpc } from "../evm/chain-rpc.js";
 import type { Hole } from "../publisher.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
+import { ChainJournal, type ChainPosition } from "./chain-journal.js";
 import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
 import { PoolInvalid } from "./pool.js";
@@ -30,6 +31,8 @@ export interface ChainChoice
   readonly pools: readonly PoolChoice[];
   /** Without, the pools' state is not shown as depth. */
   readonly depth?: LadderShape | undefined;
+  /** Where it keeps its position over restarts; without, each run begins at `startBlock` or the newest block. */
+  readonly positionFile?: string | undefined;
   /** Distance of the snapshots of each book. */
   readonly snapshotEvery?: Micros;
 }
@@ -51,6 +54,7 @@ class ChainSource implements Source {
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
   readonly #topics: ChainTopics;
+  readonly #journal: ChainJournal | undefined;
   readonly #depth: PoolDepth | undefined;
   readonly #feed: PoolFeed;
   readonly #stopped = new AbortController();
@@ -72,6 +76,9 @@ class ChainSource implements Source {
     }
     this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics, depth: this.#depth });
     this.#awaited = [...choice.pools];
+    if (choice.positionFile === undefined) return;
+    const flushed = () => Promise.all([parts.publisher.flushed(), this.#topics.flushed()]);
+    this.#journal = new ChainJournal(choice.positionFile, flushed, logger);
   }
 
   async start(): Promise<void> {
@@ -82,12 +89,15 @@ class ChainSource implements Source {
       const pauseMs = backoffMs(attempt, backoff ?? { baseMs: 500, capMs: 30_000 });
       await delay(pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => {});
     }
+    const former = await this.#journal?.load();
     if (this.#stopped.signal.aborted) return;
+    if (former !== undefined) this.#feed.restore(former.kept);
+    const from = former?.told ?? startBlock;
     this.#follower = new ChainFollower({
       rpc: this.#rpc,
       listener: this.#feed,
       ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange },
-      ...(startBlock !== undefined && { from: startBlock }),
+      ...(from !== undefined && { from }),
       ...(backoff && { backoff }),
     });
     this.#follower.start();
@@ -97,6 +107,8 @@ class ChainSource implements Source {
     this.#stopped.abort();
     await this.#follower?.stop();
     this.#rpc.close();
+    await this.#journal?.settled();
+    if (this.#follower !== undefined) await this.#journal?.saveNow(this.#position());
     await this.#topics.close();
   }
 
@@ -113,8 +125,14 @@ class ChainSource implements Source {
   onTime(now: Micros): void {
     this.#feed.onTime(now);
     const connected = this.#follower?.state.connected === true;
+    if (this.#follower?.state.caughtUp) this.#journal?.save(() => this.#position());
     if (!connected && this.#wasConnected) this.#depth?.interrupt("reconnect");
     this.#wasConnected = connected;
+  }
+
+  /** Taken between two calls of the follower, which tells a block and remembers it in one go. */
+  #position(): ChainPosition {
+    return { told: this.#follower!.told, kept: this.#feed.kept() };
   }
 
   onHole({ kind, exchange, symbol }: Hole): void {
