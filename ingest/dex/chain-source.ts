@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FeedState } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
-import { ChainRefused, type Hex } from "../evm/chain.js";
+import { type BlockHead, type ChainLog, ChainRefused, type Hex } from "../evm/chain.js";
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
 import type { Hole } from "../publisher.js";
@@ -10,6 +10,8 @@ import type { MakeSource, Source, SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
 import { ChainJournal, type ChainPosition } from "./chain-journal.js";
 import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
+import { poolTopics } from "./events.js";
+import { type FactoryChoice, poolsOfFactory } from "./factory.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
 import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
@@ -29,6 +31,7 @@ export interface ChainChoice
   /** The first block to take in, where nothing was taken in before; by default the newest. */
   readonly startBlock?: number | undefined;
   readonly pools: readonly PoolChoice[];
+  readonly factories?: readonly FactoryChoice[] | undefined;
   /** Without, the pools' state is not shown as depth. */
   readonly depth?: LadderShape | undefined;
   /** Where it keeps its position over restarts; without, each run begins at `startBlock` or the newest block. */
@@ -60,6 +63,8 @@ class ChainSource implements Source {
   readonly #stopped = new AbortController();
   /** Pools that the chain has not answered for yet. */
   #awaited: PoolChoice[];
+  /** Factories that have not said yet which pools there are. */
+  #unasked: FactoryChoice[];
   #follower: ChainFollower | undefined;
   #wasConnected = false;
 
@@ -74,8 +79,16 @@ class ChainSource implements Source {
       const depth = { shape: choice.depth, snapshotEvery: choice.snapshotEvery ?? FIVE_MINUTES };
       this.#depth = new PoolDepth({ ...this.#parts, ...depth, rpc: this.#rpc });
     }
-    this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics, depth: this.#depth });
+    this.#feed = new PoolFeed({
+      ...this.#parts,
+      chain,
+      topics: this.#topics,
+      depth: this.#depth,
+      factories: choice.factories,
+      discover: (pool, block) => this.#discover(pool, block),
+    });
     this.#awaited = [...choice.pools];
+    this.#unasked = [...(choice.factories ?? [])];
     if (choice.positionFile === undefined) return;
     const flushed = () => Promise.all([parts.publisher.flushed(), this.#topics.flushed()]);
     this.#journal = new ChainJournal(choice.positionFile, flushed, logger);
@@ -149,6 +162,13 @@ class ChainSource implements Source {
     try {
       const head = await this.#rpc.block("latest");
       if (head === undefined) return false;
+      const calls = new PoolCalls(this.#rpc, head.hash);
+      for (const factory of [...this.#unasked]) {
+        const named = new Set(this.#awaited.map(({ address }) => address));
+        const found = await poolsOfFactory(calls, factory);
+        this.#awaited.push(...found.filter(({ address }) => !named.has(address) && !this.#feed.has(address)));
+        this.#unasked = this.#unasked.filter((other) => other !== factory);
+      }
       for (const choice of [...this.#awaited]) {
         await this.#loadPool(choice, head.hash);
         this.#awaited = this.#awaited.filter((other) => other !== choice);
@@ -158,6 +178,13 @@ class ChainSource implements Source {
       if (first) logger.warn({ err: error }, "the chain does not say what its pools are; asking again");
       return false;
     }
+  }
+
+  /** @throws ChainUnavailable, ChainRefused when it should be tried again */
+  async #discover(choice: PoolChoice, { hash }: BlockHead): Promise<readonly ChainLog[]> {
+    const logs = await this.#rpc.logsOf(hash, { addresses: [choice.address], topics: poolTopics });
+    await this.#loadPool(choice, hash);
+    return logs;
   }
 
   async #loadPool(choice: PoolChoice, blockHash: Hex): Promise<void> {
