@@ -13,6 +13,7 @@ import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
 import { poolTopics } from "./events.js";
 import { type FactoryChoice, poolsOfFactory } from "./factory.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
+import { type PendingChoice, PendingTransactions } from "./pending-transactions.js";
 import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
 import { PoolDepth } from "./pool-depth.js";
@@ -32,6 +33,8 @@ export interface ChainChoice
   readonly startBlock?: number | undefined;
   readonly pools: readonly PoolChoice[];
   readonly factories?: readonly FactoryChoice[] | undefined;
+  /** Without, pending transactions are not told. */
+  readonly transactions?: PendingChoice | undefined;
   /** Without, the pools' state is not shown as depth. */
   readonly depth?: LadderShape | undefined;
   /** Where it keeps its position over restarts; without, each run begins at `startBlock` or the newest block. */
@@ -57,6 +60,7 @@ class ChainSource implements Source {
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
   readonly #topics: ChainTopics;
+  readonly #pending: PendingTransactions | undefined;
   readonly #journal: ChainJournal | undefined;
   readonly #depth: PoolDepth | undefined;
   readonly #feed: PoolFeed;
@@ -79,11 +83,16 @@ class ChainSource implements Source {
       const depth = { shape: choice.depth, snapshotEvery: choice.snapshotEvery ?? FIVE_MINUTES };
       this.#depth = new PoolDepth({ ...this.#parts, ...depth, rpc: this.#rpc });
     }
+    if (choice.transactions !== undefined) {
+      const outlets = { rpc: this.#rpc, topics: this.#topics };
+      this.#pending = new PendingTransactions({ ...this.#parts, ...choice.transactions, ...outlets });
+    }
     this.#feed = new PoolFeed({
       ...this.#parts,
       chain,
       topics: this.#topics,
       depth: this.#depth,
+      pending: this.#pending,
       factories: choice.factories,
       discover: (pool, block) => this.#discover(pool, block),
     });
@@ -137,6 +146,7 @@ class ChainSource implements Source {
 
   onTime(now: Micros): void {
     this.#feed.onTime(now);
+    void this.#pending?.poll();
     const connected = this.#follower?.state.connected === true;
     if (this.#follower?.state.caughtUp) this.#journal?.save(() => this.#position());
     if (!connected && this.#wasConnected) this.#depth?.interrupt("reconnect");

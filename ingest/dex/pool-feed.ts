@@ -8,6 +8,7 @@ import type { ChainTopics } from "./chain-topics.js";
 import { type PoolEvent, PoolLogUnreadable, poolTopics, readPoolLog } from "./events.js";
 import { type FactoryChoice, factoryTopics, newPool } from "./factory.js";
 import type { PoolChoice } from "./load-pool.js";
+import type { PendingTransactions } from "./pending-transactions.js";
 import { instrumentOf, type Pool } from "./pool.js";
 import type { PoolDepth } from "./pool-depth.js";
 import { blockMessage, poolMessages, retractedMessage } from "./pool-messages.js";
@@ -38,6 +39,7 @@ export interface PoolFeedOptions
   readonly topics: ChainTopics;
   /** Where the pools' state is shown as depth. */
   readonly depth?: PoolDepth | undefined;
+  readonly pending?: PendingTransactions | undefined;
   readonly factories?: readonly FactoryChoice[] | undefined;
   /** Takes in a pool that a factory has made in this block. @returns what the block holds of it */
   readonly discover?: (pool: PoolChoice, block: BlockHead) => Promise<readonly ChainLog[]>;
@@ -107,12 +109,14 @@ export class PoolFeed implements ChainListener {
   }
 
   async block(block: BlockHead, logs: readonly ChainLog[], backfilled: boolean): Promise<void> {
-    const { chain, topics, clock } = this.#options;
+    const { chain, topics, clock, pending } = this.#options;
+    const all = await this.#withNewPools(block, logs);
+    const decisions = (await pending?.decisions(block)) ?? [];
     const receiveTime = clock();
     const undos = new Map<PoolEntry, PoolUndo>();
     const trades: TradeTick[] = [];
     const messages: PoolMessage[] = [];
-    for (const log of await this.#withNewPools(block, logs)) {
+    for (const log of all) {
       const entry = this.#pools.get(log.address);
       const event = entry && this.#read(entry.pool, log, receiveTime);
       if (entry === undefined || event === undefined) continue;
@@ -129,7 +133,7 @@ export class PoolFeed implements ChainListener {
     const { number, hash } = block;
     topics.write(blockMessage(chain, block, this.#replaced.get(number)));
     this.#replaced.delete(number);
-    for (const message of messages) topics.write(message);
+    for (const message of [...messages, ...decisions]) topics.write(message);
     this.#undos.set(hash, undos);
     this.#kept.set(hash, { number, hash, trades, messages });
   }
@@ -155,6 +159,7 @@ export class PoolFeed implements ChainListener {
     for (const [{ state }, undo] of undos ?? []) state.undo(undo);
     // of an earlier run's block only what it published is known
     if (undos === undefined) for (const { state } of this.#pools.values()) state.known = false;
+    this.#options.pending?.dropped(block);
     this.final(block);
     this.#replaced.set(block.number, block.hash);
   }
@@ -167,6 +172,7 @@ export class PoolFeed implements ChainListener {
   final(block: BlockHead): void {
     this.#kept.delete(block.hash);
     this.#undos.delete(block.hash);
+    this.#options.pending?.final(block);
   }
 
   #tradeOf(

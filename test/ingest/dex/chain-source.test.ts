@@ -313,3 +313,39 @@ describe("a factory", () => {
     },
   );
 });
+
+describe.each(["http", "ws"])("pending transactions over %s", (scheme) => {
+  it("are told while they wait, and what became of them, again after a reorganisation", async () => {
+    rig.start(anvil, {
+      rpcUrls: [scheme === "ws" ? anvil.webSocketUrl : anvil.httpUrl],
+      startBlock: 0,
+      pools: poolsOf(uniswap),
+      transactions: { to: [uniswap.payer], maxWatched: 10, dropAfterBlocks: 2 },
+    });
+    await rig.caughtUp(anvil);
+    // the node's filter, where it is polled, must be there first
+    await until(async () => {
+      await uniswap.swap3(true, token);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return (await rig.messages("tx.pending")).length > 0;
+    }, "a pending transaction");
+    const [pending] = await rig.messages("tx.pending");
+    expect(pending).toMatchObject({
+      chain: "local",
+      from: uniswap.me,
+      to: uniswap.payer,
+      value: "0",
+      gas_limit: "8000000",
+    });
+    const hash = await uniswap.mine();
+    const confirmed = async () =>
+      (await rig.messages("tx.confirm")).filter(({ tx_hash }) => tx_hash === pending!.tx_hash);
+    await until(async () => (await confirmed()).length === 1, "a confirmation");
+    expect((await confirmed())[0]).toMatchObject({ status: "success", block_hash: hash, block_number: 4 });
+
+    await uniswap.rollback(1);
+    for (let block = 0; block < 4; block++) await uniswap.mine();
+    await until(async () => (await confirmed()).length === 2, "its fate");
+    expect((await confirmed())[1]).toMatchObject({ status: "dropped", block_hash: null });
+  });
+});
