@@ -114,8 +114,7 @@ export class Feed {
     if (this.abort.signal.aborted) return;
     for (const instrument of this.instruments.known.all()) {
       if (instrument.status !== "delisted") this.addMarket(instrument);
-      else
-        this.logger.warn({ code: "TP_SYMBOL_DELISTED", symbol: instrument.symbol }, "delisted: nothing is subscribed");
+      else this.logger.warn({ symbol: instrument.symbol }, "delisted: nothing of it is subscribed");
     }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
@@ -126,6 +125,7 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
+    this.removeGauges();
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -156,7 +156,7 @@ export class Feed {
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0) this.instruments.onTime(now);
-    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+    if (now - this.gaugesAt >= gaugesEvery && !this.abort.signal.aborted) this.setGauges(now);
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -213,7 +213,7 @@ export class Feed {
     this.options.metrics.dropped.inc({ place: "ingest", reason });
     if (typeof note === "string") return;
     const { subscription, refusal } = note;
-    this.logger.error({ code: "TP_SUBSCRIPTION_REFUSED", subscription, why: refusal }, "the venue refuses a stream");
+    this.logger.error({ subscription, why: refusal }, "the venue refuses a stream; nothing will come of it");
   }
 
   /** The way of every tick that was read. */
@@ -370,5 +370,17 @@ export class Feed {
     for (const { instrument, book } of this.markets.values()) {
       if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
     }
+  }
+
+  /** Whoever has the feeds now says how they are. */
+  private removeGauges(): void {
+    const { metrics } = this.options;
+    const exchange = this.venue.id;
+    for (const { plan } of this.lines) {
+      const labels = { exchange, feed: plan.name };
+      metrics.feedConnected.remove(labels);
+      metrics.feedStaleness.remove(labels);
+    }
+    for (const symbol of this.markets.keys()) metrics.bookLive.remove({ exchange, symbol });
   }
 }

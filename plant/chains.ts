@@ -5,9 +5,10 @@ import type { PoolChoice } from "../ingest/dex/load-pool.js";
 import type { Codecs } from "../schemas/codec.js";
 
 /** What is to be taken in of a chain, out of its configuration. */
-export function chainChoice({ pools, ...chain }: ChainConfig): ChainChoice {
+export function chainChoice({ pools, ...chain }: ChainConfig, resnapshotMinutes: number): ChainChoice {
   return {
     ...chain,
+    snapshotEvery: resnapshotMinutes * 60_000_000,
     pools: pools.map(({ venue, ...pool }): PoolChoice => {
       return { ...pool, family: venue ?? `uniswap-${pool.protocol}` };
     }),

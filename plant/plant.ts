@@ -144,7 +144,10 @@ class PlantStart {
         })),
         sources: [
           ...config.ingest.chains.map((chain) =>
-            chainSource(chainChoice(chain), { encode: encodeChainMessage(codecs), channels }),
+            chainSource(chainChoice(chain, config.ingest.resnapshotMinutes), {
+              encode: encodeChainMessage(codecs),
+              channels,
+            }),
           ),
           ...sourcesOf(config, codecs),
         ],

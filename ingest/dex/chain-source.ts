@@ -5,13 +5,18 @@ import { backoffMs } from "../backoff.js";
 import { ChainRefused, type Hex } from "../evm/chain.js";
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
+import type { Hole } from "../publisher.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
 import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
 import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
+import { PoolDepth } from "./pool-depth.js";
 import { PoolFeed } from "./pool-feed.js";
+import type { LadderShape } from "./virtual-depth.js";
+
+const FIVE_MINUTES: Micros = 300_000_000;
 
 /** One chain and what to take in of it. */
 export interface ChainChoice
@@ -23,6 +28,10 @@ export interface ChainChoice
   /** The first block to take in, where nothing was taken in before; by default the newest. */
   readonly startBlock?: number | undefined;
   readonly pools: readonly PoolChoice[];
+  /** Without, the pools' state is not shown as depth. */
+  readonly depth?: LadderShape | undefined;
+  /** Distance of the snapshots of each book. */
+  readonly snapshotEvery?: Micros;
 }
 
 /** What a chain's own topics and channels need. */
@@ -42,11 +51,13 @@ class ChainSource implements Source {
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
   readonly #topics: ChainTopics;
+  readonly #depth: PoolDepth | undefined;
   readonly #feed: PoolFeed;
   readonly #stopped = new AbortController();
   /** Pools that the chain has not answered for yet. */
   #awaited: PoolChoice[];
   #follower: ChainFollower | undefined;
+  #wasConnected = false;
 
   constructor(choice: ChainChoice, parts: SourceParts, outputs: ChainOutputs) {
     const { id: chain, rpcUrls: urls, timeoutMs } = choice;
@@ -55,7 +66,11 @@ class ChainSource implements Source {
     this.#parts = { ...parts, logger };
     this.#rpc = new ChainRpc({ chain, urls, logger, ...(timeoutMs !== undefined && { timeoutMs }) });
     this.#topics = new ChainTopics({ ...this.#parts, ...outputs });
-    this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics });
+    if (choice.depth !== undefined) {
+      const depth = { shape: choice.depth, snapshotEvery: choice.snapshotEvery ?? FIVE_MINUTES };
+      this.#depth = new PoolDepth({ ...this.#parts, ...depth, rpc: this.#rpc });
+    }
+    this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics, depth: this.#depth });
     this.#awaited = [...choice.pools];
   }
 
@@ -91,11 +106,19 @@ class ChainSource implements Source {
   }
 
   get isReady(): boolean {
-    return this.#awaited.length === 0 && this.#follower?.state.caughtUp === true;
+    const isLive = this.#depth?.isLive ?? true;
+    return this.#awaited.length === 0 && this.#follower?.state.caughtUp === true && isLive;
   }
 
   onTime(now: Micros): void {
     this.#feed.onTime(now);
+    const connected = this.#follower?.state.connected === true;
+    if (!connected && this.#wasConnected) this.#depth?.interrupt("reconnect");
+    this.#wasConnected = connected;
+  }
+
+  onHole({ kind, exchange, symbol }: Hole): void {
+    if (kind === "depth") this.#depth?.dropped(exchange, symbol);
   }
 
   owns(exchange: VenueId): boolean {

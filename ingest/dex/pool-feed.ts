@@ -7,6 +7,7 @@ import type { PoolMessage } from "./chain-message.js";
 import type { ChainTopics } from "./chain-topics.js";
 import { type PoolEvent, PoolLogUnreadable, poolTopics, readPoolLog } from "./events.js";
 import { instrumentOf, type Pool } from "./pool.js";
+import type { PoolDepth } from "./pool-depth.js";
 import { blockMessage, poolMessages, retractedMessage } from "./pool-messages.js";
 import { PoolState, type PoolUndo } from "./pool-state.js";
 import { retraction, swapTrade } from "./swap-trade.js";
@@ -33,8 +34,8 @@ export interface PoolFeedOptions
   extends Pick<SourceParts, "publisher" | "deadLetters" | "metrics" | "logger" | "clock"> {
   readonly chain: string;
   readonly topics: ChainTopics;
-  /** A block was taken in or taken back, with the pools that it changed. */
-  readonly changed?: (block: BlockHead, pools: readonly PoolEntry[]) => void;
+  /** Where the pools' state is shown as depth. */
+  readonly depth?: PoolDepth | undefined;
 }
 
 /**
@@ -72,6 +73,7 @@ export class PoolFeed implements ChainListener {
     const entry = { pool, state: new PoolState(pool.protocol) };
     this.#pools.set(pool.address, entry);
     this.#options.publisher.publish(instrumentOf(pool, this.#options.clock()));
+    this.#options.depth?.add(entry);
     this.#options.logger.info({ pool: pool.address, exchange: pool.exchange, symbol: pool.symbol }, "pool taken in");
     return entry;
   }
@@ -123,7 +125,6 @@ export class PoolFeed implements ChainListener {
     for (const message of messages) topics.write(message);
     this.#undos.set(hash, undos);
     this.#kept.set(hash, { number, hash, trades, messages });
-    this.#options.changed?.(block, [...undos.keys()]);
   }
 
   async dropped(block: BlockHead): Promise<void> {
@@ -137,7 +138,11 @@ export class PoolFeed implements ChainListener {
     if (undos === undefined) for (const { state } of this.#pools.values()) state.known = false;
     this.final(block);
     this.#replaced.set(block.number, block.hash);
-    this.#options.changed?.(block, [...(undos?.keys() ?? [])]);
+  }
+
+  /** With nothing newer the pools are as the chain has them. */
+  async caughtUp(head: BlockHead): Promise<void> {
+    await this.#options.depth?.show(head);
   }
 
   final(block: BlockHead): void {

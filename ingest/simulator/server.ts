@@ -14,8 +14,8 @@ import { type RestAnswer, RestApi } from "./rest.js";
 export interface SimulatorOptions {
   /** 0, the default, takes a free one. Listens on 127.0.0.1 only. */
   readonly port?: number;
-  /** `spot` (the default) and `usdm` are Binance's. */
-  readonly dialect?: DialectName;
+  /** `spot` (the default) and `usdm` are Binance's; or one that is not in the registry. */
+  readonly dialect?: DialectName | Dialect;
   readonly symbols?: readonly (string | SymbolOptions)[];
   /** Order events per second and symbol. */
   readonly rate?: number;
@@ -65,7 +65,8 @@ export class Simulator {
   #skippedMs = 0;
 
   private constructor(options: SimulatorOptions) {
-    this.#dialect = dialects[options.dialect ?? "spot"];
+    const { dialect = "spot" } = options;
+    this.#dialect = typeof dialect === "string" ? dialects[dialect] : dialect;
     const skewMs = options.clockSkewMs ?? 0;
     this.#clock = () => Date.now() + skewMs;
     const connections = new Connections({ ...this.#dialect.limits, ...options.limits }, () => this.#streams);
@@ -270,7 +271,7 @@ export class Simulator {
       const market = new Market(
         instrument,
         {
-          seed: options.seed ?? `tickplant-${options.dialect ?? "spot"}`,
+          seed: options.seed ?? `tickplant-${nameOf(options.dialect)}`,
           commonSeed: options.commonSeed ?? "tickplant",
           rate: (typeof wanted === "string" ? undefined : wanted.rate) ?? options.rate ?? 100,
           marketShare: options.marketShare ?? 0.15,
@@ -320,6 +321,8 @@ export class Simulator {
     return this.#rest.answer(url.pathname, url.searchParams);
   }
 }
+
+const nameOf = (dialect: SimulatorOptions["dialect"] = "spot") => (typeof dialect === "string" ? dialect : "own");
 
 const malformed: RestAnswer = { status: 400, body: `{"code":-1000,"msg":"Malformed URL."}`, headers: {} };
 

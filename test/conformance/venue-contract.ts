@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
+import type { Dialect } from "../../ingest/simulator/dialect.js";
 import type { DialectName } from "../../ingest/simulator/dialects.js";
 import type { ConnectionPlan } from "../../ingest/venue.js";
 import type { VenueSettings } from "../../ingest/venues/index.js";
@@ -7,8 +8,10 @@ import { bookOf, liveRig, until } from "../ingest/live-rig.js";
 
 /** A connector, and the simulated exchange that speaks its venue's protocol. */
 export interface VenueSubject {
+  /** Its id. */
   readonly venue: string;
-  readonly dialect: DialectName;
+  /** The simulator's, or one of the test's own. */
+  readonly dialect: DialectName | Dialect;
   readonly settings?: VenueSettings;
   /** Cases for which the venue's protocol has nothing, with the reason. */
   readonly without?: Readonly<Partial<Record<CaseNumber, string>>>;
@@ -69,7 +72,7 @@ export function venueContract(subject: VenueSubject): void {
           own: Given[2] = {},
           more: Given[3] = {},
         ) => {
-          const rig = await liveRig({ dialect, ...simulated }, options, { ...settings, ...own }, more);
+          const rig = await liveRig({ dialect, ...simulated }, options, { ...settings, ...own }, { venue, ...more });
           rigs.push(rig);
           await until(() => rig.ingest.isReady, "ready");
           return rig;

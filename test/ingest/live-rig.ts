@@ -26,6 +26,8 @@ export async function liveRig(
   options: Partial<IngestOptions> = {},
   venueSettings: VenueSettings = {},
   more: {
+    /** The connector's id, where the dialect does not say it. */
+    readonly venue?: string;
     /** Symbols that are wanted beside those that the simulator lists. */
     readonly symbols?: readonly string[];
     /** Changes the plans of the venue's connections, e.g. for shorter times. */
@@ -61,8 +63,9 @@ export async function liveRig(
       return typeof member === "function" ? member.bind(target) : member;
     },
   });
-  const id = venueIdOf[simulated.dialect ?? "spot"];
-  const suffix = simulated.dialect === "usdm" ? ":USDT" : "";
+  const { dialect = "spot" } = simulated;
+  const id = more.venue ?? (typeof dialect === "string" ? venueIdOf[dialect] : "");
+  const suffix = dialect === "usdm" ? ":USDT" : "";
   const symbols = (simulated.symbols ?? ["BTC/USDT", "ETH/USDT"]).map(
     (given) => `${typeof given === "string" ? given : given.symbol}${suffix}`,
   );

@@ -12,7 +12,7 @@ import { type Ingest, runIngest } from "../../../ingest/ingest.js";
 import type { DexMessageOfTopic } from "../../../schemas/dex-messages.js";
 import { rawBatchType } from "../../../schemas/raw-batch-type.js";
 import { type RawBatch, tickOfRecord } from "../../../schemas/raw-tick-record.js";
-import type { InstrumentTick, RawTick, TradeTick } from "../../../schemas/ticks.js";
+import type { DepthTick, InstrumentTick, RawTick, TradeTick } from "../../../schemas/ticks.js";
 import { codecs } from "../../processors/task-rig.js";
 import type { Anvil } from "../evm/anvil.js";
 import { until } from "../live-rig.js";
@@ -21,6 +21,8 @@ import type { UniswapRig } from "./uniswap-rig.js";
 const partitions = 2;
 const dexTopics = ["block.new", "swap.executed", "liquidity.change", "pool.sync", "tx.pending", "tx.confirm"] as const;
 
+/** Levels of 1 %. */
+export const SHAPE = { levels: 10, stepTicks: 100 };
 export const V2 = { family: "uniswap-v2", symbol: "ONE/TWO" };
 export const V3 = { family: "uniswap-v3", symbol: "WETH/USDC" };
 
@@ -68,6 +70,7 @@ export class ChainRig {
             rpcUrls: [anvil.webSocketUrl],
             confirmations: 0,
             reorgDepth: 8,
+            depth: SHAPE,
             pollMs: 20,
             logRange: 5,
             timeoutMs: 2_000,
@@ -120,6 +123,10 @@ export class ChainRig {
 
   async trades(symbol: string): Promise<TradeTick[]> {
     return (await this.ticks()).filter((tick): tick is TradeTick => tick.kind === "trade" && tick.symbol === symbol);
+  }
+
+  async depths(symbol: string): Promise<DepthTick[]> {
+    return (await this.ticks()).filter((tick): tick is DepthTick => tick.kind === "depth" && tick.symbol === symbol);
   }
 
   /** What governs a symbol, once it is in the log. */
