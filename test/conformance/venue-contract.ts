@@ -145,6 +145,7 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
   V01: () => async (start) => {
     const rig = await start();
     await trading(rig);
+    await until(async () => new Set((await rig.ticks()).map(({ kind }) => kind)).size >= 6, "ticks of every kind");
     const ticks = await rig.ticks();
     for (const symbol of rig.symbols) expect(ticks.find((tick) => tick.symbol === symbol)?.kind).toBe("instrument");
     const kinds = new Set(ticks.map((tick) => tick.kind));
