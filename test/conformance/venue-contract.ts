@@ -129,8 +129,10 @@ async function trading(rig: Rig, more = 5): Promise<void> {
  */
 async function cutAndBackfilled(rig: Rig): Promise<number> {
   const complete = async () => {
-    const lists = await Promise.all(rig.symbols.map((symbol) => rig.tradesOf(symbol)));
-    return lists.every((trades) => trades.some((trade) => trade.backfilled));
+    for (const symbol of rig.symbols) {
+      if (!(await rig.tradesOf(symbol)).some((trade) => trade.backfilled)) return false;
+    }
+    return true;
   };
   let cuts = 0;
   while (!(await complete())) {
