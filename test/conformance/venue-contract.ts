@@ -171,21 +171,25 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     expect(await rig.deadLetters()).toEqual([]);
   },
 
-  V02: () => async (start) => {
-    const symbols = Array.from({ length: 100 }, (_, i) => `C${i}/USDT`);
-    const rig = await start({ symbols, rate: 2, ordersPerSide: 20 });
-    rig.simulator.pause();
-    for (const symbol of rig.symbols) {
-      const truth = rig.simulator.book(symbol);
-      const same = async () => {
-        const book = bookOf(await rig.depthOf(symbol));
-        return book.live && book.bids.size === truth.bids.length && book.asks.size === truth.asks.length;
-      };
-      await until(same, `${symbol} is right`);
-    }
-    expect(rig.simulator.closed).toEqual({});
-    await noGaps(rig);
-  },
+  V02:
+    ({ settings }) =>
+    async (start) => {
+      const depth = Number(settings?.bookDepth ?? Number.POSITIVE_INFINITY);
+      const symbols = Array.from({ length: 100 }, (_, i) => `C${i}/USDT`);
+      const rig = await start({ symbols, rate: 2, ordersPerSide: 20 });
+      rig.simulator.pause();
+      for (const symbol of rig.symbols) {
+        const truth = rig.simulator.book(symbol);
+        const same = async () => {
+          const book = bookOf(await rig.depthOf(symbol));
+          const levels = (side: readonly unknown[]) => Math.min(side.length, depth);
+          return book.live && book.bids.size === levels(truth.bids) && book.asks.size === levels(truth.asks);
+        };
+        await until(same, `${symbol} is right`);
+      }
+      expect(rig.simulator.closed).toEqual({});
+      await noGaps(rig);
+    },
 
   V03: () => async (start) => {
     const rig = await start({ rate: 400 });
@@ -249,8 +253,13 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
       const rig = await start({ rate: 400 });
       const [symbol, other] = rig.symbols as [string, string];
       await trading(rig);
-      expect(await rig.simulator.sequenceGap({ symbol })).toBe(true);
-      await until(async () => gapsOf(await rig.depthOf(symbol)).length > 0, "a gap");
+      // A checksum does not see a lost update whose levels the next one sets anew: then another is lost.
+      for (let lost = 0; gapsOf(await rig.depthOf(symbol)).length === 0; lost++) {
+        expect(lost).toBeLessThan(10);
+        const before = (await rig.depthOf(symbol)).length;
+        expect(await rig.simulator.sequenceGap({ symbol })).toBe(true);
+        await until(async () => (await rig.depthOf(symbol)).length > before + 3, "depth goes on, or a gap");
+      }
       await until(() => rig.ingest.isReady, "right again");
       await rig.settled();
       expect(gapsOf(await rig.depthOf(symbol))).toEqual([gapReason]);
@@ -393,11 +402,13 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     await trading(rig);
     await rig.settled();
     await noGaps(rig);
-    const of = async (symbol: string) => (await rig.tradesOf(symbol)).at(-1)!;
-    expect((await of(rig.symbols[0]!)).price).toMatch(/^0\.0000\d{12,}$/);
-    expect((await of(rig.symbols[1]!)).price).toMatch(/^\d{8}(\.0+)?$/);
-    const longest = (await rig.tradesOf(rig.symbols[2]!)).map(({ price }) => price.replace(/0+$/, "").length);
-    expect(Math.max(...longest)).toBeGreaterThanOrEqual("1234.".length + 11);
+    // Zeros at the end may be left out: it is the longest that tells.
+    const decimals = async (symbol: string) =>
+      Math.max(...(await rig.tradesOf(symbol)).map(({ price }) => price.replace(/^\d+\.?|0+$/g, "").length));
+    const [tiny, huge, long] = rig.symbols as [string, string, string];
+    expect(await decimals(tiny)).toBeGreaterThanOrEqual(15);
+    expect(await decimals(huge)).toBe(0);
+    expect(await decimals(long)).toBeGreaterThanOrEqual(11);
   },
 
   V19: () => async (start) => {
