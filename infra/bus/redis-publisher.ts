@@ -187,14 +187,11 @@ export class RedisPublisher {
 
   private call({ entries }: Group): Promise<unknown> {
     const { client, names, lastValueSeconds } = this.settings;
-    const packed = this.writer.pack(entries.length, (at) => {
-      const { message } = entries[at]!;
-      const { epoch, sequence, payload } = message;
-      return { key: names.last(message.channel), code: this.codeOf(message), epoch, sequence, payload };
-    });
+    this.writer.begin(entries.length);
+    for (const { message } of entries) this.writer.add(names.last(message.channel), this.codeOf(message), message);
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
     const key = names.last(entries[0]!.message.channel);
-    return client.evalsha(publishScriptSha, 1, key, lastValueSeconds, publish, packed);
+    return client.evalsha(publishScriptSha, 1, key, lastValueSeconds, publish, this.writer.taken());
   }
 
   private codeOf({ channel, kind }: BusMessage): string {
