@@ -84,8 +84,12 @@ async function inTurns(own: Way, bare: Way & { size(bytes: Record<Kind, number>)
 async function turnOf({ feed, client }: Way, rate: number) {
   client.begin();
   const answer = new Promise<FeedAnswer>((resolve, reject) => {
-    feed.once("message", ({ sent }: { sent: FeedAnswer }) => resolve(sent));
-    feed.once("exit", (code) => reject(new Error(`a feeding process ended with ${code}`)));
+    const ended = (code: number | null) => reject(new Error(`a feeding process ended with ${code}`));
+    feed.once("exit", ended);
+    feed.once("message", ({ sent }: { sent: FeedAnswer }) => {
+      feed.off("exit", ended);
+      resolve(sent);
+    });
   });
   feed.send({ rate, seconds: SECONDS } satisfies FeedTurn);
   const sent = await answer;
