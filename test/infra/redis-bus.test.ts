@@ -198,6 +198,29 @@ describe("a server that crashes", () => {
     await server.stop();
   });
 
+  it("sends again, in order, what was under way when it died", async () => {
+    const server = await startRedis();
+    const bus = await connect([server.address]);
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    await subscription.add("trade:A");
+    await bus.publish(trades("trade:A", 1, 10));
+    server.pause();
+    const lots = Array.from({ length: 10 }, (_, i) => trades("trade:A", 11 + 200 * i, 210 + 200 * i));
+    const underWay = lots.map((lot) => bus.publish(lot));
+    const read = bus.last("trade:A");
+    await Promise.all([server.kill(), expect(read).rejects.toThrow()]);
+    await server.start();
+    await Promise.all(underWay);
+    const last = await bus.last("trade:A");
+    expect(last!.increments.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1911));
+    const client = new Redis(server.port);
+    expect(await client.info("errorstats")).not.toContain("NOSCRIPT");
+    client.disconnect();
+    await bus.close();
+    await server.stop();
+  });
+
   it("is an error by its code when it is not there at the start", async () => {
     const [port] = await freePorts();
     const refused = expect(connect([`127.0.0.1:${port}`])).rejects;
