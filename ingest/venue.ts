@@ -104,6 +104,11 @@ export interface Venue {
   resubscribe?(instrument: InstrumentTick): readonly string[];
   /** The venue numbers the trades of an instrument without holes, so that a missing one shows. */
   readonly contiguousTradeIds: boolean;
+  /**
+   * Its trade ids only rise, e.g. where all instruments share them: a single trade that is missing shows nowhere, but
+   * what was missed while a connection was away is asked of `tradesSince`.
+   */
+  readonly risingTradeIds?: boolean;
   /** Trades after one (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
   tradesSince?(rest: Rest, instrument: InstrumentTick, from: TradePoint): Promise<readonly RestAnswer[]>;
 }
