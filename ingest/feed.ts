@@ -12,6 +12,7 @@ import type { DeadLetters } from "./dead-letters.js";
 import { InstrumentFeed } from "./instruments.js";
 import type { Hole, Publisher } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { SnapshotRequests } from "./snapshot-requests.js";
 import { TradeIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
@@ -72,7 +73,7 @@ export class Feed {
   private readonly logger: Logger;
   private readonly instruments: InstrumentFeed;
   private readonly markets = new Map<string, Market>();
-  private readonly snapshotsAsked = new Set<string>();
+  private readonly snapshots: SnapshotRequests;
   private readonly booksStarted = new Set<string>();
   private readonly abort = new AbortController();
   private lines: Line[] = [];
@@ -90,8 +91,15 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
-      ...(choice.venue.isRateLimit !== undefined && { isRateLimit: choice.venue.isRateLimit }),
+      ...limitsOf(choice.venue),
       ...options.rest,
+    });
+    this.snapshots = new SnapshotRequests({
+      venue: this.venue,
+      rest: this.rest,
+      logger: this.logger,
+      signal: this.abort.signal,
+      take: ({ text, url }) => void this.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
     });
     this.instruments = new InstrumentFeed({
       venue: this.venue,
@@ -108,8 +116,7 @@ export class Feed {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       if (await this.instruments.refresh(this.options.clock())) break;
       if (attempt === 0) for (const symbol of this.choice.symbols) this.startBook(symbol);
-      const pauseMs = backoffMs(attempt, { baseMs: 500, capMs: 30_000 });
-      await setTimeout(pauseMs, undefined, { signal: this.abort.signal }).catch(() => {});
+      await this.pause(backoffMs(attempt, { baseMs: 500, capMs: 30_000 }));
     }
     if (this.abort.signal.aborted) return;
     for (const instrument of this.instruments.known.all()) {
@@ -118,13 +125,22 @@ export class Feed {
     }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
-    for (const line of this.lines) line.connection.start();
+    for (const [i, line] of this.lines.entries()) {
+      if (i > 0 && this.venue.connectIntervalMs !== undefined) await this.pause(this.venue.connectIntervalMs);
+      if (this.abort.signal.aborted) return;
+      line.connection.start();
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { signal: this.abort.signal }).catch(() => {});
   }
 
   stop(): void {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
+    this.removeGauges();
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -155,7 +171,7 @@ export class Feed {
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0) this.instruments.onTime(now);
-    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+    if (now - this.gaugesAt >= gaugesEvery && !this.abort.signal.aborted) this.setGauges(now);
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -278,34 +294,19 @@ export class Feed {
       .filter((market) => market !== undefined);
   }
 
-  private requestSnapshot(instrument: InstrumentTick): void {
-    const { symbol } = instrument;
-    if (this.venue.resubscribe !== undefined) {
-      this.resubscribe(symbol, this.venue.resubscribe(instrument));
+  /** Begins a book anew: by a snapshot of REST, or by subscribing again where it comes with that. */
+  private readonly beginAnew = (instrument: InstrumentTick): void => {
+    const { resubscribe } = this.venue;
+    if (resubscribe === undefined) {
+      this.snapshots.ask(instrument);
       return;
     }
-    if (this.snapshotsAsked.has(symbol) || this.abort.signal.aborted) return;
-    this.snapshotsAsked.add(symbol);
-    this.venue.snapshot?.(this.rest, instrument).then(
-      ({ text, url }) => {
-        this.snapshotsAsked.delete(symbol);
-        this.take({ text, receiveTime: this.options.clock(), origin: { url } }, this.publish);
-      },
-      (error: unknown) => {
-        this.snapshotsAsked.delete(symbol);
-        if (!this.abort.signal.aborted)
-          this.logger.warn({ why: (error as Error).message, symbol }, "no snapshot; it is asked for again");
-      },
-    );
-  }
-
-  private resubscribe(symbol: string, frames: readonly string[]): void {
     const line = this.lines.find(({ plan }) =>
-      plan.subscriptions.some(({ instrument, kinds }) => instrument.symbol === symbol && kinds.includes("depth")),
+      plan.subscriptions.some((one) => one.instrument.symbol === instrument.symbol && one.kinds.includes("depth")),
     );
-    if (line === undefined || !line.connection.connected || line.connection.send(frames)) return;
+    if (line === undefined || !line.connection.connected || line.connection.send(resubscribe(instrument))) return;
     this.options.metrics.dropped.inc({ place: "ingest", reason: "resubscribe_limited" });
-  }
+  };
 
   private async backfill(market: Market): Promise<void> {
     if (!this.options.backfill || market.backfilling || !this.followsTradeIds) return;
@@ -335,7 +336,7 @@ export class Feed {
       ? new BookFeed(
           this.venue.sequence(instrument),
           (tick: RawTick) => this.options.publisher.publish(tick as DepthTick),
-          () => this.requestSnapshot(instrument),
+          () => this.beginAnew(instrument),
           {
             ...bookFeedDefaults,
             snapshotEvery: this.options.snapshotEvery,
@@ -374,4 +375,24 @@ export class Feed {
       if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
     }
   }
+
+  /** Whoever has the feeds now says how they are. */
+  private removeGauges(): void {
+    const { metrics } = this.options;
+    const exchange = this.venue.id;
+    for (const { plan } of this.lines) {
+      const labels = { exchange, feed: plan.name };
+      metrics.feedConnected.remove(labels);
+      metrics.feedStaleness.remove(labels);
+    }
+    for (const symbol of this.markets.keys()) metrics.bookLive.remove({ exchange, symbol });
+  }
+}
+
+/** What a venue says of its REST beside its weight. */
+function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
+  return {
+    ...(isRateLimit !== undefined && { isRateLimit }),
+    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
+  };
 }

@@ -31,6 +31,8 @@ export interface RestClientOptions {
   /** Requests on their way at once. */
   readonly concurrency?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Between two requests. */
+  readonly requestIntervalMs?: number;
   /** Whether an answer of status 200 says that requests are too many. */
   readonly isRateLimit?: (text: string) => boolean;
   /** How long nothing leaves when requests are too many and the venue does not say for how long. */
@@ -58,6 +60,7 @@ export class RestClient implements Rest {
   private minute = 0;
   private usedWeight = 0;
   private pausedUntil = 0;
+  private lastSentAt = 0;
   private wake: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: RestClientOptions) {}
@@ -94,6 +97,7 @@ export class RestClient implements Rest {
       }
       const request = this.queue.shift()!;
       this.usedWeight += request.weight;
+      this.lastSentAt = Date.now();
       this.running += 1;
       void this.run(request);
     }
@@ -102,7 +106,8 @@ export class RestClient implements Rest {
   /** ms until a request of this weight may leave. */
   private pauseFor(weight: number): number {
     const now = Date.now();
-    if (now < this.pausedUntil) return this.pausedUntil - now;
+    const nextAt = Math.max(this.pausedUntil, this.lastSentAt + (this.options.requestIntervalMs ?? 0));
+    if (now < nextAt) return nextAt - now;
     const minute = Math.floor(now / 60_000);
     if (minute !== this.minute) {
       this.minute = minute;

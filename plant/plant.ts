@@ -144,7 +144,7 @@ class PlantStart {
         })),
         sources: [
           ...config.ingest.chains.map((chain) =>
-            chainSource(chainChoice(chain, config.ingest.resnapshotMinutes), {
+            chainSource(chainChoice(chain, config), {
               encode: encodeChainMessage(codecs),
               channels,
             }),

@@ -122,6 +122,8 @@ class RunningTask {
     readonly writer: TransactionalWriter,
     /** Where to begin; undefined without a former state. */
     readonly position: number | undefined,
+    /** Books that the metrics show of it. */
+    private readonly books: ReadonlyMap<string, BookLabels>,
     /** Is told of what failed while no batch was at work. */
     private readonly tell: (task: RunningTask, error: unknown) => void,
   ) {
@@ -148,13 +150,14 @@ class RunningTask {
   ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions);
+    const books = new Map<string, BookLabels>();
     const options = {
       partition,
       settings,
       codecs,
       sink,
       partitionOf: (key: string) => partitionOf(key, settings.partitions),
-      observer: observerOf(ports.metrics),
+      observer: observerOf(ports.metrics, books),
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
@@ -167,7 +170,7 @@ class RunningTask {
     task.announce?.();
     const { messages } = sink.take();
     if (messages.length > 0) await ports.bus.publish(messages);
-    return new RunningTask(ports, topic, partition, task, sink, writer, position, tell);
+    return new RunningTask(ports, topic, partition, task, sink, writer, position, books, tell);
   }
 
   get name(): string {
@@ -248,6 +251,7 @@ class RunningTask {
     this.#failed ??= new Error("the task is over");
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    for (const labels of this.books.values()) this.ports.metrics.bookLive.remove(labels);
     await this.#outgoing.ended();
     await this.writer.close();
   }
@@ -363,10 +367,16 @@ async function readState({ log, codecs }: ProcessPorts, partition: number): Prom
   return state;
 }
 
-function observerOf(metrics: Metrics): TaskObserver {
+type BookLabels = { readonly exchange: string; readonly symbol: string };
+
+function observerOf(metrics: Metrics, books: Map<string, BookLabels>): TaskObserver {
   return {
     refused: (topic, reason) => metrics.deadLetters.inc({ topic, reason }),
-    book: (exchange, symbol, live) => metrics.bookLive.set({ exchange, symbol }, live ? 1 : 0),
+    book: (exchange, symbol, live) => {
+      const labels = { exchange, symbol };
+      books.set(`${exchange} ${symbol}`, labels);
+      metrics.bookLive.set(labels, live ? 1 : 0);
+    },
     ticks: () => {},
   };
 }

@@ -2,14 +2,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FeedState } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
-import { ChainRefused, type Hex } from "../evm/chain.js";
+import { type BlockHead, type ChainLog, ChainRefused, type Hex } from "../evm/chain.js";
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
 import type { Hole } from "../publisher.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
+import { ChainJournal, type ChainPosition } from "./chain-journal.js";
 import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
+import { poolTopics } from "./events.js";
+import { type FactoryChoice, poolsOfFactory } from "./factory.js";
 import { loadPool, type PoolChoice } from "./load-pool.js";
+import { type PendingChoice, PendingTransactions } from "./pending-transactions.js";
 import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
 import { PoolDepth } from "./pool-depth.js";
@@ -28,8 +32,13 @@ export interface ChainChoice
   /** The first block to take in, where nothing was taken in before; by default the newest. */
   readonly startBlock?: number | undefined;
   readonly pools: readonly PoolChoice[];
+  readonly factories?: readonly FactoryChoice[] | undefined;
+  /** Without, pending transactions are not told. */
+  readonly transactions?: PendingChoice | undefined;
   /** Without, the pools' state is not shown as depth. */
   readonly depth?: LadderShape | undefined;
+  /** Where it keeps its position over restarts; without, each run begins at `startBlock` or the newest block. */
+  readonly positionFile?: string | undefined;
   /** Distance of the snapshots of each book. */
   readonly snapshotEvery?: Micros;
 }
@@ -51,11 +60,15 @@ class ChainSource implements Source {
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
   readonly #topics: ChainTopics;
+  readonly #pending: PendingTransactions | undefined;
+  readonly #journal: ChainJournal | undefined;
   readonly #depth: PoolDepth | undefined;
   readonly #feed: PoolFeed;
   readonly #stopped = new AbortController();
   /** Pools that the chain has not answered for yet. */
   #awaited: PoolChoice[];
+  /** Factories that have not said yet which pools there are. */
+  #unasked: FactoryChoice[];
   #follower: ChainFollower | undefined;
   #wasConnected = false;
 
@@ -70,8 +83,24 @@ class ChainSource implements Source {
       const depth = { shape: choice.depth, snapshotEvery: choice.snapshotEvery ?? FIVE_MINUTES };
       this.#depth = new PoolDepth({ ...this.#parts, ...depth, rpc: this.#rpc });
     }
-    this.#feed = new PoolFeed({ ...this.#parts, chain, topics: this.#topics, depth: this.#depth });
+    if (choice.transactions !== undefined) {
+      const outlets = { rpc: this.#rpc, topics: this.#topics };
+      this.#pending = new PendingTransactions({ ...this.#parts, ...choice.transactions, ...outlets });
+    }
+    this.#feed = new PoolFeed({
+      ...this.#parts,
+      chain,
+      topics: this.#topics,
+      depth: this.#depth,
+      pending: this.#pending,
+      factories: choice.factories,
+      discover: (pool, block) => this.#discover(pool, block),
+    });
     this.#awaited = [...choice.pools];
+    this.#unasked = [...(choice.factories ?? [])];
+    if (choice.positionFile === undefined) return;
+    const flushed = () => Promise.all([parts.publisher.flushed(), this.#topics.flushed()]);
+    this.#journal = new ChainJournal(choice.positionFile, flushed, logger);
   }
 
   async start(): Promise<void> {
@@ -82,12 +111,15 @@ class ChainSource implements Source {
       const pauseMs = backoffMs(attempt, backoff ?? { baseMs: 500, capMs: 30_000 });
       await delay(pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => {});
     }
+    const former = await this.#journal?.load();
     if (this.#stopped.signal.aborted) return;
+    if (former !== undefined) this.#feed.restore(former.kept);
+    const from = former?.told ?? startBlock;
     this.#follower = new ChainFollower({
       rpc: this.#rpc,
       listener: this.#feed,
       ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange },
-      ...(startBlock !== undefined && { from: startBlock }),
+      ...(from !== undefined && { from }),
       ...(backoff && { backoff }),
     });
     this.#follower.start();
@@ -97,6 +129,8 @@ class ChainSource implements Source {
     this.#stopped.abort();
     await this.#follower?.stop();
     this.#rpc.close();
+    await this.#journal?.settled();
+    if (this.#follower !== undefined) await this.#journal?.saveNow(this.#position());
     await this.#topics.close();
   }
 
@@ -112,9 +146,16 @@ class ChainSource implements Source {
 
   onTime(now: Micros): void {
     this.#feed.onTime(now);
+    void this.#pending?.poll();
     const connected = this.#follower?.state.connected === true;
+    if (this.#follower?.state.caughtUp) this.#journal?.save(() => this.#position());
     if (!connected && this.#wasConnected) this.#depth?.interrupt("reconnect");
     this.#wasConnected = connected;
+  }
+
+  /** Taken between two calls of the follower, which tells a block and remembers it in one go. */
+  #position(): ChainPosition {
+    return { told: this.#follower!.told, kept: this.#feed.kept() };
   }
 
   onHole({ kind, exchange, symbol }: Hole): void {
@@ -131,6 +172,13 @@ class ChainSource implements Source {
     try {
       const head = await this.#rpc.block("latest");
       if (head === undefined) return false;
+      const calls = new PoolCalls(this.#rpc, head.hash);
+      for (const factory of [...this.#unasked]) {
+        const named = new Set(this.#awaited.map(({ address }) => address));
+        const found = await poolsOfFactory(calls, factory);
+        this.#awaited.push(...found.filter(({ address }) => !named.has(address) && !this.#feed.has(address)));
+        this.#unasked = this.#unasked.filter((other) => other !== factory);
+      }
       for (const choice of [...this.#awaited]) {
         await this.#loadPool(choice, head.hash);
         this.#awaited = this.#awaited.filter((other) => other !== choice);
@@ -140,6 +188,13 @@ class ChainSource implements Source {
       if (first) logger.warn({ err: error }, "the chain does not say what its pools are; asking again");
       return false;
     }
+  }
+
+  /** @throws ChainUnavailable, ChainRefused when it should be tried again */
+  async #discover(choice: PoolChoice, { hash }: BlockHead): Promise<readonly ChainLog[]> {
+    const logs = await this.#rpc.logsOf(hash, { addresses: [choice.address], topics: poolTopics });
+    await this.#loadPool(choice, hash);
+    return logs;
   }
 
   async #loadPool(choice: PoolChoice, blockHash: Hex): Promise<void> {

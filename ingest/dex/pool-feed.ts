@@ -6,6 +6,9 @@ import type { SourceParts } from "../source.js";
 import type { PoolMessage } from "./chain-message.js";
 import type { ChainTopics } from "./chain-topics.js";
 import { type PoolEvent, PoolLogUnreadable, poolTopics, readPoolLog } from "./events.js";
+import { type FactoryChoice, factoryTopics, newPool } from "./factory.js";
+import type { PoolChoice } from "./load-pool.js";
+import type { PendingTransactions } from "./pending-transactions.js";
 import { instrumentOf, type Pool } from "./pool.js";
 import type { PoolDepth } from "./pool-depth.js";
 import { blockMessage, poolMessages, retractedMessage } from "./pool-messages.js";
@@ -36,6 +39,10 @@ export interface PoolFeedOptions
   readonly topics: ChainTopics;
   /** Where the pools' state is shown as depth. */
   readonly depth?: PoolDepth | undefined;
+  readonly pending?: PendingTransactions | undefined;
+  readonly factories?: readonly FactoryChoice[] | undefined;
+  /** Takes in a pool that a factory has made in this block. @returns what the block holds of it */
+  readonly discover?: (pool: PoolChoice, block: BlockHead) => Promise<readonly ChainLog[]>;
 }
 
 /**
@@ -96,16 +103,20 @@ export class PoolFeed implements ChainListener {
   }
 
   filter(): LogFilter {
-    return { addresses: [...this.#pools.keys()], topics: poolTopics };
+    const { factories = [] } = this.#options;
+    const addresses = [...this.#pools.keys(), ...factories.map(({ address }) => address)];
+    return { addresses, topics: factories.length === 0 ? poolTopics : [...poolTopics, ...factoryTopics] };
   }
 
   async block(block: BlockHead, logs: readonly ChainLog[], backfilled: boolean): Promise<void> {
-    const { chain, topics, clock } = this.#options;
+    const { chain, topics, clock, pending } = this.#options;
+    const all = await this.#withNewPools(block, logs);
+    const decisions = (await pending?.decisions(block)) ?? [];
     const receiveTime = clock();
     const undos = new Map<PoolEntry, PoolUndo>();
     const trades: TradeTick[] = [];
     const messages: PoolMessage[] = [];
-    for (const log of logs) {
+    for (const log of all) {
       const entry = this.#pools.get(log.address);
       const event = entry && this.#read(entry.pool, log, receiveTime);
       if (entry === undefined || event === undefined) continue;
@@ -122,9 +133,21 @@ export class PoolFeed implements ChainListener {
     const { number, hash } = block;
     topics.write(blockMessage(chain, block, this.#replaced.get(number)));
     this.#replaced.delete(number);
-    for (const message of messages) topics.write(message);
+    for (const message of [...messages, ...decisions]) topics.write(message);
     this.#undos.set(hash, undos);
     this.#kept.set(hash, { number, hash, trades, messages });
+  }
+
+  /** What a block holds of the pools that it brought comes with it: their first price is in it. */
+  async #withNewPools(block: BlockHead, logs: readonly ChainLog[]): Promise<readonly ChainLog[]> {
+    const { factories, discover } = this.#options;
+    if (factories === undefined || discover === undefined) return logs;
+    const all = [...logs];
+    for (const log of logs) {
+      const choice = newPool(factories, log);
+      if (choice !== undefined && !this.has(choice.address)) all.push(...(await discover(choice, block)));
+    }
+    return all.length === logs.length ? logs : all.sort((a, b) => a.logIndex - b.logIndex);
   }
 
   async dropped(block: BlockHead): Promise<void> {
@@ -136,6 +159,7 @@ export class PoolFeed implements ChainListener {
     for (const [{ state }, undo] of undos ?? []) state.undo(undo);
     // of an earlier run's block only what it published is known
     if (undos === undefined) for (const { state } of this.#pools.values()) state.known = false;
+    this.#options.pending?.dropped(block);
     this.final(block);
     this.#replaced.set(block.number, block.hash);
   }
@@ -148,6 +172,7 @@ export class PoolFeed implements ChainListener {
   final(block: BlockHead): void {
     this.#kept.delete(block.hash);
     this.#undos.delete(block.hash);
+    this.#options.pending?.final(block);
   }
 
   #tradeOf(

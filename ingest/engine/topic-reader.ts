@@ -3,8 +3,8 @@ import type { StoredRecord } from "../../infra/log/log.js";
 import { RegistryUnavailable } from "../../schemas/errors.js";
 import type { RawTick } from "../../schemas/ticks.js";
 import type { Micros } from "../../schemas/words.js";
+import { parseExactJson } from "../exact-json.js";
 import type { AvroValues } from "./avro-values.js";
-import { parseExactJson } from "./exact-json.js";
 import { MOST_TICKS } from "./numbering.js";
 import { type EngineRecord, StreamMapping } from "./stream-mapping.js";
 

@@ -245,9 +245,20 @@ export class ChainFollower {
     }
     for (const head of heads) {
       this.#throwIfStopped();
+      const wanted = listener.filter().addresses.length;
       await listener.block(head, blocks.get(head.number)!, true);
       listener.final?.(head);
+      if (listener.filter().addresses.length === wanted) continue;
+      // what is wanted has grown: the rest is asked for anew
+      this.#settle(head);
+      return;
     }
+    this.#settle(anchor);
+  }
+
+  #settle(anchor: BlockHead): void {
+    const { listener, metrics, rpc } = this.#options;
+    metrics.chainBlock.set({ chain: rpc.chain }, anchor.number);
     for (const block of this.#told) listener.final?.(block);
     this.#told = [anchor];
   }

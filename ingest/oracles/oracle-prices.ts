@@ -63,6 +63,14 @@ export class OraclePrices {
     for (const known of this.#known.values()) this.#judge(known, now);
   }
 
+  /** Another process has the oracle now, and its gauges. */
+  close(): void {
+    const { metrics } = this.parts;
+    for (const symbol of this.#known.keys()) {
+      for (const gauge of [metrics.oracleAge, metrics.oracleStale]) gauge.remove({ exchange: this.exchange, symbol });
+    }
+  }
+
   #judge(known: Known, now: Micros): void {
     const { feed, last } = known;
     const { metrics, logger } = this.parts;

@@ -55,7 +55,9 @@ it("of two ingest processes one has an oracle, and the other takes it over", asy
   await expect.poll(() => server.asked.length, patience).toBeGreaterThan(asked + 10);
   expect(second.ingest.feeds()).toEqual([]);
   expect(await second.prices()).toEqual([]);
+  expect(await first.gauge("oracleStale", "BTC/USD")).toBe(1);
   await first.stop();
+  expect(await first.gauge("oracleStale", "BTC/USD")).toBeUndefined();
   await expect.poll(() => second.has(), patience).toBe(true);
   await expect.poll(async () => (await second.prices()).length, patience).toBe(1);
 });

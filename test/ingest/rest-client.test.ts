@@ -96,4 +96,11 @@ describe("REST client", () => {
     expect(asked).toHaveLength(2);
     expect(asked[1]!.at - asked[0]!.at).toBeGreaterThan(110);
   });
+
+  it("keeps the venue's interval between requests", async () => {
+    const { client, asked } = await clientTo((_, response) => response.end("{}"), { requestIntervalMs: 150 });
+    await Promise.all([1, 2, 3].map((one) => client.get(`/${one}`, {}, 1)));
+    expect(asked.map(({ url }) => url)).toEqual(["/1", "/2", "/3"]);
+    expect(asked[2]!.at - asked[0]!.at).toBeGreaterThan(200);
+  });
 });

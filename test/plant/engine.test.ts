@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { loadConfig } from "../../infra/config/load-config.js";
+import { examine } from "../../plant/doctor/finding.js";
+import { sourceChecks } from "../../plant/doctor/sources.js";
 import { codecsOf } from "../../plant/parts.js";
+import { testLogger } from "../infra/kafka-rig.js";
 import { seeded } from "../infra/seeded.js";
 import { engineTopics } from "../ingest/engine/engine-rig.js";
 import { kafkaForTests, type SharedKafka } from "../services/shared-services.js";
@@ -99,4 +103,24 @@ it("a plant that is killed again and again takes every trade of its engine once"
     await topics.stop();
     await folders.remove();
   }
+}, 120_000);
+
+it("the doctor tells whether an engine has its topics", async () => {
+  const topics = await engineTopics(kafka.brokers, { trades: 3 });
+  const fields = { symbol: "s", price: "p", qty: "q", side: "x" };
+  const streams = [topics.nameOf("trades"), "nowhere"].map((topic) => ({ topic, kind: "trade" as const, fields }));
+  const markets = [{ symbol: "BTC/USDT", nativeId: "BTC", tickSize: "1", lotSize: "1" }];
+  const engine = { id: "engine", kafka: { brokers: kafka.brokers }, markets, streams };
+  const found = async (engines: object[]) => {
+    const asked = loadConfig({ env: {}, overrides: { ingest: { engines: engines as never } } });
+    const findings = await examine(sourceChecks(asked, testLogger));
+    return findings.map(({ verdict, name, found: text }) => `${verdict} ${name}: ${text}`);
+  };
+  expect(await found([engine])).toEqual([
+    `ok engine engine: topic ${topics.nameOf("trades")} has 3 partitions`,
+    "wrong engine engine: topic nowhere does not exist",
+  ]);
+  const gone = { ...engine, kafka: { brokers: ["127.0.0.1:9"] } };
+  expect((await found([gone]))[0]).toMatch(/^note engine engine: does not answer/);
+  await topics.stop();
 }, 120_000);

@@ -55,7 +55,10 @@ it("indices are held against an oracle's price, from its server to REST", async 
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" };
     await fetch(`${restUrl}/v1/ingest`, { method: "POST", body, headers });
     const indices = (await (await fetch(`${restUrl}/v1/indices`)).json()) as Index[];
-    const all = indices.length === 3 && indices.every(({ value, constituents }) => value && constituents[1]?.price);
+    // the first heartbeats say that the oracle is not connected yet
+    const isThere = ({ value, constituents: [, oracle] }: Index) =>
+      value !== null && oracle?.price != null && oracle.reason !== "guard_feed_down";
+    const all = indices.length === 3 && indices.every(isThere);
     return all && new Map(indices.map((index) => [index.name, index]));
   }, "indices with a guard's price");
   const seen = (name: string) => {

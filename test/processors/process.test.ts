@@ -6,7 +6,7 @@ import { Metrics } from "../../infra/metrics.js";
 import { runProcess } from "../../processors/process.js";
 import type { RawTick } from "../../schemas/ticks.js";
 import { logFolder, silent } from "../infra/log-folder.js";
-import { instrument, SECOND, START, trade } from "./market-ticks.js";
+import { instrument, SECOND, START, snapshot, trade } from "./market-ticks.js";
 import { codecs, onePartition, recordsOf } from "./task-rig.js";
 
 let folder: Awaited<ReturnType<typeof logFolder>>;
@@ -14,7 +14,8 @@ let log: Log;
 beforeEach(async () => {
   folder = await logFolder();
   log = await folder.open();
-  const topics = ["market.raw", "index.input", "market.trade", "market.ticker", "market.kline", "market.dlq"];
+  const outputs = ["market.trade", "market.ticker", "market.depth", "market.kline", "market.dlq"];
+  const topics = ["market.raw", "index.input", ...outputs];
   await log.createTopics(topics.map((name) => ({ name, partitions: 1, cleanup: "delete" as const })));
   await log.createTopics([{ name: "plant.state", partitions: 1, cleanup: "compact" }]);
 });
@@ -216,4 +217,17 @@ test("a checkpoint that can not be written ends the processing, though no more i
   await publish("one", instrument(START), trade(1, START));
   await expect(processing.failed).rejects.toBe(lost);
   await processing.stop();
+});
+
+test("the metrics show a task's books as long as it has them", async () => {
+  const metrics = new Metrics();
+  const processing = await runProcess({
+    ...{ log, bus: new EmbeddedBus(), codecs, settings: onePartition, checkpointMs: 60_000 },
+    ...{ metrics, logger: silent },
+  });
+  await publish("one", instrument(START), snapshot(START, 1, [["100", "1"]], [["101", "1"]]));
+  const shown = async () => (await metrics.bookLive.get()).values.map(({ value, labels }) => [labels.symbol, value]);
+  await expect.poll(shown, { timeout: 20_000, interval: 5 }).toEqual([["BTC/USDT", 1]]);
+  await processing.stop();
+  expect(await shown()).toEqual([]);
 });

@@ -77,6 +77,7 @@ class ChainlinkSource implements Source, ChainListener {
     this.#stopped.abort();
     await this.#follower?.stop();
     this.#rpc.close();
+    this.#prices.close();
   }
 
   states(): FeedState[] {

@@ -62,6 +62,7 @@ class PythSource implements Source {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
+    this.#prices.close();
   }
 
   states(): FeedState[] {

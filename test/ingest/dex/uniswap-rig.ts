@@ -3,12 +3,16 @@ import { createRequire } from "node:module";
 import {
   type Abi,
   concat,
+  encodeAbiParameters,
   encodeDeployData,
   encodeFunctionData,
   getContractAddress,
+  getCreate2Address,
   type Hex,
+  keccak256,
   pad,
   parseAbi,
+  parseAbiParameters,
 } from "viem";
 import type { Anvil } from "../evm/anvil.js";
 import { payerCode } from "./payer.js";
@@ -21,6 +25,8 @@ const artifact = (path: string): { abi: Abi; bytecode: Hex } => {
 const erc20 = artifact("@uniswap/v2-core/build/ERC20.json");
 const factoryV2 = artifact("@uniswap/v2-core/build/UniswapV2Factory.json");
 const factoryV3 = artifact("@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json");
+
+const poolV3 = artifact("@uniswap/v3-core/artifacts/contracts/UniswapV3Pool.sol/UniswapV3Pool.json");
 
 const abi = parseAbi([
   "function transfer(address to, uint256 amount)",
@@ -180,9 +186,12 @@ export class UniswapRig {
     await this.send(this.factoryV3, encodeFunctionData({ abi, functionName: "createPool", args }));
   }
 
-  async poolOf(fee: number): Promise<Hex> {
-    const args = [...this.tokens, fee] as const;
-    return this.#ask(this.factoryV3, encodeFunctionData({ abi, functionName: "getPool", args }));
+  /** Where the factory will put the pool: by CREATE2 over tokens and fee. */
+  async nextPool(fee: number): Promise<Hex> {
+    const types = parseAbiParameters("address, address, uint24");
+    const salt = keccak256(encodeAbiParameters(types, [...this.tokens, fee]));
+    const { bytecode } = poolV3;
+    return getCreate2Address({ from: this.factoryV3, salt, bytecode }).toLowerCase() as Hex;
   }
 
   async initialize(pool: Hex, sqrtPriceX96: bigint): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { oraclesConfig } from "../../../infra/config/oracle-config.js";
 import { chainlinkSource } from "../../../ingest/oracles/chainlink/chainlink-source.js";
+import { sourceCases } from "../../conformance/source-table.js";
 import { oracleRig } from "./oracle-rig.js";
 import { PriceFeedChain } from "./price-feed-rig.js";
 
@@ -21,6 +22,16 @@ afterEach(async () => {
   rig = undefined;
 });
 
+const books = "an oracle has no book";
+const conforms = sourceCases("chainlink", {
+  V02: "a chain is asked for all feeds at once",
+  V04: "an oracle has no quote",
+  ...{ V05: books, V06: books, V07: books },
+  V12: "nodes say it in ways of their own; a refusal is tried again like any failure",
+  V13: "nodes announce no end",
+  V14: "requests stand alone",
+  V17: "feeds are configured; one that is given up is stale",
+});
 const patience = { timeout: 10_000, interval: 20 };
 
 async function newFeed(decimals = 8): Promise<void> {
@@ -47,7 +58,7 @@ async function begin(more: object = {}, feeds?: object[], clock?: () => number):
 const prices = async () => (await rig!.prices()).map(({ price }) => price);
 const phase = (number: number, round: number) => String((BigInt(number) << 64n) + BigInt(round));
 
-it("takes the last answer through the proxy, then every one by its log", async () => {
+conforms("V01 V03 V15 V18", "takes the last answer through the proxy, then every one by its log", async () => {
   await newFeed();
   const first = await chain.answer(aggregator, 6_183_763_000_000n);
   const { ingest } = await begin();
@@ -85,7 +96,7 @@ it("follows the proxy to another aggregator, under the next phase", async () => 
   expect((await rig!.prices()).map(({ roundId }) => roundId)).toEqual([phase(1, 1), phase(2, 1), phase(2, 2)]);
 });
 
-it("takes back what a reorganisation drops, and goes on with what replaces it", async () => {
+conforms("V09", "takes back what a reorganisation drops, and goes on with what replaces it", async () => {
   await newFeed();
   await chain.answer(aggregator, 100n);
   await begin();
@@ -116,7 +127,7 @@ it("takes back what was the last answer at the start, when its block is dropped"
   await expect.poll(prices, patience).toEqual(["0.000002", "0.000001"]);
 });
 
-it("misses nothing while the node is away, and doubles nothing", async () => {
+conforms("V08 V10", "misses nothing while the node is away, and doubles nothing", async () => {
   await newFeed();
   await chain.answer(aggregator, 100n);
   let away = false;
@@ -151,7 +162,7 @@ it("misses nothing while the node is away, and doubles nothing", async () => {
   }
 });
 
-it("refuses what is no price, once and with its reason, and a contract that is no feed", async () => {
+conforms("V11 V16", "refuses what is no price, once and with its reason, and a contract that is no feed", async () => {
   await newFeed(2);
   await chain.call("Aggregator", aggregator, "skip");
   await chain.mine();
@@ -170,7 +181,7 @@ it("refuses what is no price, once and with its reason, and a contract that is n
   expect(ingest.isReady).toBe(true);
 });
 
-it("says when an answer is older than heartbeat and grace", async () => {
+conforms("V19", "says when an answer is older than heartbeat and grace", async () => {
   await newFeed();
   const at = await chain.answer(aggregator, 100n);
   let now = (at + 3_800) * 1e6;

@@ -4,12 +4,23 @@ import { readAccumulatorUpdate } from "../../../ingest/oracles/pyth/accumulator-
 import { signerOf } from "../../../ingest/oracles/pyth/guardians.js";
 import { pythSource } from "../../../ingest/oracles/pyth/pyth-source.js";
 import { readVaa } from "../../../ingest/oracles/pyth/vaa.js";
+import { sourceCases } from "../../conformance/source-table.js";
 import { hermesServer } from "./hermes-server.js";
 import { hermesUpdates } from "./hermes-updates.js";
 import { oracleRig } from "./oracle-rig.js";
 
 const updates = hermesUpdates();
 const bitcoin = "e62df6c8b4a85fe1a67db44dc12de5db330f7ac66b72dc658afedf0f4a415b43";
+const books = "an oracle has no book";
+const conforms = sourceCases("pyth", {
+  V02: "one request names all feeds",
+  V04: "an oracle has no quote",
+  ...{ V05: books, V06: books, V07: books },
+  V13: "Hermes announces no end",
+  V14: "streams have no greatest age",
+  V16: "what Hermes does not know it refuses as a whole",
+  V17: "feeds are configured; one that is given up is stale",
+});
 const patience = { timeout: 10_000, interval: 20 };
 const ends: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -38,31 +49,35 @@ const priceOf = ({ decoded }: (typeof updates)[number]) =>
   (Number(decoded.find(({ id }) => id === bitcoin)!.price) / 1e8).toFixed(8).replace(/\.?0+$/, "");
 
 describe("streamed updates", () => {
-  it("become prices of the feeds that are wanted, each once, with confidence", async () => {
-    const server = await hermes();
-    const { texts, prices, ingest, dropped } = await begin(server.url);
-    await expect.poll(() => server.streams.size, patience).toBe(1);
-    expect(server.asked[0]!.searchParams.getAll("ids[]")).toEqual([bitcoin]);
-    expect(server.asked[0]!.searchParams.get("encoding")).toBe("hex");
-    server.send(...inOrder.map(({ bytes }) => bytes));
-    await expect.poll(async () => (await texts()).length, patience).toBe(inOrder.length);
-    expect(await texts()).toEqual(inOrder.map(priceOf));
-    expect((await prices())[0]).toMatchObject({
-      exchange: "pyth",
-      symbol: "BTC/USD",
-      price: "61409.93501",
-      confidence: "32.87868567",
-      exchangeTime: 1_714_746_101_000_000,
-      roundId: "138881186",
-    });
-    expect(ingest.isReady).toBe(true);
-    // repeated, and older than the last
-    server.send(inOrder.at(-1)!.bytes, inOrder[0]!.bytes);
-    await expect.poll(() => dropped("older"), patience).toBe(1);
-    expect(await texts()).toHaveLength(inOrder.length);
-  });
+  conforms(
+    "V01 V03 V08 V09 V15 V18",
+    "become prices of the feeds that are wanted, each once, with confidence",
+    async () => {
+      const server = await hermes();
+      const { texts, prices, ingest, dropped } = await begin(server.url);
+      await expect.poll(() => server.streams.size, patience).toBe(1);
+      expect(server.asked[0]!.searchParams.getAll("ids[]")).toEqual([bitcoin]);
+      expect(server.asked[0]!.searchParams.get("encoding")).toBe("hex");
+      server.send(...inOrder.map(({ bytes }) => bytes));
+      await expect.poll(async () => (await texts()).length, patience).toBe(inOrder.length);
+      expect(await texts()).toEqual(inOrder.map(priceOf));
+      expect((await prices())[0]).toMatchObject({
+        exchange: "pyth",
+        symbol: "BTC/USD",
+        price: "61409.93501",
+        confidence: "32.87868567",
+        exchangeTime: 1_714_746_101_000_000,
+        roundId: "138881186",
+      });
+      expect(ingest.isReady).toBe(true);
+      // repeated, and older than the last
+      server.send(inOrder.at(-1)!.bytes, inOrder[0]!.bytes);
+      await expect.poll(() => dropped("older"), patience).toBe(1);
+      expect(await texts()).toHaveLength(inOrder.length);
+    },
+  );
 
-  it("that were tampered with are refused with their reason, and the next is taken", async () => {
+  conforms("V11", "that were tampered with are refused with their reason, and the next is taken", async () => {
     const server = await hermes();
     const { texts, letters } = await begin(server.url);
     await expect.poll(() => server.streams.size, patience).toBe(1);
@@ -79,7 +94,7 @@ describe("streamed updates", () => {
     expect(Buffer.from(second!.original).toString()).toBe("no json");
   });
 
-  it("are asked for anew when the server ends or falls silent", async () => {
+  conforms("V10 V19", "are asked for anew when the server ends or falls silent", async () => {
     const server = await hermes();
     const { texts, ingest } = await begin(server.url, { silenceMs: 500 });
     await expect.poll(() => server.streams.size, patience).toBe(1);
@@ -114,7 +129,7 @@ describe("streamed updates", () => {
   });
 });
 
-it("polled updates become prices, and a server that fails is asked again", async () => {
+conforms("V12", "polled updates become prices, and a server that fails is asked again", async () => {
   const server = await hermes();
   const { texts, ingest } = await begin(server.url, { mode: "poll", pollMs: 100 });
   await expect.poll(() => server.asked.length, patience).toBeGreaterThan(1);
