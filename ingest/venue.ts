@@ -78,7 +78,7 @@ export interface Venue {
   readonly requestIntervalMs?: number;
   /** Between two connections that are opened at the start, where the venue limits them. */
   readonly connectIntervalMs?: number;
-  /** Whether an answer with status 200 says that requests are too many: they wait then as after a 429. */
+  /** Whether an answer with another status than 429 says that requests are too many: they wait then as after one. */
   isRateLimit?(text: string): boolean;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
