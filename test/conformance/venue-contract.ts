@@ -149,10 +149,11 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     async (start) => {
       const rig = await start();
       await trading(rig);
+      const came = async () => new Set((await rig.ticks()).map(({ kind }) => kind as string));
+      await until(async () => streams.every(Set.prototype.has, await came()), "a tick of each kind");
       const ticks = await rig.ticks();
       for (const symbol of rig.symbols) expect(ticks.find((tick) => tick.symbol === symbol)?.kind).toBe("instrument");
-      const kinds = new Set(ticks.map((tick) => tick.kind));
-      expect(kinds).toEqual(new Set(["instrument", ...streams, "heartbeat"]));
+      expect(new Set(ticks.map((tick) => tick.kind))).toEqual(new Set(["instrument", ...streams, "heartbeat"]));
       expect(rig.ingest.feeds().length).toBeGreaterThan(0);
       expect(rig.ingest.feeds().every((feed) => feed.connected)).toBe(true);
       expect(await rig.deadLetters()).toEqual([]);
