@@ -1,8 +1,10 @@
 import { decimalsOf, formatUnits, parseUnits } from "../schemas/units.js";
 import type { DecimalText } from "../schemas/words.js";
 
-/** A number as the value of a member. Within a string its quotes would be escaped, so none is hit there. */
-const memberNumber = /([^\\]":\s*)(-?\d[\d.eE+-]*)/g;
+/** A number as the value of a member, in a text without escapes: no string holds a quote then. */
+const memberNumber = /(":\s*)(-?\d[\d.eE+-]*)/g;
+/** A string, and where it names a member that is a number, that number, too. */
+const stringAndNumber = /"(?:[^"\\]|\\.)*"(?:\s*:\s*(-?\d[\d.eE+-]*))?/g;
 
 /**
  * Parses JSON with every number that is a member of an object kept as its text: a venue that sends prices as numbers
@@ -11,7 +13,12 @@ const memberNumber = /([^\\]":\s*)(-?\d[\d.eE+-]*)/g;
  * @throws SyntaxError
  */
 export function parseWithNumberTexts(text: string): unknown {
-  return JSON.parse(text.replace(memberNumber, '$1"$2"'));
+  if (!text.includes("\\")) return JSON.parse(text.replace(memberNumber, '$1"$2"'));
+  return JSON.parse(
+    text.replace(stringAndNumber, (whole, number: string | undefined) =>
+      number === undefined ? whole : `${whole.slice(0, -number.length)}"${number}"`,
+    ),
+  );
 }
 
 const LONG_NUMBER = /\d[\d.]{15}/;
