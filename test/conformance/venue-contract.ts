@@ -383,7 +383,9 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     await rig.settled();
     await noGaps(rig);
     const of = async (symbol: string) => (await rig.tradesOf(symbol)).at(-1)!;
-    expect((await of(rig.symbols[0]!)).price).toMatch(/^0\.0000\d{12,}$/);
+    // Of a venue that leaves out zeros at the end, not every price has all its digits.
+    const tiny = (await rig.tradesOf(rig.symbols[0]!)).map(({ price }) => price);
+    expect(tiny.filter((price) => /^0\.0000\d{12,}$/.test(price))).not.toEqual([]);
     expect((await of(rig.symbols[1]!)).price).toMatch(/^\d{8}(\.0+)?$/);
     const longest = (await rig.tradesOf(rig.symbols[2]!)).map(({ price }) => price.replace(/0+$/, "").length);
     expect(Math.max(...longest)).toBeGreaterThanOrEqual("1234.".length + 11);
