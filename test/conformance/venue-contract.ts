@@ -231,6 +231,13 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
       expect([gap?.reason, snapshot?.action]).toEqual(["session_start", "snapshot"]);
       expect(increments.length).toBeGreaterThan(3);
       expect(increments.every(({ action }) => action === "increment")).toBe(true);
+      // As readers of the log see it: each update follows on the one before, where there are ids.
+      let last = snapshot?.updateId ?? 0;
+      for (const { firstUpdateId, updateId, previousUpdateId = firstUpdateId - 1 } of increments) {
+        if (updateId === 0) continue;
+        expect(previousUpdateId).toBeLessThanOrEqual(last);
+        last = updateId;
+      }
     }
   },
 
