@@ -125,7 +125,9 @@ export class BitstampBookSequence implements BookSequence {
     return "apply";
   }
 
-  next({ updateId, receiveTime }: DepthTick): "apply" | "skip" | "gap" {
+  /** Updates are completed with the id of the one before, so that readers of the log see where one of theirs is missing. */
+  next(tick: DepthTick): DepthTick | "skip" | "gap" {
+    const { updateId, receiveTime } = tick;
     if (this.base < 0) return "gap";
     if (updateId <= this.base) {
       this.joined = true;
@@ -135,11 +137,12 @@ export class BitstampBookSequence implements BookSequence {
     // The first that was received at all came before the snapshot and is later than it: what lies between is unknown.
     if (!this.joined && receiveTime < this.takenAt) return "gap";
     if (updateId < this.last) return "gap";
+    const completed = { ...tick, previousUpdateId: this.last };
     this.joined = true;
     this.last = updateId;
     this.applied.add(updateId);
     if (this.applied.size > remembered) this.applied.delete(this.applied.values().next().value as number);
-    return "apply";
+    return completed;
   }
 }
 

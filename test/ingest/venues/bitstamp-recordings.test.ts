@@ -101,6 +101,11 @@ describe("Bitstamp as cryptofeed recorded it (2022-01-05)", () => {
     expect(depth.filter(({ action }) => action === "gap")).toEqual([]);
     for (const symbol of symbols) expect(bookOf(depth.filter((tick) => tick.symbol === symbol)).live).toBe(true);
     expect(depth.filter(({ action }) => action === "increment")).toHaveLength(615);
+    for (const symbol of symbols) {
+      const [snapshot, ...increments] = depth.filter((tick) => tick.symbol === symbol);
+      const before = [snapshot!, ...increments].map(({ updateId }) => updateId);
+      expect(increments.map(({ previousUpdateId }) => previousUpdateId)).toEqual(before.slice(0, -1));
+    }
     expect(ofKind(ticks, "trade").map(({ symbol }) => symbol)).toEqual(Array(10).fill("ETH/USD"));
     expect(ofKind(ticks, "instrument").filter(({ inferred }) => inferred)).toEqual([]);
     const again = await replayed({ files: [recording(file)] });

@@ -33,7 +33,10 @@ describe("Bitstamp's rule for books", () => {
     asks: [],
   });
   const steps = (sequence: BitstampBookSequence, ids: readonly number[]) =>
-    ids.map((id) => sequence.next(tick("increment", id)));
+    ids.map((id) => {
+      const step = sequence.next(tick("increment", id));
+      return typeof step === "string" ? step : "apply";
+    });
   /** Rising times, µs, as no two updates of a book have the same. */
   const streams = fc
     .tuple(
@@ -83,6 +86,17 @@ describe("Bitstamp's rule for books", () => {
         expect(steps(sequence, [ids[0]!])).toEqual(["gap"]);
         sequence.snapshot(tick("snapshot", ids[0]! - older, ids.at(-1)! + 1));
         expect(steps(sequence, [ids[0]!])).toEqual(["gap"]);
+      }),
+    );
+  });
+
+  it("each update that applies names the one before, so that readers of the log miss none of theirs", () => {
+    fc.assert(
+      fc.property(streams, (ids) => {
+        const sequence = new BitstampBookSequence();
+        sequence.snapshot(tick("snapshot", ids[0]! - 1));
+        const named = ids.map((id) => (sequence.next(tick("increment", id)) as DepthTick).previousUpdateId);
+        expect(named).toEqual([ids[0]! - 1, ...ids.slice(0, -1)]);
       }),
     );
   });
