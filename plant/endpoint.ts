@@ -5,13 +5,11 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import { wallClock } from "../ingest/clock.js";
-import { DeadLetters } from "../ingest/dead-letters.js";
 import { Intake } from "../ingest/endpoint/intake.js";
 import { endpointRoutes } from "../ingest/endpoint/routes.js";
 import { serveEndpoint } from "../ingest/endpoint/server.js";
-import { Publisher } from "../ingest/publisher.js";
 import type { Codecs } from "../schemas/codec.js";
-import { ingestDeadLetterPartition } from "./topics.js";
+import { deadLettersOf, publisherOf } from "./tick-intake.js";
 
 /** `POST /v1/ingest` of this process: a path of REST where the process has the push role, else a port of its own. */
 export interface Endpoint {
@@ -36,25 +34,12 @@ interface EndpointNeeds {
 export function openEndpoint(config: PlantConfig, needs: EndpointNeeds): Endpoint | undefined {
   const { endpoint } = config.ingest;
   if (endpoint.keys.length === 0) return undefined;
-  const { log, codecs, metrics, logger } = needs;
+  const { metrics, logger } = needs;
   const clock = wallClock();
   const epoch = clock();
-  const publisher = new Publisher({
-    ...config.ingest.publisher,
-    log,
-    schemaId: codecs["market.raw"].schemaId,
-    session: `endpoint-${epoch.toString(36)}-${randomUUID().slice(0, 8)}`,
-    metrics,
-    logger,
-  });
-  const deadLetters = new DeadLetters({
-    log,
-    encode: (letter) => codecs["market.dlq"].encode(letter),
-    metrics,
-    logger,
-    epoch,
-    partition: ingestDeadLetterPartition(config),
-  });
+  const whole = { config, ...needs };
+  const publisher = publisherOf(whole, `endpoint-${epoch.toString(36)}-${randomUUID().slice(0, 8)}`);
+  const deadLetters = deadLettersOf(whole, epoch);
   const intake = new Intake({
     publisher,
     deadLetters,

@@ -12,12 +12,12 @@ import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
-import { DeadLetters } from "../ingest/dead-letters.js";
+import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import { chainSource } from "../ingest/dex/chain-source.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
-import { Publisher } from "../ingest/publisher.js";
+import type { Publisher } from "../ingest/publisher.js";
 import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
@@ -32,6 +32,7 @@ import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
 import { sourcesOf } from "./sources.js";
+import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
@@ -168,29 +169,14 @@ class PlantStart {
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
     }
+    const intake = { config, log, codecs, metrics, logger };
     return {
       restUrl: push?.restUrl,
       webSocketUrl: push?.webSocketUrl,
       storeUrl,
       log,
-      publisher: (session) =>
-        new Publisher({
-          ...config.ingest.publisher,
-          log,
-          schemaId: codecs["market.raw"].schemaId,
-          session,
-          metrics,
-          logger,
-        }),
-      deadLetters: (epoch) =>
-        new DeadLetters({
-          log,
-          encode: (letter) => codecs["market.dlq"].encode(letter),
-          metrics,
-          logger,
-          epoch,
-          partition: ingestDeadLetterPartition(config),
-        }),
+      publisher: (session) => publisherOf(intake, session),
+      deadLetters: (epoch) => deadLettersOf(intake, epoch),
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
       stop: () => {

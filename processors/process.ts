@@ -95,8 +95,9 @@ async function measureLag(consumer: Consumer, metrics: Metrics): Promise<void> {
 }
 
 /**
- * A task with its place in the log: what it makes is appended first, its state written after. One thing at a time, so
- * that a checkpoint never stands for records whose outputs are not in the log yet.
+ * A task with its place in the log. Its state is taken between two batches of input and written once all that was made
+ * before is in the log and on the bus, while the next batches are worked on: a checkpoint never stands for records whose
+ * outputs are not there yet.
  */
 class RunningTask {
   readonly #sink: LogSink;

@@ -61,10 +61,16 @@ export class RedisPublisher {
   private readonly renewed = new Map<string, number>();
   private readonly slots = new Map<string, number>();
   private readonly isCluster: boolean;
+  /** The server that is connected has run the script. */
+  private knowsScript = false;
   private readonly writer = new RoundWriter();
 
   constructor(private readonly settings: PublisherSettings) {
-    this.isCluster = settings.client instanceof Cluster;
+    const { client } = settings;
+    this.isCluster = client instanceof Cluster;
+    client.on("close", () => {
+      this.knowsScript = false;
+    });
   }
 
   /** Resolves when Redis has all messages; waits through outages. @throws BusClosed when closed meanwhile */
@@ -187,14 +193,16 @@ export class RedisPublisher {
 
   private call({ entries }: Group): Promise<unknown> {
     const { client, names, lastValueSeconds } = this.settings;
-    const packed = this.writer.pack(entries.length, (at) => {
-      const { message } = entries[at]!;
-      const { epoch, sequence, payload } = message;
-      return { key: names.last(message.channel), code: this.codeOf(message), epoch, sequence, payload };
-    });
+    this.writer.begin(entries.length);
+    for (const { message } of entries) this.writer.add(names.last(message.channel), this.codeOf(message), message);
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
     const key = names.last(entries[0]!.message.channel);
-    return client.evalsha(publishScriptSha, 1, key, lastValueSeconds, publish, packed);
+    const given = [key, lastValueSeconds, publish, this.writer.taken()] as const;
+    if (this.isCluster || this.knowsScript) return client.evalsha(publishScriptSha, 1, ...given);
+    // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
+    return client.eval(publishScript, 1, ...given).then(() => {
+      this.knowsScript = true;
+    });
   }
 
   private codeOf({ channel, kind }: BusMessage): string {

@@ -1,12 +1,4 @@
-/** What a script call is told of one message. */
-export interface RoundEntry {
-  /** Of the channel's last value. */
-  readonly key: string;
-  readonly code: string;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly payload: string;
-}
+import type { BusMessage } from "./bus.js";
 
 const FIRST_BYTES = 256 * 1024;
 /** UTF-8 bytes of a UTF-16 unit at most. */
@@ -27,21 +19,31 @@ export class RoundWriter {
   #view = new DataView(this.#buffer.buffer);
   #at = 0;
 
-  /** A flat array: key, code, epoch, sequence, payload of one message after the other. The bytes are the caller's. */
-  pack(count: number, entryAt: (at: number) => RoundEntry): Buffer {
+  /** Begins a round of so many messages. */
+  begin(count: number): void {
     this.#at = 0;
     this.#reserve(AROUND_TEXT);
     this.#head(ARRAY32, 5 * count);
-    for (let at = 0; at < count; at++) {
-      const { key, code, epoch, sequence, payload } = entryAt(at);
-      const units = key.length + code.length + payload.length;
-      this.#reserve(WIDEST * units + 3 * AROUND_TEXT + 2 * NUMBER);
-      this.#text(key);
-      this.#text(code);
-      this.#number(epoch);
-      this.#number(sequence);
-      this.#text(payload);
-    }
+  }
+
+  /**
+   * The next message of the round.
+   *
+   * @param key  of the channel's last value
+   * @param code what the script does with it
+   */
+  add(key: string, code: string, { epoch, sequence, payload }: BusMessage): void {
+    const units = key.length + code.length + payload.length;
+    this.#reserve(WIDEST * units + 3 * AROUND_TEXT + 2 * NUMBER);
+    this.#text(key);
+    this.#text(code);
+    this.#number(epoch);
+    this.#number(sequence);
+    this.#text(payload);
+  }
+
+  /** The round: a flat array of key, code, epoch, sequence and payload, one message after the other; a copy. */
+  taken(): Buffer {
     return Buffer.from(this.#buffer.subarray(0, this.#at));
   }
 

@@ -70,6 +70,7 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
           name: `market-${plans.length + 1}`,
           url: wsUrl,
           hello: channels.map((channel) => JSON.stringify({ event: "bts:subscribe", data: { channel } })),
+          // the venue names no limit of either: cautious choices
           sendIntervalMs: 20,
           maxAgeMs: 23 * 3_600_000,
           silenceMs: 40_000,

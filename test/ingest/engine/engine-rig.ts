@@ -58,6 +58,14 @@ export interface NumberedTick {
   readonly tick: RawTick;
 }
 
+/** What a record of market.raw holds but heartbeats. */
+function ticksIn(value: Uint8Array): NumberedTick[] {
+  const { session, ticks } = rawBatchType.fromBuffer(Buffer.from(value.subarray(5))) as RawBatch;
+  return ticks
+    .map((record) => ({ session, number: record.number, tick: tickOfRecord(record) }))
+    .filter(({ tick }) => tick.kind !== "heartbeat");
+}
+
 /** A plant's log, and runs of ingest one after another over it. */
 export async function engineRig(input: EngineInput) {
   const config = engineConfig.parse(input);
@@ -70,12 +78,16 @@ export async function engineRig(input: EngineInput) {
     { name: "market.dlq", partitions: 1, cleanup: "delete" },
   ]);
   /** When set, appends of ticks wait: what was published does not come into the log. */
-  let gate: Promise<void> = Promise.resolve();
+  let gate: Promise<void> | undefined;
+  let arrived = () => {};
   const gated = new Proxy(log, {
     get(target, name) {
       if (name === "append") {
         return async (records: Parameters<EmbeddedLog["append"]>[0]) => {
-          await gate;
+          if (gate !== undefined && records.some(({ value }) => ticksIn(value!).length > 0)) {
+            arrived();
+            await gate;
+          }
           return target.append(records);
         };
       }
@@ -89,11 +101,7 @@ export async function engineRig(input: EngineInput) {
     for (let partition = 0; partition < 2; partition++) {
       for await (const records of log.readToEnd("market.raw", partition, 0, 1 << 20)) {
         for (const { value } of records) {
-          const batch = rawBatchType.fromBuffer(Buffer.from(value!.subarray(5))) as RawBatch;
-          for (const record of batch.ticks) {
-            const tick = tickOfRecord(record);
-            if (tick.kind !== "heartbeat") found.push({ session: batch.session, number: record.number, tick });
-          }
+          found.push(...ticksIn(value!));
         }
       }
     }
@@ -113,12 +121,16 @@ export async function engineRig(input: EngineInput) {
         logger,
         heartbeatMs: 50,
       }),
+    /** From here on ticks do not get into the log. @returns what lets them, and when the first waits */
     hang() {
       let open = () => {};
       gate = new Promise((resolve) => {
         open = resolve;
       });
-      return open;
+      const waiting = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      return { open, waiting };
     },
     /** As the processors see it: numbers of a session that do not rise are repeats. */
     async ticks(): Promise<RawTick[]> {

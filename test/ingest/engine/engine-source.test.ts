@@ -367,9 +367,9 @@ describe("restarts", () => {
       const first = start();
       await expect.poll(async () => (await prices()).length, patience).toBe(sent.length);
       // published but not in the log when it ends: none of it may count as taken
-      const open = hang();
+      const { open, waiting } = hang();
       await send(50);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await waiting;
       await first.stop();
       open();
       await send(50);

@@ -12,7 +12,8 @@ const subjects: readonly VenueSubject[] = [
   {
     venue: "kraken",
     dialect: "kraken",
-    settings: { bookDepth: 25 },
+    // The checksum is of ten levels: beyond them what the simulator spoils would not be seen.
+    settings: { bookDepth: 10 },
     gapReason: "checksum_mismatch",
     without: { V13: "it closes without a word" },
   },
