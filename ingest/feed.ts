@@ -248,10 +248,14 @@ export class Feed {
   private publishTrade(trade: TradeTick): void {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
-    if (market === undefined || !this.venue.contiguousTradeIds) return;
+    if (market === undefined || !this.followsTradeIds) return;
     if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
     else market.ids.dropped(trade.tradeId, trade.exchangeTime);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
+  }
+
+  private get followsTradeIds(): boolean {
+    return this.venue.contiguousTradeIds || this.venue.risingTradeIds === true;
   }
 
   private onUp(line: Line, after: "start" | "loss"): void {
@@ -305,7 +309,7 @@ export class Feed {
   };
 
   private async backfill(market: Market): Promise<void> {
-    if (!this.options.backfill || market.backfilling || !this.venue.contiguousTradeIds) return;
+    if (!this.options.backfill || market.backfilling || !this.followsTradeIds) return;
     market.backfilling = true;
     const { publisher, clock, metrics } = this.options;
     try {
@@ -341,7 +345,7 @@ export class Feed {
         )
       : undefined;
     this.startBook(instrument.symbol);
-    const ids = new TradeIds();
+    const ids = new TradeIds(this.venue.contiguousTradeIds);
     const last = this.options.progress?.get(instrument.symbol);
     if (last !== undefined) {
       ids.seen(last);

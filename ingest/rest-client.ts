@@ -33,7 +33,7 @@ export interface RestClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Between two requests. */
   readonly requestIntervalMs?: number;
-  /** Whether an answer of status 200 says that requests are too many. */
+  /** Whether an answer says that requests are too many, whatever its status. */
   readonly isRateLimit?: (text: string) => boolean;
   /** How long nothing leaves when requests are too many and the venue does not say for how long. */
   readonly limitPauseMs?: number;
@@ -147,7 +147,7 @@ export class RestClient implements Rest {
     }
     const used = Number(response.headers.get("x-mbx-used-weight-1m"));
     if (used > this.usedWeight) this.usedWeight = used;
-    const limited = response.ok && this.options.isRateLimit?.(text) === true;
+    const limited = this.options.isRateLimit?.(text) === true;
     if (response.ok && !limited) return { text, url };
     const status = limited ? 429 : response.status;
     if (status === 429 || status === 418) this.obey(response, status);

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Dialect } from "../../ingest/simulator/dialect.js";
 import type { DialectName } from "../../ingest/simulator/dialects.js";
-import type { ConnectionPlan } from "../../ingest/venue.js";
+import type { ConnectionPlan, FeedKind } from "../../ingest/venue.js";
 import type { VenueSettings } from "../../ingest/venues/index.js";
 import type { DepthTick, InstrumentTick, QuoteTick } from "../../schemas/ticks.js";
 import { bookOf, liveRig, until } from "../ingest/live-rig.js";
@@ -15,8 +15,10 @@ export interface VenueSubject {
   readonly settings?: VenueSettings;
   /** Cases for which the venue's protocol has nothing, with the reason. */
   readonly without?: Readonly<Partial<Record<CaseNumber, string>>>;
+  /** What the venue has streams of; of everything by default. */
+  readonly kinds?: readonly FeedKind[];
   /** How it learns of a lost depth update. */
-  readonly gapReason: "sequence_gap" | "checksum_mismatch";
+  readonly gapReason?: "sequence_gap" | "checksum_mismatch";
 }
 
 /** The numbered cases. A number keeps its meaning; new cases come at the end. */
@@ -157,19 +159,21 @@ async function cutAndBackfilled(rig: Rig): Promise<number> {
 const slowReturn = { connection: { overlapMs: 300, backoff: { baseMs: 500, capMs: 500 } } };
 
 const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
-  V01: () => async (start) => {
-    const rig = await start();
-    await trading(rig);
-    const kindsOf = async () => new Set((await rig.ticks()).map((tick) => tick.kind));
-    // Statistics of the day come once a second.
-    await until(async () => (await kindsOf()).has("ticker"), "a ticker");
-    expect(await kindsOf()).toEqual(new Set(["instrument", "trade", "quote", "ticker", "depth", "heartbeat"]));
-    const ticks = await rig.ticks();
-    for (const symbol of rig.symbols) expect(ticks.find((tick) => tick.symbol === symbol)?.kind).toBe("instrument");
-    expect(rig.ingest.feeds().length).toBeGreaterThan(0);
-    expect(rig.ingest.feeds().every((feed) => feed.connected)).toBe(true);
-    expect(await rig.deadLetters()).toEqual([]);
-  },
+  V01:
+    ({ kinds: streams = ["trade", "quote", "ticker", "depth"] }) =>
+    async (start) => {
+      const rig = await start();
+      await trading(rig);
+      const wanted = new Set(["instrument", ...streams, "heartbeat"]);
+      const kinds = async () => new Set((await rig.ticks()).map(({ kind }) => kind));
+      await until(async () => (await kinds()).size >= wanted.size, "ticks of every kind");
+      const ticks = await rig.ticks();
+      for (const symbol of rig.symbols) expect(ticks.find((tick) => tick.symbol === symbol)?.kind).toBe("instrument");
+      expect(await kinds()).toEqual(wanted);
+      expect(rig.ingest.feeds().length).toBeGreaterThan(0);
+      expect(rig.ingest.feeds().every((feed) => feed.connected)).toBe(true);
+      expect(await rig.deadLetters()).toEqual([]);
+    },
 
   V02:
     ({ settings }) =>
@@ -244,6 +248,13 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
       expect([gap?.reason, snapshot?.action]).toEqual(["session_start", "snapshot"]);
       expect(increments.length).toBeGreaterThan(3);
       expect(increments.every(({ action }) => action === "increment")).toBe(true);
+      // As readers of the log see it: each update follows on the one before, where there are ids.
+      let last = snapshot?.updateId ?? 0;
+      for (const { firstUpdateId, updateId, previousUpdateId = firstUpdateId - 1 } of increments) {
+        if (updateId === 0) continue;
+        expect(previousUpdateId).toBeLessThanOrEqual(last);
+        last = updateId;
+      }
     }
   },
 
@@ -408,6 +419,7 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     const [tiny, huge, long] = rig.symbols as [string, string, string];
     expect(await decimals(tiny)).toBeGreaterThanOrEqual(15);
     expect(await decimals(huge)).toBe(0);
+    expect((await rig.tradesOf(huge)).at(-1)!.price).toMatch(/^\d{8}(\.0+)?$/);
     expect(await decimals(long)).toBeGreaterThanOrEqual(11);
   },
 

@@ -109,9 +109,12 @@ describe("REST client", () => {
     await expect(waiting).rejects.toMatchObject({ code: "TP_REST_FAILED" });
   });
 
-  it("a refusal for too many requests is waited for, also where its status is 200", async () => {
+  it.each([200, 400])("a refusal for too many requests is waited for, also where its status is %i", async (status) => {
     const { client, asked } = await clientTo(
-      (_, response, count) => response.end(count === 1 ? '{"error":["EGeneral:Too many requests"]}' : "{}"),
+      (_, response, count) => {
+        response.statusCode = count === 1 ? status : 200;
+        response.end(count === 1 ? '{"error":["EGeneral:Too many requests"]}' : "{}");
+      },
       { isRateLimit: (text) => text.includes("Too many"), limitPauseMs: 120 },
     );
     expect((await client.get("/0/public/Trades", {}, 1)).text).toBe("{}");

@@ -1,4 +1,5 @@
 import { printVenueTable, type VenueSubject, venueContract } from "../../conformance/venue-contract.js";
+import { bitstampDialect } from "./bitstamp-dialect.js";
 
 const subjects: readonly VenueSubject[] = [
   {
@@ -15,6 +16,15 @@ const subjects: readonly VenueSubject[] = [
     settings: { bookDepth: 10 },
     gapReason: "checksum_mismatch",
     without: { V13: "it closes without a word" },
+  },
+  {
+    venue: "bitstamp",
+    dialect: bitstampDialect,
+    kinds: ["trade", "quote", "depth"],
+    without: {
+      V06: "nothing numbers its updates: a lost one shows nowhere, and is made good by the next snapshot",
+      V07: "its books have no checksum",
+    },
   },
 ];
 
