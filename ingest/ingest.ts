@@ -12,12 +12,15 @@ import { Feed, type FeedOptions, type VenueChoice } from "./feed.js";
 import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
+import type { MakeSource, Source } from "./source.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
 
 export interface IngestOptions {
   readonly venues: readonly VenueChoice[];
+  /** Other kinds of source beside the venues. */
+  readonly sources?: readonly MakeSource[];
   readonly log: Log;
   /** Ids of the schemas of the topics' values. */
   readonly schemaIds: { readonly "market.raw": number };
@@ -76,6 +79,7 @@ export function runIngest(options: IngestOptions): Ingest {
     ...(keeper && { mayPublish: () => keeper.isValid }),
     onHole: (hole) => {
       for (const feed of feeds.of(hole.exchange)) feed.onHole(hole);
+      for (const source of sources) if (source.owns(hole.exchange)) source.onHole?.(hole);
     },
   });
   const deadLetters = new DeadLetters({
@@ -108,10 +112,16 @@ export function runIngest(options: IngestOptions): Ingest {
 
   if (keeper === undefined) feeds.change(new Set(leaseNames(options.venues)), new Map());
   else keeper.start();
-  const states = () => [...feeds.all()].flatMap((feed) => feed.states());
+  const parts = { log, publisher, deadLetters, metrics, logger, clock, session, epoch };
+  const sources: Source[] = (options.sources ?? []).map((make) => make(parts));
+  for (const source of sources) {
+    source.start().catch((error: unknown) => logger.error({ err: error }, "a source failed to start"));
+  }
+  const running = () => [...feeds.all(), ...sources];
+  const states = () => running().flatMap((source) => source.states());
   const beat = () => {
     const now = clock();
-    for (const feed of feeds.all()) feed.onTime(now);
+    for (const source of running()) source.onTime(now);
     publisher.heartbeat(heartbeatOf(states(), now));
   };
   beat();
@@ -120,12 +130,13 @@ export function runIngest(options: IngestOptions): Ingest {
   return {
     session,
     get isReady() {
-      return [...feeds.all()].every((feed) => feed.isReady);
+      return running().every((source) => source.isReady);
     },
     feeds: states,
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();
+      await Promise.all(sources.map((source) => source.stop()));
       await Promise.all([publisher.close(3_000), deadLetters.close(1_000)]);
       await keeper?.stop();
     },

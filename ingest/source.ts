@@ -1,0 +1,45 @@
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { FeedState } from "../schemas/ticks.js";
+import type { Micros, VenueId } from "../schemas/words.js";
+import type { Clock } from "./clock.js";
+import type { DeadLetters } from "./dead-letters.js";
+import type { Hole, Publisher } from "./publisher.js";
+
+/**
+ * Something that ticks come from, live. A venue's `Feed` is one; a chain, an oracle or an exchange's own topics are
+ * others. It publishes through the publisher that it was made with, and nothing it takes in may stop it.
+ */
+export interface Source {
+  /** Resolves once it runs; what goes wrong afterwards it mends by itself. */
+  start(): Promise<void>;
+  /** Ends it; what it has published is drained by the publisher. */
+  stop(): void | Promise<void>;
+  /** The states of its connections, for the heartbeat. */
+  states(): FeedState[];
+  /** Connected, and all that it keeps is right. */
+  readonly isReady: boolean;
+  /** Time passes; called with every heartbeat. */
+  onTime(now: Micros): void;
+  /** There is room again after ticks of one of its streams were dropped. */
+  onHole?(hole: Hole): void;
+  /** Whether ticks of this venue come from it. */
+  owns(exchange: VenueId): boolean;
+}
+
+/** What ingest lends its sources. */
+export interface SourceParts {
+  readonly log: Log;
+  readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Ingest's session and the time it began. */
+  readonly session: string;
+  readonly epoch: Micros;
+}
+
+/** Makes a source once ingest's parts stand. */
+export type MakeSource = (parts: SourceParts) => Source;
