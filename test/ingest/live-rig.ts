@@ -19,7 +19,7 @@ export const partitions = 3;
 /** The simulator, the real log and the ingest role between them. */
 export async function liveRig(
   simulated: SimulatorOptions = {},
-  options: Partial<IngestOptions> = {},
+  options: Partial<IngestOptions> | ((simulator: Simulator) => Partial<IngestOptions>) = {},
   venueSettings: VenueSettings = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-ingest-"));
@@ -69,7 +69,7 @@ export async function liveRig(
     logger,
     heartbeatMs: 20,
     connection: { overlapMs: 300, backoff: { baseMs: 20, capMs: 100 } },
-    ...options,
+    ...(typeof options === "function" ? options(simulator) : options),
   });
 
   const offsets = new Array<number>(partitions).fill(0);

@@ -1,0 +1,124 @@
+import type { InstrumentTick, RawTick } from "../../schemas/ticks.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
+import type { FeedKind } from "../venue.js";
+import { BookTicks } from "./book-ticks.js";
+import type { CcxtBook, CcxtTicker, CcxtTrade } from "./library.js";
+import { RecentTrades } from "./recent-trades.js";
+import { quoteTick, tickerTick, tradeTick } from "./ticks.js";
+import type { WatchFault } from "./watch-loop.js";
+
+export interface CcxtMarketOptions {
+  readonly exchange: VenueId;
+  readonly instrument: InstrumentTick;
+  readonly kinds: readonly FeedKind[];
+  /** @returns false when the tick was dropped */
+  readonly publish: (tick: RawTick) => boolean;
+  /** Something that ccxt gave was not taken in. */
+  readonly refuse: (reason: string, what: unknown) => void;
+  readonly snapshotEvery: Micros;
+  /** Trades that ccxt keeps: so many at once mean that some may be lost. */
+  readonly tradesLimit: number;
+}
+
+const recentIds = 2_000;
+const maxBookLevels = 200_000;
+const levelsPerPart = 5_000;
+
+/** One symbol of one exchange of ccxt: what ccxt gives becomes ticks here. Holds no socket and no clock. */
+export class CcxtMarket {
+  readonly recent = new RecentTrades(recentIds);
+  readonly book: BookTicks | undefined;
+  /** Exchange time of the last trade before some may be missing; undefined while none are. */
+  missingSince: Micros | undefined;
+  /** Some may be missing, and the stream has gone on since. */
+  isResumed = false;
+  isBackfilling = false;
+  /** How often trades may have been lost: a back-fill mends those before it alone. */
+  losses = 0;
+  /** Trades before it came with the subscription. */
+  private connectedAt: Micros;
+
+  constructor(
+    private readonly options: CcxtMarketOptions,
+    now: Micros,
+  ) {
+    const { exchange, instrument, kinds, publish, snapshotEvery } = options;
+    this.connectedAt = now;
+    if (!kinds.includes("depth")) return;
+    this.book = new BookTicks({
+      exchange,
+      symbol: instrument.symbol,
+      out: publish,
+      snapshotEvery,
+      levelsPerPart,
+      maxLevels: maxBookLevels,
+    });
+  }
+
+  get instrument(): InstrumentTick {
+    return this.options.instrument;
+  }
+
+  /** New trades, oldest first. */
+  trades(trades: readonly CcxtTrade[], receiveTime: Micros): void {
+    const full = trades.length >= this.options.tradesLimit;
+    if (full) this.lost();
+    for (const trade of trades) this.trade(trade, receiveTime);
+    if (this.missingSince !== undefined) this.isResumed = true;
+    if (full) this.options.refuse("trades_limit", undefined);
+  }
+
+  depth(book: CcxtBook, receiveTime: Micros): void {
+    const fault = this.book?.show(book, receiveTime);
+    if (fault !== undefined) this.options.refuse(fault, undefined);
+  }
+
+  quote(ticker: CcxtTicker, receiveTime: Micros): void {
+    const tick = quoteTick(this.options.exchange, ticker, receiveTime);
+    if (tick !== undefined) this.options.publish(tick);
+  }
+
+  ticker(ticker: CcxtTicker, receiveTime: Micros): void {
+    const tick = tickerTick(this.options.exchange, ticker, receiveTime);
+    if (tick === undefined) this.options.refuse("ticker_without_price", ticker);
+    else this.options.publish(tick);
+  }
+
+  /** The stream of one kind was interrupted. */
+  interrupted(kind: FeedKind, fault: WatchFault, now: Micros): void {
+    if (kind === "depth") this.book?.gap(gapReasons[fault] ?? "reconnect", now);
+    if (kind === "trade") this.lost();
+  }
+
+  connected(now: Micros): void {
+    this.connectedAt = now;
+  }
+
+  /** Trades after the newest one may be missing. */
+  lost(): void {
+    this.isResumed = false;
+    this.losses += 1;
+    if (this.recent.newest > 0) this.missingSince ??= this.recent.newest;
+  }
+
+  private trade(trade: CcxtTrade, receiveTime: Micros): void {
+    const { exchange, publish, refuse } = this.options;
+    const tick = tradeTick(exchange, trade, receiveTime);
+    if (tick === undefined) {
+      refuse("trade_incomplete", trade.info);
+      return;
+    }
+    if (tick.tradeId !== "" && this.recent.has(tick.tradeId)) {
+      refuse("trade_repeated", undefined);
+      return;
+    }
+    const isOld = tick.exchangeTime < this.connectedAt;
+    if (publish(isOld ? { ...tick, backfilled: true } : tick)) this.recent.add(tick);
+    else this.lost();
+  }
+}
+
+const gapReasons: Readonly<Partial<Record<WatchFault, string>>> = {
+  checksum_mismatch: "checksum_mismatch",
+  sequence_gap: "sequence_gap",
+};
