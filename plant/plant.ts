@@ -27,6 +27,7 @@ import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
+import { sourcesOf } from "./sources.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
@@ -127,11 +128,14 @@ class PlantStart {
       const leases = await openLeases(config, logger, stops);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
-        venues: config.ingest.venues.map((venue) => ({
-          venue: venueOf(venue.id, venueSettings(venue)),
-          symbols: venue.symbols,
-          kinds: venue.kinds,
-        })),
+        venues: config.ingest.venues
+          .filter(({ connector }) => connector === "native")
+          .map((venue) => ({
+            venue: venueOf(venue.id, venueSettings(venue)),
+            symbols: venue.symbols,
+            kinds: venue.kinds,
+          })),
+        sources: sourcesOf(config),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),

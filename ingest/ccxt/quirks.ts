@@ -6,14 +6,19 @@ export interface Quirks {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
-/** Binance's aggregated trades have ids of their own: those that are fetched must be those that are streamed. */
-const singleTrades = (method: string): Quirks => ({ options: { fetchTradesMethod: method } });
+/**
+ * Binance's aggregated trades have ids of their own: those that are fetched must be those that are streamed. Its small
+ * ticker, which ccxt asks for by itself, leaves out what the whole one has.
+ */
+const binance = (fetchTradesMethod: string): Quirks => ({
+  options: { fetchTradesMethod, watchTicker: { name: "ticker" }, watchTickers: { name: "ticker" } },
+});
 
 const quirks: Readonly<Record<VenueId, Quirks>> = {
-  binance: singleTrades("publicGetTrades"),
-  binanceus: singleTrades("publicGetTrades"),
-  binanceusdm: singleTrades("fapiPublicGetTrades"),
-  binancecoinm: singleTrades("dapiPublicGetTrades"),
+  binance: binance("publicGetTrades"),
+  binanceus: binance("publicGetTrades"),
+  binanceusdm: binance("fapiPublicGetTrades"),
+  binancecoinm: binance("dapiPublicGetTrades"),
 };
 
 export function quirksOf(id: VenueId): Quirks {

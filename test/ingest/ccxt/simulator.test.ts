@@ -28,6 +28,7 @@ const gapsOf = (depth: readonly DepthTick[]) => {
 describe.each(["spot", "usdm"] as const)("a %s venue through ccxt", (dialect) => {
   it("brings its books, trades and instruments into the log, as the venue has them", async () => {
     const { symbols, settled, ticks, depthOf, deadLetters } = await ready(dialect);
+    await until(async () => (await ticks()).some(({ kind }) => kind === "ticker"), "a ticker");
     await settled();
     const all = await ticks();
     for (const symbol of symbols) {
