@@ -35,6 +35,8 @@ export class CcxtMarket {
   isBackfilling = false;
   /** How often trades may have been lost: a back-fill mends those before it alone. */
   losses = 0;
+  /** Trades that came again. */
+  private repeated = 0;
   /** Trades before it came with the subscription. */
   private connectedAt: Micros;
 
@@ -61,11 +63,16 @@ export class CcxtMarket {
 
   /** New trades, oldest first. */
   trades(trades: readonly CcxtTrade[], receiveTime: Micros): void {
-    const full = trades.length >= this.options.tradesLimit;
-    if (full) this.lost();
+    const isFirst = this.recent.isEmpty;
+    const repeated = this.repeated;
+    const before = this.recent.newest;
     for (const trade of trades) this.trade(trade, receiveTime);
+    const isFull = trades.length >= this.options.tradesLimit;
+    if (isFull && !isFirst && this.repeated === repeated) {
+      this.lostSince(before);
+      this.options.refuse("trades_limit", undefined);
+    }
     if (this.missingSince !== undefined) this.isResumed = true;
-    if (full) this.options.refuse("trades_limit", undefined);
   }
 
   depth(book: CcxtBook, receiveTime: Micros): void {
@@ -96,9 +103,13 @@ export class CcxtMarket {
 
   /** Trades after the newest one may be missing. */
   lost(): void {
+    this.lostSince(this.recent.newest);
+  }
+
+  private lostSince(newest: Micros): void {
     this.isResumed = false;
     this.losses += 1;
-    if (this.recent.newest > 0) this.missingSince ??= this.recent.newest;
+    if (newest > 0) this.missingSince ??= newest;
   }
 
   private trade(trade: CcxtTrade, receiveTime: Micros): void {
@@ -109,6 +120,7 @@ export class CcxtMarket {
       return;
     }
     if (tick.tradeId !== "" && this.recent.has(tick.tradeId)) {
+      this.repeated += 1;
       refuse("trade_repeated", undefined);
       return;
     }

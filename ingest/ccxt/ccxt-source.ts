@@ -33,6 +33,8 @@ const instrumentsEvery: Micros = 3_600_000_000;
 const quietMarket: Micros = 2_000_000;
 const gaugesEvery: Micros = 1_000_000;
 const backfillAttempts = 5;
+/** What the way down waits for ccxt. */
+const stopMs = 1_000;
 const defaultBackoff = { baseMs: 500, capMs: 30_000 };
 
 /**
@@ -90,8 +92,9 @@ class CcxtSource implements Source {
 
   async stop(): Promise<void> {
     this.abort.abort();
-    await this.exact?.ccxt.close().catch(() => {});
-    await this.running.catch(() => {});
+    const closed = Promise.all([this.exact?.ccxt.close(), this.running]).catch(() => {});
+    // a call of ccxt may be amid a pause or a request of its own, which nothing ends
+    await Promise.race([closed, delay(stopMs, undefined, { ref: false })]);
   }
 
   states(): FeedState[] {

@@ -4,6 +4,10 @@ import type { VenueId } from "../../schemas/words.js";
 export interface Quirks {
   /** Into ccxt's `options`. */
   readonly options?: Readonly<Record<string, unknown>>;
+  /** ccxt passes the maker's side on: the taker's is the other. */
+  readonly makerSide?: true;
+  /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
+  readonly tradeId?: string;
 }
 
 /**
@@ -15,6 +19,10 @@ const binance = (fetchTradesMethod: string): Quirks => ({
 });
 
 const quirks: Readonly<Record<VenueId, Quirks>> = {
+  // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
+  coinbase: { makerSide: true },
+  // REST's ids are these, those of ccxt's stream are others
+  htx: { tradeId: "tradeId" },
   binance: binance("publicGetTrades"),
   binanceus: binance("publicGetTrades"),
   binanceusdm: binance("fapiPublicGetTrades"),

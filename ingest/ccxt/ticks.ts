@@ -1,13 +1,22 @@
 import type { InstrumentTick, QuoteTick, TickerTick, TradeTick } from "../../schemas/ticks.js";
-import type { DecimalText, Micros, VenueId } from "../../schemas/words.js";
+import type { DecimalText, Micros, Side, VenueId } from "../../schemas/words.js";
 import type { CcxtExchange, CcxtMarket, CcxtTicker, CcxtTrade } from "./library.js";
 import { decimalText } from "./number-texts.js";
+import { quirksOf } from "./quirks.js";
 
 /** ccxt's `precisionMode` of exchanges that give decimals rather than steps. */
 const decimalPlaces = 2;
 const significantDigits = 3;
 /** Where the exchange says nothing: finer values than any that it is likely to send. */
 const finestStep: DecimalText = "0.00000001";
+
+const sides: Readonly<Partial<Record<string, Side>>> = { buy: "buy", sell: "sell" };
+const otherSides: Readonly<Partial<Record<string, Side>>> = { buy: "sell", sell: "buy" };
+
+function memberOf(info: unknown, name: string): string | undefined {
+  const value = (info as Readonly<Record<string, unknown>> | undefined)?.[name];
+  return value === undefined ? undefined : String(value);
+}
 
 /** ms to µs; where the exchange gives no time, that of arrival. */
 function exchangeTimeOf(timestamp: number | undefined, receiveTime: Micros): Micros {
@@ -17,10 +26,13 @@ function exchangeTimeOf(timestamp: number | undefined, receiveTime: Micros): Mic
 /** @returns undefined where price, quantity or side are missing: it is no trade to be taken in */
 export function tradeTick(exchange: VenueId, trade: CcxtTrade, receiveTime: Micros): TradeTick | undefined {
   const [price, qty] = [decimalText(trade.price), decimalText(trade.amount)];
-  const { side, symbol, id = "", timestamp } = trade;
-  if (price === undefined || qty === undefined || (side !== "buy" && side !== "sell")) return undefined;
+  const { symbol, timestamp } = trade;
+  const { makerSide, tradeId: idMember } = quirksOf(exchange);
+  const side = makerSide === true ? otherSides[trade.side ?? ""] : sides[trade.side ?? ""];
+  if (price === undefined || qty === undefined || side === undefined) return undefined;
+  const tradeId = (idMember === undefined ? undefined : memberOf(trade.info, idMember)) ?? trade.id ?? "";
   const exchangeTime = exchangeTimeOf(timestamp, receiveTime);
-  return { kind: "trade", exchange, symbol, exchangeTime, receiveTime, tradeId: id, price, qty, side };
+  return { kind: "trade", exchange, symbol, exchangeTime, receiveTime, tradeId, price, qty, side };
 }
 
 /** @returns undefined where a price or a quantity is missing */
