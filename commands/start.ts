@@ -11,7 +11,7 @@ interface StartOptions extends ConfigOptions {
 /** `tickplant start`: the embedded plant until Ctrl-C. */
 export function startCommand(program: Command): void {
   configOptions(program.command("start"))
-    .description("run the whole plant on this machine; without --config the demo with two simulated exchanges")
+    .description("run the whole plant on this machine; without --config the demo with simulated exchanges")
     .option("--roles <list>", "which of ingest,process,sink,push to run")
     .action(async (options: StartOptions) => {
       const roles = options.roles?.split(",") as ("ingest" | "process" | "sink" | "push")[] | undefined;

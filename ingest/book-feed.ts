@@ -106,6 +106,8 @@ export class BookFeed {
    * @param announced the gap stands in the log already
    */
   interrupt(reason: string, at: BookInstant, announced = false): void {
+    // What was dropped on our side is in the book that the sequence keeps: nobody has to be asked.
+    if (announced && this.options.inStream && this.live && this.showAnew(at.receiveTime)) return;
     if (this.live && !announced) this.out(gapTick(reason, at, this.lastUpdateId));
     this.live = false;
     this.kept = [];
@@ -231,12 +233,13 @@ export class BookFeed {
   }
 
   /** The sequence's own book as a snapshot, at the id and time of the last increment. */
-  private showAnew(now: Micros): void {
+  private showAnew(now: Micros): boolean {
     const levels = this.sequence.book?.();
-    if (!this.live || this.name === undefined || levels === undefined) return;
+    if (!this.live || this.name === undefined || levels === undefined) return false;
     const ids = { firstUpdateId: this.lastUpdateId, updateId: this.lastUpdateId };
     const times = { exchangeTime: this.exchangeTime, receiveTime: now };
     this.publishSnapshot({ kind: "depth", ...this.name, ...times, action: "snapshot", ...ids, ...levels });
+    return true;
   }
 
   private keep(tick: DepthTick): void {

@@ -90,6 +90,7 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
+      ...limitsOf(choice.venue),
       ...options.rest,
     });
     this.instruments = new InstrumentFeed({
@@ -107,14 +108,24 @@ export class Feed {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       if (await this.instruments.refresh(this.options.clock())) break;
       if (attempt === 0) for (const symbol of this.choice.symbols) this.startBook(symbol);
-      const pauseMs = backoffMs(attempt, { baseMs: 500, capMs: 30_000 });
-      await setTimeout(pauseMs, undefined, { signal: this.abort.signal }).catch(() => {});
+      await this.pause(backoffMs(attempt, { baseMs: 500, capMs: 30_000 }));
     }
     if (this.abort.signal.aborted) return;
-    for (const instrument of this.instruments.known.all()) this.addMarket(instrument);
+    for (const instrument of this.instruments.known.all()) {
+      if (instrument.status !== "delisted") this.addMarket(instrument);
+      else this.logger.warn({ symbol: instrument.symbol }, "delisted: nothing of it is subscribed");
+    }
     const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
-    for (const line of this.lines) line.connection.start();
+    for (const [i, line] of this.lines.entries()) {
+      if (i > 0 && this.venue.connectIntervalMs !== undefined) await this.pause(this.venue.connectIntervalMs);
+      if (this.abort.signal.aborted) return;
+      line.connection.start();
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { signal: this.abort.signal }).catch(() => {});
   }
 
   stop(): void {
@@ -208,7 +219,7 @@ export class Feed {
     this.options.metrics.dropped.inc({ place: "ingest", reason });
     if (typeof note === "string") return;
     const { subscription, refusal } = note;
-    this.logger.error({ code: "TP_SUBSCRIPTION_REFUSED", subscription, why: refusal }, "the venue refuses a stream");
+    this.logger.error({ subscription, why: refusal }, "the venue refuses a stream; nothing will come of it");
   }
 
   /** The way of every tick that was read. */
@@ -366,4 +377,12 @@ export class Feed {
       if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
     }
   }
+}
+
+/** What a venue says of its REST beside its weight. */
+function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
+  return {
+    ...(isRateLimit !== undefined && { isRateLimit }),
+    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
+  };
 }

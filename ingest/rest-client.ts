@@ -31,6 +31,12 @@ export interface RestClientOptions {
   /** Requests on their way at once. */
   readonly concurrency?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Between two requests. */
+  readonly requestIntervalMs?: number;
+  /** Whether an answer of status 200 says that requests are too many. */
+  readonly isRateLimit?: (text: string) => boolean;
+  /** How long nothing leaves when requests are too many and the venue does not say for how long. */
+  readonly limitPauseMs?: number;
 }
 
 interface Request {
@@ -54,6 +60,7 @@ export class RestClient implements Rest {
   private minute = 0;
   private usedWeight = 0;
   private pausedUntil = 0;
+  private lastSentAt = 0;
   private wake: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: RestClientOptions) {}
@@ -90,6 +97,7 @@ export class RestClient implements Rest {
       }
       const request = this.queue.shift()!;
       this.usedWeight += request.weight;
+      this.lastSentAt = Date.now();
       this.running += 1;
       void this.run(request);
     }
@@ -98,7 +106,8 @@ export class RestClient implements Rest {
   /** ms until a request of this weight may leave. */
   private pauseFor(weight: number): number {
     const now = Date.now();
-    if (now < this.pausedUntil) return this.pausedUntil - now;
+    const nextAt = Math.max(this.pausedUntil, this.lastSentAt + (this.options.requestIntervalMs ?? 0));
+    if (now < nextAt) return nextAt - now;
     const minute = Math.floor(now / 60_000);
     if (minute !== this.minute) {
       this.minute = minute;
@@ -132,17 +141,19 @@ export class RestClient implements Rest {
     }
     const used = Number(response.headers.get("x-mbx-used-weight-1m"));
     if (used > this.usedWeight) this.usedWeight = used;
-    if (response.ok) return { text, url };
-    if (response.status === 429 || response.status === 418) this.obey(response);
-    throw new RestFailed(url, `${response.status} ${text.slice(0, 200)}`, response.status);
+    const limited = response.ok && this.options.isRateLimit?.(text) === true;
+    if (response.ok && !limited) return { text, url };
+    const status = limited ? 429 : response.status;
+    if (status === 429 || status === 418) this.obey(response, status);
+    throw new RestFailed(url, `${status} ${text.slice(0, 200)}`, status);
   }
 
   /** Too many requests: nothing leaves before the venue's own time. */
-  private obey(response: Response): void {
+  private obey(response: Response, status: number): void {
     const seconds = Number(response.headers.get("retry-after"));
-    const pause = seconds > 0 ? seconds * 1_000 : response.status === 418 ? 120_000 : 10_000;
+    const pause = seconds > 0 ? seconds * 1_000 : status === 418 ? 120_000 : (this.options.limitPauseMs ?? 10_000);
     this.pausedUntil = Math.max(this.pausedUntil, Date.now() + pause);
-    this.options.logger.warn({ status: response.status, pauseMs: pause }, "the venue limits requests; waiting");
+    this.options.logger.warn({ status, pauseMs: pause }, "the venue limits requests; waiting");
   }
 
   /** Limits, server faults and broken connections are tried again; any other 4xx is an answer. */

@@ -74,6 +74,12 @@ export interface Venue {
   /** Base address of its REST API, and the weight a minute that it allows. */
   readonly restUrl: string;
   readonly weightLimit: number;
+  /** Between two requests of REST, where the venue limits them by the second. */
+  readonly requestIntervalMs?: number;
+  /** Between two connections that are opened at the start, where the venue limits them. */
+  readonly connectIntervalMs?: number;
+  /** Whether an answer with status 200 says that requests are too many: they wait then as after a 429. */
+  isRateLimit?(text: string): boolean;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
   connections(want: readonly Subscription[]): ConnectionPlan[];

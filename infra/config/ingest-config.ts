@@ -89,7 +89,10 @@ const simulatedVenue = z
   .strictObject({
     id: venueId.describe("Name of the simulated venue; an entry of ingest.venues with the same id connects to it."),
     port: port.describe("TCP port on 127.0.0.1 for its REST and WebSocket."),
-    dialect: z.enum(["spot", "usdm"]).default("spot").describe("Which of Binance's APIs it speaks."),
+    dialect: z
+      .enum(["spot", "usdm", "okx", "kraken"])
+      .default("spot")
+      .describe("Whose API it speaks: `spot` and `usdm` are Binance's."),
     seed: whole(0).default(1).describe("The same seed gives the same market."),
     symbols: symbols.describe("Unified symbols that trade there."),
     rate: z.number().positive().max(100_000).default(20).describe("Orders per second and symbol, on average."),

@@ -52,9 +52,12 @@ export class RecordedVenue {
     return this.connections.get(feed)?.connected === true;
   }
 
-  /** A connection came up or went down: what its books have does not continue then. */
+  /**
+   * A connection came up or went down: what its books have does not continue then. Where subscriptions are answered, it
+   * comes up after the first snapshots; there the next snapshot says by itself that a book begins anew.
+   */
   connection(feed: string, connected: boolean, time: Micros): void {
-    if (!connected && !this.isConnected(feed)) return;
+    if (connected ? this.snapshotsInStream && this.isConnected(feed) : !this.isConnected(feed)) return;
     for (const [symbol, book] of this.books) {
       if (book.socket !== feed) continue;
       if (this.isConnected(feed)) book.feed.disconnected({ exchange: this.venue.id, symbol, receiveTime: time });
@@ -77,6 +80,10 @@ export class RecordedVenue {
     return unfinished.map(([symbol, { increments }]) => ({ symbol, increments }));
   }
 
+  private get snapshotsInStream(): boolean {
+    return this.venue.resubscribe !== undefined;
+  }
+
   private onTick(tick: RawTick): void {
     if (tick.kind === "instrument") {
       this.instruments.learn(tick);
@@ -97,7 +104,7 @@ export class RecordedVenue {
       };
       this.books.set(tick.symbol, book);
     }
-    if (tick.action === "increment" || this.venue.resubscribe !== undefined) {
+    if (tick.action === "increment" || this.snapshotsInStream) {
       book.socket = this.socket;
       book.increments += 1;
     }
@@ -105,7 +112,7 @@ export class RecordedVenue {
   }
 
   private bookOf(symbol: SymbolName): BookFeed {
-    const options = this.venue.resubscribe === undefined ? bookOptions : streamOptions;
+    const options = this.snapshotsInStream ? streamOptions : bookOptions;
     return new BookFeed(this.venue.sequence(this.instruments.of(symbol)), this.out, () => {}, options);
   }
 }

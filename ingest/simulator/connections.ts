@@ -1,64 +1,44 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Client, ConnectionLimits, Streams } from "./dialect.js";
 import type { OutgoingFrame } from "./faults.js";
-import type { Dialect } from "./instruments.js";
-import { parseStreamName, type StreamName } from "./protocol.js";
-
-export interface ConnectionLimits {
-  /** Between the server's pings, and how long it waits for a pong. */
-  readonly pingIntervalMs: number;
-  readonly pongTimeoutMs: number;
-  /** 24 hours at the venue. */
-  readonly lifetimeMs: number;
-  readonly maxStreams: number;
-  /** Pings, pongs and control frames that a client may send a second. */
-  readonly maxMessagesPerSecond: number;
-  /** Bytes waiting for a slow client before it is cut off. */
-  readonly maxBufferedBytes: number;
-}
-
-/** Binance's own figures for both dialects. */
-export function venueLimits(dialect: Dialect): ConnectionLimits {
-  return {
-    pingIntervalMs: dialect === "spot" ? 20_000 : 180_000,
-    pongTimeoutMs: dialect === "spot" ? 60_000 : 600_000,
-    lifetimeMs: 86_400_000,
-    maxStreams: 1024,
-    maxMessagesPerSecond: dialect === "spot" ? 5 : 10,
-    maxBufferedBytes: 64 * 1024 * 1024,
-  };
-}
 
 interface Connection {
   readonly socket: WebSocket;
   readonly transport: Duplex;
-  readonly streams: Set<string>;
-  combined: boolean;
+  readonly client: Client;
+  /** Native id of its market, by stream. */
+  readonly streams: Map<string, string>;
   messages: number;
   messagesSince: number;
+  hourMessages: number;
+  hourSince: number;
   lastPong: number;
+  /** When either side last sent something. */
+  lastUse: number;
 }
 
 const text = { binary: false };
-const methods = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`";
+const hourMs = 3_600_000;
+const longestTimerMs = 2 ** 31 - 1;
 
-/** The WebSocket side: connections, their subscriptions and Binance's control frames. */
+/** The WebSocket side of a simulated exchange: its connections, who reads what, and the venue's limits on them. */
 export class Connections {
   /** Why connections were closed by the server, counted. */
   readonly closed: Record<string, number> = {};
   readonly #server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 65_536 });
   readonly #connections = new Set<Connection>();
   readonly #subscribers = new Map<string, Set<Connection>>();
-  readonly #pings: NodeJS.Timeout;
+  readonly #pings: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly dialect: Dialect,
     private readonly limits: ConnectionLimits,
-    /** False where the exchange has no such stream. */
-    private readonly subscribed: (name: StreamName) => boolean,
+    private readonly dialect: () => Streams,
   ) {
-    this.#pings = setInterval(() => this.#ping(), limits.pingIntervalMs);
+    const { pingIntervalMs, idleMs } = limits;
+    const everyMs = pingIntervalMs ?? (idleMs === undefined ? undefined : idleMs / 4);
+    if (everyMs !== undefined) this.#pings = setInterval(() => this.#ping(), everyMs);
   }
 
   get count(): number {
@@ -74,19 +54,21 @@ export class Connections {
     return [...this.#subscribers.keys()];
   }
 
-  /** Sends a frame to everybody on its stream, each envelope encoded once. */
+  /** Sends a frame to everybody on its stream, each form of the message encoded once. */
   deliver(frame: OutgoingFrame): void {
     let raw: Buffer | undefined;
     let combined: Buffer | undefined;
     for (const connection of this.#subscribers.get(frame.stream) ?? []) {
-      if (connection.combined && frame.verbatim !== true) {
-        combined ??= Buffer.from(`{"stream":"${frame.stream}","data":${frame.payload}}`);
-        this.#send(connection, combined);
-      } else {
-        raw ??= Buffer.from(frame.payload);
-        this.#send(connection, raw);
-      }
+      if (frame.verbatim === true) raw ??= Buffer.from(frame.payload);
+      else if (connection.client.combined) combined ??= Buffer.from(this.dialect().messageOf(frame, true));
+      else raw ??= Buffer.from(this.dialect().messageOf(frame, false));
+      this.#send(connection, connection.client.combined && frame.verbatim !== true ? combined! : raw!);
     }
+  }
+
+  broadcast(message: string): void {
+    const bytes = Buffer.from(message);
+    for (const connection of [...this.#connections]) this.#send(connection, bytes);
   }
 
   /** Gathers what `work` sends into one write a connection. */
@@ -103,14 +85,11 @@ export class Connections {
   upgrade(request: IncomingMessage, transport: Duplex, head: Buffer): void {
     const asked = request.url ?? "/";
     const url = new URL(URL.canParse(asked, "ws://simulator") ? asked : "/malformed", "ws://simulator");
-    const path = url.pathname.replace(/^\/(public|market)(?=\/)/, "");
-    const combined = path === "/stream";
-    if (!combined && path !== "/ws" && !path.startsWith("/ws/")) {
+    if (!this.dialect().serves(url)) {
       transport.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
-    const wanted = combined ? (url.searchParams.get("streams") ?? "") : path.slice("/ws/".length);
-    this.#server.handleUpgrade(request, transport, head, (socket) => this.#open(socket, transport, combined, wanted));
+    this.#server.handleUpgrade(request, transport, head, (socket) => this.#open(socket, transport, url));
   }
 
   /** Cuts the TCP connections of a symbol's readers, or all, without a close frame. Returns how many. */
@@ -120,11 +99,12 @@ export class Connections {
     return cut.length;
   }
 
-  /** Announces the server's end to a symbol's readers, or to all, and closes after a while. Returns how many. */
+  /** Announces the server's end, where the venue does, to a symbol's readers or all, and closes. Returns how many. */
   shutDown(symbol: string | undefined, closeAfterMs: number): number {
     const told = this.#readers(symbol);
     for (const connection of told) {
-      this.#send(connection, Buffer.from(`{"e":"serverShutdown","E":${Date.now()}}`));
+      const notice = this.dialect().shutdownNotice();
+      if (notice !== undefined) this.#send(connection, Buffer.from(notice));
       const close = () => this.#end(connection, "serverShutdown", () => connection.socket.close(1001));
       const timer = setTimeout(close, closeAfterMs);
       connection.socket.once("close", () => clearTimeout(timer));
@@ -138,21 +118,35 @@ export class Connections {
     this.#server.close();
   }
 
-  #open(socket: WebSocket, transport: Duplex, combined: boolean, wanted: string): void {
+  #open(socket: WebSocket, transport: Duplex, url: URL): void {
     const now = Date.now();
-    const streams = new Set<string>();
+    const streams = new Map<string, string>();
+    const client: Client = {
+      url,
+      combined: false,
+      get streams() {
+        return new Set(streams.keys());
+      },
+      subscribe: (stream, symbol) => this.#subscribe(connection, stream, symbol),
+      unsubscribe: (stream) => this.#unsubscribe(connection, stream),
+      send: (message) => this.#send(connection, Buffer.from(message)),
+      hasRoomFor: (count) => streams.size + count <= this.limits.maxStreams,
+    };
     const connection: Connection = {
       socket,
       transport,
+      client,
       streams,
-      combined,
       messages: 0,
       messagesSince: now,
+      hourMessages: 0,
+      hourSince: now,
       lastPong: now,
+      lastUse: now,
     };
     this.#connections.add(connection);
     const end = () => this.#end(connection, "lifetime", () => socket.close(1000));
-    const lifetime = setTimeout(end, Math.min(this.limits.lifetimeMs, 2 ** 31 - 1));
+    const lifetime = setTimeout(end, Math.min(this.limits.lifetimeMs, longestTimerMs));
     socket.on("close", () => {
       clearTimeout(lifetime);
       this.#forget(connection);
@@ -164,18 +158,14 @@ export class Connections {
       this.#received(connection);
     });
     socket.on("message", (message) => {
-      if (this.#received(connection)) this.#answer(connection, message.toString());
+      if (this.#received(connection)) this.dialect().message(client, message.toString());
     });
-    const names = wanted.split("/").filter((name) => name !== "");
-    if (names.length > this.limits.maxStreams) this.#end(connection, "streams", () => socket.close(1008));
-    // In a URL the venue passes over streams that it does not know.
-    else for (const name of names) this.#subscribe(connection, name);
+    if (!this.dialect().opened(client)) this.#end(connection, "streams", () => socket.close(1008));
   }
 
   #readers(symbol: string | undefined): Connection[] {
-    const prefix = symbol === undefined ? "" : `${symbol.toLowerCase()}@`;
     return [...this.#connections].filter(
-      ({ streams }) => symbol === undefined || [...streams].some((name) => name.startsWith(prefix)),
+      ({ streams }) => symbol === undefined || [...streams.values()].some((own) => own === symbol),
     );
   }
 
@@ -184,6 +174,7 @@ export class Connections {
       this.#end(connection, "slow", () => connection.socket.terminate());
       return;
     }
+    connection.lastUse = Date.now();
     connection.socket.send(message, text);
   }
 
@@ -196,97 +187,54 @@ export class Connections {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
-    for (const name of [...connection.streams]) this.#unsubscribe(connection, name);
+    for (const name of [...connection.streams.keys()]) this.#unsubscribe(connection, name);
   }
 
-  #subscribe(connection: Connection, name: string): boolean {
-    const stream = parseStreamName(name, this.dialect);
-    if (stream === undefined || !this.subscribed(stream)) return false;
-    connection.streams.add(name);
-    const readers = this.#subscribers.get(name);
-    if (readers === undefined) this.#subscribers.set(name, new Set([connection]));
+  #subscribe(connection: Connection, stream: string, symbol: string): void {
+    if (!this.#connections.has(connection)) return;
+    connection.streams.set(stream, symbol);
+    const readers = this.#subscribers.get(stream);
+    if (readers === undefined) this.#subscribers.set(stream, new Set([connection]));
     else readers.add(connection);
-    return true;
   }
 
-  #unsubscribe(connection: Connection, name: string): void {
-    connection.streams.delete(name);
-    const readers = this.#subscribers.get(name);
+  #unsubscribe(connection: Connection, stream: string): void {
+    connection.streams.delete(stream);
+    const readers = this.#subscribers.get(stream);
     readers?.delete(connection);
-    if (readers?.size === 0) this.#subscribers.delete(name);
+    if (readers?.size === 0) this.#subscribers.delete(stream);
   }
 
   /** Counts a client's message; false when it was one too many and the client is gone. */
   #received(connection: Connection): boolean {
     const now = Date.now();
+    connection.lastUse = now;
     if (now - connection.messagesSince >= 1000) {
       connection.messagesSince = now;
       connection.messages = 0;
     }
-    if (++connection.messages <= this.limits.maxMessagesPerSecond) return true;
+    if (now - connection.hourSince >= hourMs) {
+      connection.hourSince = now;
+      connection.hourMessages = 0;
+    }
+    const { maxMessagesPerSecond, maxMessagesPerHour = Number.POSITIVE_INFINITY } = this.limits;
+    connection.messages += 1;
+    connection.hourMessages += 1;
+    if (connection.messages <= maxMessagesPerSecond && connection.hourMessages <= maxMessagesPerHour) return true;
     this.#end(connection, "messages", () => connection.socket.close(1008, "Too many requests"));
     return false;
   }
 
   #ping(): void {
     const now = Date.now();
+    const { pingIntervalMs, pongTimeoutMs = 0, idleMs = Number.POSITIVE_INFINITY } = this.limits;
     for (const connection of [...this.#connections]) {
-      const silent = now - connection.lastPong > this.limits.pongTimeoutMs + this.limits.pingIntervalMs;
-      if (silent) this.#end(connection, "pong", () => connection.socket.terminate());
-      else connection.socket.ping(String(now));
+      const { socket } = connection;
+      if (now - connection.lastUse > idleMs) this.#end(connection, "idle", () => socket.close(4004));
+      if (pingIntervalMs === undefined) continue;
+      const silent = now - connection.lastPong > pongTimeoutMs + pingIntervalMs;
+      if (silent) this.#end(connection, "pong", () => socket.terminate());
+      else socket.ping(String(now));
     }
   }
-
-  #answer(connection: Connection, message: string): void {
-    const reply = (answer: object) => connection.socket.send(JSON.stringify(answer));
-    let request: unknown;
-    try {
-      request = JSON.parse(message);
-    } catch {
-      reply({ code: 3, msg: "Invalid JSON: expected value at line 1 column 1" });
-      return;
-    }
-    const { method, params, id = null } = (request ?? {}) as { method?: unknown; params?: unknown; id?: unknown };
-    const result = this.#carryOut(connection, method, Array.isArray(params) ? params : []);
-    if (!("code" in result)) reply({ result: result.result, id });
-    else if (this.dialect === "spot") reply({ ...result, id });
-    else reply({ error: result, id });
-  }
-
-  #carryOut(connection: Connection, method: unknown, params: unknown[]): { result: unknown } | RequestError {
-    switch (method) {
-      case "SUBSCRIBE":
-        return this.#subscribeAll(connection, params);
-      case "UNSUBSCRIBE":
-        for (const name of params) this.#unsubscribe(connection, String(name));
-        return { result: null };
-      case "LIST_SUBSCRIPTIONS":
-        return { result: [...connection.streams] };
-      case "GET_PROPERTY":
-        return params[0] === "combined" ? { result: connection.combined } : { code: 0, msg: "Unknown property" };
-      case "SET_PROPERTY":
-        if (params[0] !== "combined") return { code: 0, msg: "Unknown property" };
-        if (typeof params[1] !== "boolean") return { code: 1, msg: "Invalid value type: expected Boolean" };
-        connection.combined = params[1];
-        return { result: null };
-      case undefined:
-        return { code: 2, msg: "Invalid request: missing field `method` at line 1 column 2" };
-      default:
-        return { code: 2, msg: `Invalid request: unknown variant \`${String(method)}\`, expected one of ${methods}` };
-    }
-  }
-
-  #subscribeAll(connection: Connection, names: unknown[]): { result: null } | RequestError {
-    if (connection.streams.size + names.length > this.limits.maxStreams) {
-      return { code: 2, msg: `Invalid request: more than ${this.limits.maxStreams} streams on one connection` };
-    }
-    const unknown = names.filter((name) => typeof name !== "string" || !this.#subscribe(connection, name));
-    if (unknown.length === 0) return { result: null };
-    return { code: 2, msg: `Invalid request: unknown stream ${unknown.map(String).join(", ")}` };
-  }
-}
-
-interface RequestError {
-  code: number;
-  msg: string;
 }

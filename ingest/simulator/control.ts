@@ -1,6 +1,5 @@
 import { PlantError } from "../../infra/errors.js";
-import { faultNames, garbageForms } from "./faults.js";
-import type { StreamKind } from "./protocol.js";
+import { faultNames, garbageForms, type StreamKind } from "./faults.js";
 import type { RestAnswer } from "./rest.js";
 import type { Simulator } from "./server.js";
 
@@ -70,6 +69,9 @@ function inject(simulator: Simulator, name: string, query: URLSearchParams): boo
   switch (oneOf(new URLSearchParams({ name }), "name", faultNames)) {
     case "sequenceGap":
       void simulator.sequenceGap(target);
+      break;
+    case "checksum":
+      void simulator.wrongChecksum(target);
       break;
     case "duplicate":
       void simulator.duplicate(target);

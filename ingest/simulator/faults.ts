@@ -1,4 +1,7 @@
-import type { StreamKind } from "./protocol.js";
+import type { Streams } from "./dialect.js";
+
+/** What a stream carries, in Binance's words; the other dialects' streams are taken for the one they are like. */
+export type StreamKind = "trade" | "aggTrade" | "bookTicker" | "depth" | "ticker" | "kline";
 
 /** A frame on its way to the clients of one stream. */
 export interface OutgoingFrame {
@@ -12,6 +15,7 @@ export interface OutgoingFrame {
 
 export const faultNames = [
   "sequenceGap",
+  "checksum",
   "duplicate",
   "outOfOrder",
   "garbage",
@@ -33,6 +37,9 @@ export interface FaultTarget {
   readonly kind?: StreamKind;
 }
 
+/** How a dialect's frames are spoilt. */
+export type FaultWords = Pick<Streams, "messageOf" | "wrongShape" | "wrongChecksum">;
+
 interface Armed extends FaultTarget {
   readonly name: FaultName;
   readonly form: GarbageForm;
@@ -49,6 +56,7 @@ const stallLimit = 200_000;
 
 const defaultKind: Partial<Record<FaultName, StreamKind>> = {
   sequenceGap: "depth",
+  checksum: "depth",
   duplicate: "trade",
   outOfOrder: "depth",
 };
@@ -57,6 +65,7 @@ const defaultKind: Partial<Record<FaultName, StreamKind>> = {
 export class Faults {
   readonly counts: Record<FaultName, number> = {
     sequenceGap: 0,
+    checksum: 0,
     duplicate: 0,
     outOfOrder: 0,
     garbage: 0,
@@ -72,10 +81,14 @@ export class Faults {
   readonly #stalls = new Set<Stall>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(private readonly deliver: (frame: OutgoingFrame) => void) {}
+  constructor(
+    private readonly deliver: (frame: OutgoingFrame) => void,
+    private readonly words: () => FaultWords,
+  ) {}
 
-  /** Resolves with true once it has happened, with false if the simulator stops before. */
+  /** Resolves with true once it has happened, with false if the simulator stops before, or the venue has no such thing. */
   arm(name: FaultName, target: FaultTarget, form: GarbageForm = "not_json"): Promise<boolean> {
+    if (name === "checksum" && this.words().wrongChecksum === undefined) return Promise.resolve(false);
     const kind = target.kind ?? defaultKind[name];
     return new Promise((done) => {
       this.#armed.push({ ...target, ...(kind === undefined ? {} : { kind }), name, form, done });
@@ -132,13 +145,28 @@ export class Faults {
       return;
     }
     if (fault.name === "garbage") {
-      this.#send({ ...frame, payload: garbageText(fault.form, frame), verbatim: true });
+      this.#send({ ...frame, payload: this.#garbage(fault.form, frame), verbatim: true });
       this.#send(frame);
+    } else if (fault.name === "checksum") {
+      const spoilt = this.words().wrongChecksum?.(frame);
+      this.#send(spoilt ?? frame);
+      if (spoilt === undefined) {
+        // A snapshot's frame, or a venue without checksums: the next one may do.
+        this.#armed.unshift(fault);
+        return;
+      }
     } else if (fault.name === "duplicate") {
       this.#send(frame);
       this.#send(frame);
     }
     this.#happened(fault);
+  }
+
+  #garbage(form: GarbageForm, frame: OutgoingFrame): string {
+    if (form === "not_json") return "\u0000<html>502 Bad Gateway</html>";
+    if (form === "wrong_shape") return this.words().wrongShape(frame);
+    const whole = this.words().messageOf(frame, true);
+    return whole.slice(0, whole.length >> 1);
   }
 
   #happened(fault: Armed): void {
@@ -162,11 +190,4 @@ function matches(fault: Armed, frame: OutgoingFrame): boolean {
     (fault.symbol === undefined || fault.symbol === frame.symbol) &&
     (fault.kind === undefined || fault.kind === frame.kind)
   );
-}
-
-function garbageText(form: GarbageForm, frame: OutgoingFrame): string {
-  if (form === "not_json") return "\u0000<html>502 Bad Gateway</html>";
-  const whole = `{"stream":"${frame.stream}","data":${frame.payload}}`;
-  if (form === "truncated") return whole.slice(0, whole.length >> 1);
-  return `{"stream":"${frame.stream}","data":{"e":"${frame.kind}","E":"yesterday","s":["${frame.symbol}"],"u":null,"t":{}}}`;
 }

@@ -1,8 +1,8 @@
 import { PlantError } from "../../infra/errors.js";
+import { klineRow } from "./binance/protocol.js";
 import { intervalMs } from "./candles.js";
 import { priceText, qtyText } from "./instruments.js";
 import type { Market } from "./market.js";
-import { klineRow } from "./protocol.js";
 
 export interface TradeText {
   readonly id: number;

@@ -1,8 +1,6 @@
 import { PlantError } from "../../infra/errors.js";
 import { hashText } from "./random.js";
 
-export type Dialect = "spot" | "usdm";
-
 /** One symbol of a simulator. Prices are whole ticks and quantities whole lots of the given decimals. */
 export interface SimulatedInstrument {
   /** Native id, e.g. `BTCUSDT`. */
@@ -20,6 +18,10 @@ export interface SimulatedInstrument {
   readonly referenceTicks: number;
   /** Mean quantity of an order, in lots. */
   readonly meanLots: number;
+  /** Listed as no longer traded; nothing happens on it. */
+  readonly delisted?: boolean;
+  /** The venue leaves out zeros at the end of a fraction. */
+  readonly trimmed?: boolean;
 }
 
 /** What a user may say about a symbol that the table below does not hold; missing parts are derived. */
@@ -34,6 +36,8 @@ export interface SymbolOptions {
   readonly meanQty?: number;
   /** Order events per second; the simulator's rate by default. */
   readonly rate?: number;
+  /** Listed, but no longer traded. */
+  readonly delisted?: boolean;
 }
 
 interface Listing {
@@ -58,29 +62,35 @@ const listings: Readonly<Record<string, Listing>> = {
 /** Symbols of a simulator that is not told any. */
 export const defaultSymbols: readonly string[] = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT"];
 
-/** @throws BadSimulatedSymbol */
-export function simulatedInstrument(wanted: string | SymbolOptions, dialect: Dialect): SimulatedInstrument {
+/** What a market is made of, whatever its venue's way of writing. */
+export type MarketNumbers = Pick<
+  SimulatedInstrument,
+  "base" | "quote" | "priceScale" | "lotScale" | "referenceTicks" | "meanLots" | "delisted"
+> & { /** Decimals with which Binance's USD-M writes a price. */ readonly usdmDecimals: number };
+
+/**
+ * @param sizes whose tick and lot sizes are taken where the options give none
+ * @throws BadSimulatedSymbol
+ */
+export function marketNumbers(wanted: string | SymbolOptions, sizes: "spot" | "usdm"): MarketNumbers {
   const options: SymbolOptions = typeof wanted === "string" ? { symbol: wanted } : wanted;
   const [base, quote] = options.symbol.replace(/:.*$/, "").split("/");
   if (!base || !quote) throw new BadSimulatedSymbol(options.symbol);
   const listing = listings[`${base}/${quote}`] ?? derivedListing(base);
-  const [listedPriceScale, listedLotScale] = listing[dialect];
+  const [listedPriceScale, listedLotScale] = listing[sizes];
   const priceScale = options.priceScale ?? listedPriceScale;
   const lotScale = options.lotScale ?? listedLotScale;
   const price = options.referencePrice ?? listing.price;
   const meanQty = options.meanQty ?? 1500 / (price * (quote === "BTC" ? 97_250 : 1));
-  const priceDecimals = dialect === "spot" ? Math.max(8, priceScale) : Math.max(listing.usdm[2], priceScale);
   return {
-    id: base + quote,
     base,
     quote,
     priceScale,
     lotScale,
-    priceDecimals,
-    qtyDecimals: dialect === "spot" ? Math.max(8, lotScale) : lotScale,
-    amountDecimals: dialect === "spot" ? Math.max(8, priceScale + lotScale) : priceDecimals + lotScale,
     referenceTicks: Math.max(100, Math.round(price * 10 ** priceScale)),
     meanLots: Math.max(5, Math.round(meanQty * 10 ** lotScale)),
+    usdmDecimals: listing.usdm[2],
+    ...(options.delisted === true && { delisted: true }),
   };
 }
 
@@ -110,12 +120,15 @@ const zeroTexts = Array.from({ length: 32 }, (_, count) => "0".repeat(count));
 const zeros = (count: number): string => zeroTexts[count] ?? "0".repeat(count);
 
 export const priceText = (of: SimulatedInstrument, ticks: number): string =>
-  decimalText(ticks, of.priceScale, of.priceDecimals);
+  written(of, decimalText(ticks, of.priceScale, of.priceDecimals));
 export const qtyText = (of: SimulatedInstrument, lots: number | bigint): string =>
-  decimalText(lots, of.lotScale, of.qtyDecimals);
+  written(of, decimalText(lots, of.lotScale, of.qtyDecimals));
 /** Text of price times quantity, exact. */
 export const amountText = (of: SimulatedInstrument, ticksTimesLots: bigint): string =>
-  decimalText(ticksTimesLots, of.priceScale + of.lotScale, of.amountDecimals);
+  written(of, decimalText(ticksTimesLots, of.priceScale + of.lotScale, of.amountDecimals));
+
+const written = (of: SimulatedInstrument, text: string): string =>
+  of.trimmed === true && text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 
 /** `simulator.venues[].symbols` holds what can not be a market. */
 export class BadSimulatedSymbol extends PlantError {

@@ -1,8 +1,10 @@
+import type { DialectName } from "./dialects.js";
 import { Simulator, type SimulatorOptions } from "./server.js";
 
 /** What one simulator in a process or thread of its own is told to do. */
-export interface SimulatorCommand extends SimulatorOptions {
+export interface SimulatorCommand extends Omit<SimulatorOptions, "dialect"> {
   readonly name?: string;
+  readonly dialect?: DialectName;
 }
 
 /** Where a simulator can be reached. */

@@ -1,10 +1,10 @@
 import type { Side } from "../../schemas/words.js";
+import { type AggregateTrade, aggregateTrades } from "./aggregate-trades.js";
 import { MinuteCandles, type SimulatedTrade } from "./candles.js";
 import { DepthChanges, type DepthUpdate } from "./depth-changes.js";
 import type { SimulatedInstrument } from "./instruments.js";
 import { MatchingBook, type Order } from "./matching.js";
 import { OrderFlow, type OrderFlowOptions } from "./order-flow.js";
-import { type AggregateTrade, aggregateTrades } from "./protocol.js";
 import { Random } from "./random.js";
 
 export interface MarketOptions extends OrderFlowOptions {
@@ -41,8 +41,6 @@ const TRADE_IDS_A_MS = 100;
 /** One symbol's market: its orders, book, trades and candles, on a clock that its owner moves. */
 export class Market {
   readonly candles: MinuteCandles;
-  /** What the names of its streams begin with: `btcusdt@`. */
-  readonly streamPrefix: string;
   readonly #book: MatchingBook;
   readonly #flow: OrderFlow;
   readonly #ids: Random;
@@ -65,7 +63,6 @@ export class Market {
     private readonly options: MarketOptions,
     private readonly listener: MarketListener,
   ) {
-    this.streamPrefix = `${instrument.id.toLowerCase()}@`;
     this.candles = new MinuteCandles(options.keepMinutes);
     this.#ids = new Random(`${options.seed}/${instrument.id}/ids`);
     // a venue's ids never begin again: a market that opens later goes on above all that it has given before

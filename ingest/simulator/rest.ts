@@ -1,52 +1,59 @@
-import { intervalMs, type SimulatedTrade } from "./candles.js";
-import { dayStatistics } from "./day-statistics.js";
-import { exchangeInfo } from "./exchange-info.js";
-import { amountText, type Dialect, priceText, qtyText } from "./instruments.js";
-import type { Market } from "./market.js";
-import { aggregateTrades, dayTexts, klineRow, levelsText } from "./protocol.js";
-
 export interface RestAnswer {
   readonly status: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface RestOptions {
-  readonly dialect: Dialect;
-  /** Request weight that may be used a minute. */
-  readonly weightLimit: number;
-  readonly markets: ReadonlyMap<string, Market>;
-  readonly now: () => number;
+export type Query = URLSearchParams;
+
+export interface Route {
+  readonly weight: (query: Query) => number;
+  /** @throws RestError */
+  readonly answer: (query: Query) => string;
 }
 
-class RestError extends Error {
+/** A request that the venue refuses, with its own code. */
+export class RestError extends Error {
   constructor(
-    readonly code: number,
+    readonly code: number | string,
     message: string,
   ) {
     super(message);
   }
 }
 
-type Query = URLSearchParams;
-interface Route {
-  readonly weight: (query: Query) => number;
-  readonly answer: (query: Query) => string;
+type Refusal = Omit<RestAnswer, "headers"> & Partial<RestAnswer>;
+
+/** A venue's REST: its paths, and its words where it refuses. */
+export interface RestWords {
+  readonly routes: ReadonlyMap<string, Route>;
+  /** With every answer. */
+  headers(usedWeight: number): Record<string, string>;
+  noSuchPath(path: string): Refusal;
+  error(error: RestError): Refusal;
+  /** A fault of the server, with this status. */
+  failure(status: number): Refusal;
+  tooManyRequests(retryAfterSeconds: number): Refusal;
 }
 
-/** Binance's public REST API (rest-api.md; USD-M "Market Data Endpoints") over the simulated markets. */
+export interface RestOptions {
+  /** Request weight that may be used a minute. */
+  readonly weightLimit: number;
+  readonly now: () => number;
+}
+
+/** The REST side of a simulated exchange: limits and faults on demand, whatever the dialect. */
 export class RestApi {
-  readonly #routes: ReadonlyMap<string, Route>;
   #minute = 0;
   #usedWeight = 0;
   #failures: number[] = [];
   /** Called when a request was refused because of a fault on demand. */
   onFailure: () => void = () => undefined;
 
-  constructor(private readonly options: RestOptions) {
-    const prefix = options.dialect === "spot" ? "/api/v3" : "/fapi/v1";
-    this.#routes = new Map(Object.entries(this.#table()).map(([name, route]) => [`${prefix}/${name}`, route]));
-  }
+  constructor(
+    private readonly words: RestWords,
+    private readonly options: RestOptions,
+  ) {}
 
   /** The next requests are answered with these statuses, one each. */
   fail(status: number, count: number): void {
@@ -54,241 +61,54 @@ export class RestApi {
   }
 
   answer(path: string, query: Query): RestAnswer {
-    const route = this.#routes.get(path);
-    if (route === undefined) return refusal(404, -1000, `no such path ${path}`, {});
+    const route = this.words.routes.get(path);
+    if (route === undefined) return { headers: {}, ...this.words.noSuchPath(path) };
     let headers: Record<string, string> = {};
     try {
-      headers = this.#weigh(route.weight(query));
-      return this.#refused(headers) ?? { status: 200, body: route.answer(query), headers };
+      headers = this.words.headers(this.#weigh(route.weight(query)));
+      const refusal = this.#refusal();
+      if (refusal !== undefined) return { ...refusal, headers: { ...headers, ...refusal.headers } };
+      return { status: 200, body: route.answer(query), headers };
     } catch (error) {
       if (!(error instanceof RestError)) throw error;
-      return refusal(400, error.code, error.message, headers);
+      return { ...this.words.error(error), headers };
     }
   }
 
-  #refused(headers: Record<string, string>): RestAnswer | undefined {
-    const { weightLimit, now } = this.options;
+  #refusal(): Refusal | undefined {
     const failure = this.#failures.shift();
     if (failure !== undefined) this.onFailure();
-    if (failure === 429) return tooMuchWeight(weightLimit, headers, "1");
-    if (failure !== undefined) {
-      return refusal(failure, -1000, "An unknown error occurred while processing the request.", headers);
-    }
-    if (this.#usedWeight <= weightLimit) return undefined;
-    return tooMuchWeight(weightLimit, headers, String(60 - Math.floor((now() / 1000) % 60)));
+    if (failure === 429) return this.words.tooManyRequests(1);
+    if (failure !== undefined) return this.words.failure(failure);
+    if (this.#usedWeight <= this.options.weightLimit) return undefined;
+    return this.words.tooManyRequests(60 - Math.floor((this.options.now() / 1000) % 60));
   }
 
-  #weigh(weight: number): Record<string, string> {
+  #weigh(weight: number): number {
     const minute = Math.floor(this.options.now() / 60_000);
     if (minute !== this.#minute) this.#usedWeight = 0;
     this.#minute = minute;
     this.#usedWeight += weight;
-    const used = String(this.#usedWeight);
-    return { "X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used };
-  }
-
-  #table(): Record<string, Route> {
-    const spot = this.options.dialect === "spot";
-    const fixed = (spotWeight: number, usdmWeight: number) => () => (spot ? spotWeight : usdmWeight);
-    return {
-      ping: { weight: fixed(1, 1), answer: () => "{}" },
-      time: { weight: fixed(1, 1), answer: () => `{"serverTime":${this.options.now()}}` },
-      exchangeInfo: { weight: fixed(20, 1), answer: (query) => this.#exchangeInfo(query) },
-      depth: { weight: (query) => depthWeight(query, spot), answer: (query) => this.#depth(query) },
-      trades: { weight: fixed(25, 5), answer: (query) => this.#trades(query, false) },
-      historicalTrades: { weight: fixed(25, 20), answer: (query) => this.#trades(query, true) },
-      aggTrades: { weight: fixed(4, 20), answer: (query) => this.#aggregateTrades(query) },
-      klines: { weight: fixed(2, 5), answer: (query) => this.#klines(query) },
-      "ticker/24hr": { weight: fixed(2, 1), answer: (query) => this.#dayTicker(query) },
-      "ticker/bookTicker": { weight: fixed(2, 2), answer: (query) => this.#bookTicker(query) },
-      "ticker/price": { weight: fixed(2, 1), answer: (query) => this.#priceTicker(query) },
-    };
-  }
-
-  #market(query: Query): Market {
-    const symbol = query.get("symbol");
-    if (!symbol) {
-      throw new RestError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.");
-    }
-    const market = this.options.markets.get(symbol);
-    if (market === undefined) throw new RestError(-1121, "Invalid symbol.");
-    return market;
-  }
-
-  #exchangeInfo(query: Query): string {
-    const one = query.get("symbol");
-    const several = query.get("symbols");
-    const wanted = one ? [one] : several ? symbolList(several) : [...this.options.markets.keys()];
-    const instruments = wanted.map((symbol) => this.#market(new URLSearchParams({ symbol })).instrument);
-    return JSON.stringify(
-      exchangeInfo(this.options.dialect, instruments, this.options.weightLimit, this.options.now()),
-    );
-  }
-
-  #depth(query: Query): string {
-    const market = this.#market(query);
-    const limit = whole(query, "limit", this.options.dialect === "spot" ? 100 : 500, 5000);
-    const of = market.instrument;
-    const times = this.options.dialect === "usdm" ? `"E":${this.options.now()},"T":${market.time},` : "";
-    const bids = levelsText(of, market.levels("buy", limit));
-    return `{"lastUpdateId":${market.updateId},${times}"bids":${bids},"asks":${levelsText(of, market.levels("sell", limit))}}`;
-  }
-
-  #trades(query: Query, mayGoBack: boolean): string {
-    const { instrument, trades } = this.#market(query);
-    const limit = whole(query, "limit", 500, 1000);
-    const fromId = mayGoBack && query.has("fromId") ? whole(query, "fromId", 0) : undefined;
-    const first = fromId === undefined ? trades.length - limit : fromId - (trades[0]?.id ?? 0);
-    const start = Math.max(0, first);
-    const rows = trades.slice(start, start + limit).map((trade) => ({
-      id: trade.id,
-      price: priceText(instrument, trade.price),
-      qty: qtyText(instrument, trade.qty),
-      quoteQty: amountText(instrument, BigInt(trade.price) * BigInt(trade.qty)),
-      time: trade.time,
-      isBuyerMaker: trade.buyerIsMaker,
-      ...(this.options.dialect === "spot" ? { isBestMatch: true } : {}),
-    }));
-    return JSON.stringify(rows);
-  }
-
-  #aggregateTrades(query: Query): string {
-    const { instrument, trades } = this.#market(query);
-    const limit = whole(query, "limit", 500, 1000);
-    const bounded = query.has("fromId") || query.has("startTime");
-    const fromId = whole(query, "fromId", 0);
-    const startTime = whole(query, "startTime", 0);
-    const endTime = whole(query, "endTime", Number.MAX_SAFE_INTEGER);
-    const chosen = aggregateTrades(trades.slice(firstWhere(trades, (trade) => trade.aggregateId >= fromId))).filter(
-      (trade) => trade.time >= startTime && trade.time <= endTime,
-    );
-    const rows = (bounded ? chosen.slice(0, limit) : chosen.slice(-limit)).map((trade) => ({
-      a: trade.id,
-      p: priceText(instrument, trade.price),
-      q: qtyText(instrument, trade.qty),
-      f: trade.firstId,
-      l: trade.lastId,
-      T: trade.time,
-      m: trade.buyerIsMaker,
-      ...(this.options.dialect === "spot" ? { M: true } : {}),
-    }));
-    return JSON.stringify(rows);
-  }
-
-  #klines(query: Query): string {
-    const market = this.#market(query);
-    const lengthMs = intervalMs(query.get("interval") ?? "");
-    if (lengthMs === undefined) throw new RestError(-1120, "Invalid interval.");
-    const limit = whole(query, "limit", 500, this.options.dialect === "spot" ? 1000 : 1500);
-    const startTime = whole(query, "startTime", 0);
-    const endTime = whole(query, "endTime", Number.MAX_SAFE_INTEGER);
-    const candles = market.candles
-      .of(lengthMs, market.time)
-      .filter(({ openTime }) => openTime >= startTime && openTime <= endTime);
-    const chosen = query.has("startTime") ? candles.slice(0, limit) : candles.slice(-limit);
-    return JSON.stringify(chosen.map((candle) => klineRow(market.instrument, lengthMs, candle)));
-  }
-
-  #dayTicker(query: Query): string {
-    return this.#oneOrAll(query, (market) => {
-      const of = market.instrument;
-      const day = dayStatistics(market);
-      if (day === undefined) return { symbol: of.id };
-      const texts = dayTexts(of, day);
-      const spotOnly = this.options.dialect === "spot" ? { prevClosePrice: texts.open, ...this.#best(market) } : {};
-      return {
-        symbol: of.id,
-        priceChange: texts.change,
-        priceChangePercent: texts.percent,
-        weightedAvgPrice: texts.average,
-        lastPrice: texts.last,
-        lastQty: texts.lastQty,
-        ...spotOnly,
-        openPrice: texts.open,
-        highPrice: texts.high,
-        lowPrice: texts.low,
-        volume: texts.volume,
-        quoteVolume: texts.amount,
-        openTime: day.openTime,
-        closeTime: day.closeTime,
-        firstId: day.firstId,
-        lastId: day.lastId,
-        count: day.count,
-      };
-    });
-  }
-
-  #bookTicker(query: Query): string {
-    const time = (market: Market) => (this.options.dialect === "usdm" ? { time: market.time } : {});
-    return this.#oneOrAll(query, (market) => ({
-      symbol: market.instrument.id,
-      ...this.#best(market),
-      ...time(market),
-    }));
-  }
-
-  #priceTicker(query: Query): string {
-    const time = (market: Market) => (this.options.dialect === "usdm" ? { time: market.time } : {});
-    return this.#oneOrAll(query, (market) => ({
-      symbol: market.instrument.id,
-      price: priceText(market.instrument, market.trades[market.trades.length - 1]?.price ?? market.quote.bid),
-      ...time(market),
-    }));
-  }
-
-  #best(market: Market) {
-    const of = market.instrument;
-    const { bid, bidQty, ask, askQty } = market.quote;
-    return {
-      bidPrice: priceText(of, bid),
-      bidQty: qtyText(of, bidQty),
-      askPrice: priceText(of, ask),
-      askQty: qtyText(of, askQty),
-    };
-  }
-
-  #oneOrAll(query: Query, row: (market: Market) => object): string {
-    if (query.has("symbol")) return JSON.stringify(row(this.#market(query)));
-    return JSON.stringify([...this.options.markets.values()].map(row));
+    return this.#usedWeight;
   }
 }
 
-function whole(query: Query, name: string, otherwise: number, most = Number.MAX_SAFE_INTEGER): number {
+/** A whole number of a query. @throws RestError with the code that the venue gives for it */
+export function whole(query: Query, name: string, otherwise: number, most: number, illegal: RestError): number {
   const text = query.get(name);
   if (text === null) return otherwise;
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new RestError(-1100, `Illegal characters found in parameter '${name}'; legal range is '^[0-9]{1,20}$'.`);
-  }
-  return Math.min(most, Number.parseInt(text, 10));
+  if (!/^\d{1,19}$/.test(text)) throw illegal;
+  return Math.min(most, Number(text));
 }
 
-function symbolList(text: string): string[] {
-  if (/^\["\w+"(,"\w+")*\]$/.test(text)) return JSON.parse(text) as string[];
-  throw new RestError(-1100, "Illegal characters found in parameter 'symbols'.");
-}
-
-function firstWhere(trades: readonly SimulatedTrade[], holds: (trade: SimulatedTrade) => boolean): number {
+/** The first of sorted items that holds; their number where none does. */
+export function firstWhere<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
   let low = 0;
-  let high = trades.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (holds(trades[middle]!)) high = middle;
+    if (holds(items[middle]!)) high = middle;
     else low = middle + 1;
   }
   return low;
-}
-
-function depthWeight(query: Query, spot: boolean): number {
-  const limit = whole(query, "limit", spot ? 100 : 500, 5000);
-  if (spot) return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
-  return limit <= 50 ? 2 : limit <= 100 ? 5 : limit <= 500 ? 10 : 20;
-}
-
-function refusal(status: number, code: number, msg: string, headers: Record<string, string>): RestAnswer {
-  return { status, body: JSON.stringify({ code, msg }), headers };
-}
-
-function tooMuchWeight(limit: number, headers: Record<string, string>, retryAfter: string): RestAnswer {
-  const msg = `Too much request weight used; current limit is ${limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`;
-  return refusal(429, -1003, msg, { ...headers, "Retry-After": retryAfter });
 }

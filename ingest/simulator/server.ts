@@ -1,19 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PlantError } from "../../infra/errors.js";
-import { type ConnectionLimits, Connections, venueLimits } from "./connections.js";
+import { Connections } from "./connections.js";
 import { control } from "./control.js";
-import { type FaultName, Faults, type FaultTarget, type GarbageForm } from "./faults.js";
+import type { ConnectionLimits, Dialect, Streams } from "./dialect.js";
+import { type DialectName, dialects } from "./dialects.js";
+import { type FaultName, Faults, type FaultTarget, type GarbageForm, type OutgoingFrame } from "./faults.js";
 import { type BookText, bookText, klineRows, type TradeText, tradeTexts } from "./inspection.js";
-import { type Dialect, defaultSymbols, type SymbolOptions, simulatedInstrument } from "./instruments.js";
+import { defaultSymbols, type SymbolOptions } from "./instruments.js";
 import { Market } from "./market.js";
-import { Publication } from "./publication.js";
 import { type RestAnswer, RestApi } from "./rest.js";
 
 export interface SimulatorOptions {
   /** 0, the default, takes a free one. Listens on 127.0.0.1 only. */
   readonly port?: number;
-  readonly dialect?: Dialect;
+  /** `spot` (the default) and `usdm` are Binance's; or one that is not in the registry. */
+  readonly dialect?: DialectName | Dialect;
   readonly symbols?: readonly (string | SymbolOptions)[];
   /** Order events per second and symbol. */
   readonly rate?: number;
@@ -30,11 +32,13 @@ export interface SimulatorOptions {
   readonly keepTrades?: number | "all";
   /** One-minute candles kept a symbol. */
   readonly keepMinutes?: number;
-  /** REST weight a minute; the venue's 6,000 (spot) or 2,400 (USD-M) by default. */
+  /** REST weight a minute; the venue's own by default. */
   readonly weightLimit?: number;
   readonly limits?: Partial<ConnectionLimits>;
   /** Opens the books, but lets nobody trade before `resume()`: a reader that connects first misses nothing. */
   readonly paused?: boolean;
+  /** How far the exchange's clock is ahead of this machine's, ms; negative where it is behind. */
+  readonly clockSkewMs?: number;
 }
 
 const tickMs = 10;
@@ -42,35 +46,44 @@ const tickMs = 10;
 const sliceMs = 20;
 const mayLagMs = 1000;
 
-/** A local exchange that speaks Binance's own REST and WebSocket protocol, from matched books. */
+/** A local exchange that speaks a venue's own REST and WebSocket protocol, from matched books. */
 export class Simulator {
   readonly #markets = new Map<string, Market>();
-  readonly #faults = new Faults((frame) => this.#connections.deliver(frame));
+  readonly #faults = new Faults(
+    (frame) => this.#connections.deliver(frame),
+    () => this.#streams,
+  );
   readonly #connections: Connections;
-  readonly #publication: Publication;
+  readonly #streams: Streams;
   readonly #rest: RestApi;
   readonly #server: Server;
   readonly #dialect: Dialect;
+  readonly #clock: () => number;
   #timer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
   #lastSecond = 0;
   #skippedMs = 0;
 
   private constructor(options: SimulatorOptions) {
-    this.#dialect = options.dialect ?? "spot";
-    const limits = { ...venueLimits(this.#dialect), ...options.limits };
-    this.#connections = new Connections(this.#dialect, limits, ({ symbol, kind, periodMs }) => {
-      const market = this.#markets.get(symbol);
-      if (kind === "depth") market?.depthEvery(periodMs!);
-      return market !== undefined;
-    });
-    this.#publication = new Publication(this.#dialect, this.#connections, this.#faults);
-    this.#list(options);
-    this.#rest = new RestApi({
-      dialect: this.#dialect,
-      weightLimit: options.weightLimit ?? (this.#dialect === "spot" ? 6000 : 2400),
+    const { dialect = "spot" } = options;
+    this.#dialect = typeof dialect === "string" ? dialects[dialect] : dialect;
+    const skewMs = options.clockSkewMs ?? 0;
+    this.#clock = () => Date.now() + skewMs;
+    const connections = new Connections({ ...this.#dialect.limits, ...options.limits }, () => this.#streams);
+    this.#connections = connections;
+    const weightLimit = options.weightLimit ?? this.#dialect.weightLimit;
+    const exchange = {
       markets: this.#markets,
-      now: Date.now,
-    });
+      weightLimit,
+      now: this.#clock,
+      wanted: (stream: string) => connections.wanted(stream),
+      streams: () => connections.streams(),
+      publish: (frame: OutgoingFrame) => this.#faults.pass(frame),
+      broadcast: (message: string) => connections.broadcast(message),
+    };
+    this.#streams = this.#dialect.streams(exchange);
+    this.#list(options);
+    this.#rest = new RestApi(this.#dialect.rest(exchange), { weightLimit, now: this.#clock });
     this.#rest.onFailure = () => this.#faults.counts.restError++;
     this.#server = createServer((request, response) => this.#answer(request, response));
     this.#server.on("upgrade", (request, transport, head) => this.#connections.upgrade(request, transport, head));
@@ -86,6 +99,7 @@ export class Simulator {
       simulator.#connections.stop();
       throw error;
     });
+    simulator.#heartbeat = setInterval(() => simulator.#streams.heartbeat?.(), 1000);
     if (options.paused !== true) simulator.resume();
     return simulator;
   }
@@ -101,7 +115,7 @@ export class Simulator {
 
   /** Base URL of the streams. */
   get wsUrl(): string {
-    return `ws://127.0.0.1:${this.port}`;
+    return `ws://127.0.0.1:${this.port}${this.#dialect.wsPath}`;
   }
 
   /** Native ids. */
@@ -125,6 +139,7 @@ export class Simulator {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#heartbeat);
     this.#timer = undefined;
     this.#faults.stop();
     this.#connections.stop();
@@ -143,14 +158,14 @@ export class Simulator {
     this.#connections.together(() => {
       for (const market of this.#markets.values()) market.flush();
       this.#faults.release();
-      this.#publication.everySecond(this.#markets);
+      this.#streams.everySecond();
     });
   }
 
   /** Lets the orders go on, from now. */
   resume(): void {
     if (this.#timer !== undefined) return;
-    const now = Date.now();
+    const now = this.#clock();
     for (const market of this.#markets.values()) market.skipTo(now);
     this.#timer = setInterval(() => this.#advance(), tickMs);
   }
@@ -163,7 +178,7 @@ export class Simulator {
 
   /** The exact market of a symbol, `BTCUSDT` or `BTC/USDT`. @throws NoSuchMarket */
   market(symbol: string): Market {
-    const market = this.#markets.get(nativeId(symbol));
+    const market = this.#markets.get(this.#dialect.nativeId(symbol));
     if (market === undefined) throw new NoSuchMarket(symbol, this.symbols);
     return market;
   }
@@ -199,39 +214,44 @@ export class Simulator {
 
   /** A depth update happens in the book but is not sent. True once it has happened; false if stopped before. */
   sequenceGap(target: FaultTarget = {}): Promise<boolean> {
-    return this.#faults.arm("sequenceGap", native(target));
+    return this.#faults.arm("sequenceGap", this.#native(target));
+  }
+
+  /** A depth update carries a checksum that is not the book's; only of venues that send one. */
+  wrongChecksum(target: FaultTarget = {}): Promise<boolean> {
+    return this.#faults.arm("checksum", this.#native(target));
   }
 
   /** A frame (by default a trade) is sent twice. */
   duplicate(target: FaultTarget = {}): Promise<boolean> {
-    return this.#faults.arm("duplicate", native(target));
+    return this.#faults.arm("duplicate", this.#native(target));
   }
 
   /** Two frames of one stream (by default depth) change places. */
   outOfOrder(target: FaultTarget = {}): Promise<boolean> {
-    return this.#faults.arm("outOfOrder", native(target));
+    return this.#faults.arm("outOfOrder", this.#native(target));
   }
 
   /** A broken frame comes before a good one; nothing is lost by it. */
   garbage(target: FaultTarget & { form?: GarbageForm } = {}): Promise<boolean> {
-    return this.#faults.arm("garbage", native(target), target.form);
+    return this.#faults.arm("garbage", this.#native(target), target.form);
   }
 
   /** No frames for `ms`, then all of what was missed, or none of it. Resolves when it is over. */
   stall(options: { symbol?: string; ms: number; afterwards: "all" | "none" }): Promise<boolean> {
-    return this.#faults.stall(native(options).symbol, options.ms, options.afterwards);
+    return this.#faults.stall(this.#native(options).symbol, options.ms, options.afterwards);
   }
 
   /** Cuts the connections of a symbol's readers, or all, without a close frame. Returns how many. */
   disconnect(target: { symbol?: string } = {}): number {
-    const cut = this.#connections.cut(native(target).symbol);
+    const cut = this.#connections.cut(this.#native(target).symbol);
     this.#faults.counts.disconnect += cut;
     return cut;
   }
 
-  /** Sends Binance's serverShutdown event, and closes after a while (10 minutes at the venue). Returns how many. */
+  /** Sends the venue's notice that it closes, where it has one, and closes after a while. Returns how many. */
   serverShutdown(target: { symbol?: string; closeAfterMs?: number } = {}): number {
-    const told = this.#connections.shutDown(native(target).symbol, target.closeAfterMs ?? 500);
+    const told = this.#connections.shutDown(this.#native(target).symbol, target.closeAfterMs ?? 500);
     this.#faults.counts.serverShutdown += told;
     return told;
   }
@@ -241,24 +261,28 @@ export class Simulator {
     this.#rest.fail(options.status ?? 500, options.count ?? 1);
   }
 
+  #native<Target extends { symbol?: string }>(target: Target): Target {
+    return target.symbol === undefined ? target : { ...target, symbol: this.#dialect.nativeId(target.symbol) };
+  }
+
   #list(options: SimulatorOptions): void {
     for (const wanted of options.symbols ?? defaultSymbols) {
-      const instrument = simulatedInstrument(wanted, this.#dialect);
+      const instrument = this.#dialect.instrument(wanted);
       const market = new Market(
         instrument,
         {
-          seed: options.seed ?? `tickplant-${this.#dialect}`,
+          seed: options.seed ?? `tickplant-${nameOf(options.dialect)}`,
           commonSeed: options.commonSeed ?? "tickplant",
           rate: (typeof wanted === "string" ? undefined : wanted.rate) ?? options.rate ?? 100,
           marketShare: options.marketShare ?? 0.15,
           basis: options.basis ?? 0,
           ordersPerSide: options.ordersPerSide ?? 250,
-          openTime: Date.now(),
+          openTime: this.#clock(),
           keepTrades: options.keepTrades ?? 20_000,
           keepMinutes: options.keepMinutes ?? 50_000,
-          updateIdHoles: this.#dialect === "usdm",
+          updateIdHoles: this.#dialect.updateIdHoles,
         },
-        this.#publication,
+        this.#streams,
       );
       this.#markets.set(instrument.id, market);
     }
@@ -266,10 +290,11 @@ export class Simulator {
 
   /** Lets every market trade up to now, for a bounded time. */
   #advance(): void {
-    const until = Date.now();
+    const until = this.#clock();
     const stopAt = performance.now() + sliceMs;
     this.#connections.together(() => {
       for (const market of this.#markets.values()) {
+        if (market.instrument.delisted === true) continue;
         market.runUntil(until, () => performance.now() < stopAt);
         const lag = until - market.time;
         if (lag <= mayLagMs) continue;
@@ -277,7 +302,7 @@ export class Simulator {
         market.skipTo(until);
       }
       const second = Math.floor(until / 1000);
-      if (second !== this.#lastSecond) this.#publication.everySecond(this.#markets);
+      if (second !== this.#lastSecond) this.#streams.everySecond();
       this.#lastSecond = second;
     });
   }
@@ -297,13 +322,9 @@ export class Simulator {
   }
 }
 
+const nameOf = (dialect: SimulatorOptions["dialect"] = "spot") => (typeof dialect === "string" ? dialect : "own");
+
 const malformed: RestAnswer = { status: 400, body: `{"code":-1000,"msg":"Malformed URL."}`, headers: {} };
-
-const nativeId = (symbol: string): string => symbol.replace(/:.*$/, "").replace("/", "").toUpperCase();
-
-function native<Target extends { symbol?: string }>(target: Target): Target {
-  return target.symbol === undefined ? target : { ...target, symbol: nativeId(target.symbol) };
-}
 
 /** The simulator was asked for a market that it does not list. */
 export class NoSuchMarket extends PlantError {

@@ -78,6 +78,8 @@ export function kraken(given: Readonly<Record<string, unknown>> = {}): Venue {
     restUrl: settings.restUrl,
     weightLimit: settings.weightLimit,
     contiguousTradeIds: true,
+    requestIntervalMs: 1_000,
+    isRateLimit: (text: string) => /^\{"error":\["E(API:Rate limit|General:Too many)/.test(text),
 
     async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {
       const answer = await rest.get("/0/public/AssetPairs", {}, 1);

@@ -82,6 +82,8 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
     id: "okx",
     restUrl: settings.restUrl,
     weightLimit: settings.weightLimit,
+    requestIntervalMs: 110,
+    connectIntervalMs: 350,
     contiguousTradeIds: settings.tradeChannel === "trades-all",
 
     async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {

@@ -9,11 +9,13 @@ import { frames } from "./frames.js";
 import { kline } from "./kline.js";
 import { log } from "./log.js";
 import { processors } from "./processors.js";
+import { venueFrames } from "./venue-frames.js";
 
 /** What the bench measures, in this order. */
 export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
   decimals,
   frames,
+  venueFrames,
   kline,
   book,
   processors,

@@ -6,6 +6,7 @@ import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import { type IngestOptions, runIngest } from "../../ingest/ingest.js";
 import { Simulator, type SimulatorOptions } from "../../ingest/simulator/server.js";
+import type { ConnectionPlan } from "../../ingest/venue.js";
 import { type VenueSettings, venueOf } from "../../ingest/venues/index.js";
 import { openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
@@ -16,11 +17,22 @@ import type { DepthTick, RawTick, TradeTick } from "../../schemas/ticks.js";
 
 export const partitions = 3;
 
+/** Which connector reads a dialect. */
+export const venueIdOf = { spot: "binance", usdm: "binanceusdm", okx: "okx", kraken: "kraken" } as const;
+
 /** The simulator, the real log and the ingest role between them. */
 export async function liveRig(
   simulated: SimulatorOptions = {},
   options: Partial<IngestOptions> | ((simulator: Simulator) => Partial<IngestOptions>) = {},
   venueSettings: VenueSettings = {},
+  more: {
+    /** The connector's id, where the dialect does not say it. */
+    readonly venue?: string;
+    /** Symbols that are wanted beside those that the simulator lists. */
+    readonly symbols?: readonly string[];
+    /** Changes the plans of the venue's connections, e.g. for shorter times. */
+    readonly plan?: (plan: ConnectionPlan) => ConnectionPlan;
+  } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-ingest-"));
   const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
@@ -51,14 +63,19 @@ export async function liveRig(
       return typeof member === "function" ? member.bind(target) : member;
     },
   });
-  const id = simulated.dialect === "usdm" ? "binanceusdm" : "binance";
-  const suffix = simulated.dialect === "usdm" ? ":USDT" : "";
-  const symbols = ["BTC/USDT", "ETH/USDT"].map((symbol) => `${symbol}${suffix}`);
+  const { dialect = "spot" } = simulated;
+  const id = more.venue ?? (typeof dialect === "string" ? venueIdOf[dialect] : "");
+  const suffix = dialect === "usdm" ? ":USDT" : "";
+  const symbols = (simulated.symbols ?? ["BTC/USDT", "ETH/USDT"]).map(
+    (given) => `${typeof given === "string" ? given : given.symbol}${suffix}`,
+  );
+  const venue = venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings });
+  const { plan = (given) => given } = more;
   const ingest = runIngest({
     venues: [
       {
-        venue: venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings }),
-        symbols,
+        venue: { ...venue, connections: (want) => venue.connections(want).map(plan) },
+        symbols: [...symbols, ...(more.symbols ?? [])],
         kinds: ["trade", "quote", "ticker", "depth"],
       },
     ],
@@ -121,13 +138,14 @@ export async function liveRig(
     const book = bookOf(await depthOf(symbol));
     const native = symbol.replace(suffix, "");
     const truth = simulator.book(native);
+    const depth = Number(venueSettings.bookDepth ?? Number.POSITIVE_INFINITY);
     const trades = await tradesOf(symbol);
     const first = Number(trades[0]?.tradeId ?? Number.POSITIVE_INFINITY);
     const wanted = simulator.trades(native).filter((trade) => trade.id >= first);
     return (
       book.live &&
-      sameLevels(book.bids, truth.bids) &&
-      sameLevels(book.asks, truth.asks) &&
+      sameLevels(book.bids, truth.bids.slice(0, depth)) &&
+      sameLevels(book.asks, truth.asks.slice(0, depth)) &&
       wanted.length > 0 &&
       JSON.stringify(wanted.map(({ id, price, qty, side }) => [`${id}`, price, qty, side])) ===
         JSON.stringify(trades.map(({ tradeId, price, qty, side }) => [tradeId, price, qty, side]))

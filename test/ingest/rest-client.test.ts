@@ -86,4 +86,21 @@ describe("REST client", () => {
     await expect(hanging).rejects.toMatchObject({ code: "TP_REST_FAILED" });
     await expect(waiting).rejects.toMatchObject({ code: "TP_REST_FAILED" });
   });
+
+  it("a refusal for too many requests is waited for, also where its status is 200", async () => {
+    const { client, asked } = await clientTo(
+      (_, response, count) => response.end(count === 1 ? '{"error":["EGeneral:Too many requests"]}' : "{}"),
+      { isRateLimit: (text) => text.includes("Too many"), limitPauseMs: 120 },
+    );
+    expect((await client.get("/0/public/Trades", {}, 1)).text).toBe("{}");
+    expect(asked).toHaveLength(2);
+    expect(asked[1]!.at - asked[0]!.at).toBeGreaterThan(110);
+  });
+
+  it("keeps the venue's interval between requests", async () => {
+    const { client, asked } = await clientTo((_, response) => response.end("{}"), { requestIntervalMs: 150 });
+    await Promise.all([1, 2, 3].map((one) => client.get(`/${one}`, {}, 1)));
+    expect(asked.map(({ url }) => url)).toEqual(["/1", "/2", "/3"]);
+    expect(asked[2]!.at - asked[0]!.at).toBeGreaterThan(200);
+  });
 });

@@ -136,4 +136,16 @@ describe("a book whose snapshots come on the stream", () => {
     expect(story()).toEqual(["snapshot 10", "gap reconnect", "snapshot 30", "increment 31"]);
     expect(asked).toEqual([]);
   });
+
+  it("after ticks of ours were dropped is shown anew from what is kept of it, without asking", () => {
+    const { feed, published, asked } = feedOf();
+    feed.depth(depth(-1, 10), 1);
+    feed.depth(depth(10, 12), 1);
+    feed.interrupt("dropped", at(20_000), true);
+    expect(published.at(-1)).toMatchObject({ action: "snapshot", updateId: 12, receiveTime: 20_000 });
+    expect(feed.isLive).toBe(true);
+    feed.depth(depth(12, 13), 1);
+    expect(published.at(-1)).toMatchObject({ action: "increment", updateId: 13 });
+    expect(asked).toEqual([]);
+  });
 });

@@ -55,7 +55,8 @@ interface Entry {
 export function readFrame(frame: Frame, instruments: InstrumentLookup, out: TickSink): FrameNote | undefined {
   const { text, receiveTime, origin } = frame;
   if ("url" in origin) return readAnswer(text, origin.url, receiveTime, instruments, out);
-  const message = parse(text, parseWithNumberTexts);
+  // v1's lists have texts for numbers already.
+  const message = parse(text, text.startsWith("[") ? JSON.parse : parseWithNumberTexts);
   const found = Array.isArray(message)
     ? readV1(message, receiveTime, instruments)
     : readMessage(message as Message, receiveTime, instruments);

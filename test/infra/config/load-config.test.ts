@@ -6,6 +6,7 @@ import { ConfigInvalid, type ConfigProblem } from "../../../infra/config/config-
 import { type ConfigOverrides, loadConfig } from "../../../infra/config/load-config.js";
 import { printConfig } from "../../../infra/config/print-config.js";
 import { configReference } from "../../../infra/config/reference.js";
+import { dialects } from "../../../ingest/simulator/dialects.js";
 
 let folder: string;
 beforeEach(() => {
@@ -60,7 +61,7 @@ describe("loadConfig", () => {
     for (const simulated of config.simulator.venues) {
       const venue = config.ingest.venues.find(({ id }) => id === simulated.id);
       expect(venue?.restUrl).toBe(`http://127.0.0.1:${simulated.port}`);
-      expect(venue?.wsUrl).toBe(`ws://127.0.0.1:${simulated.port}`);
+      expect(venue?.wsUrl).toBe(`ws://127.0.0.1:${simulated.port}${dialects[simulated.dialect].wsPath}`);
       expect(venue?.symbols).toEqual(simulated.symbols);
     }
   });

@@ -168,6 +168,7 @@ test("every fault can be called over HTTP, and a wrong call says what is right",
   const counts = await getJson<object>(`${simulator.url}/simulator/faults`);
   expect(counts).toEqual({
     sequenceGap: 1,
+    checksum: 0,
     duplicate: 1,
     outOfOrder: 1,
     garbage: 1,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { BinanceApi as Dialect } from "../../../ingest/simulator/binance/instruments.js";
+import { simulatedInstrument } from "../../../ingest/simulator/binance/instruments.js";
+import { depthPayload, quotePayload, tradePayload } from "../../../ingest/simulator/binance/protocol.js";
 import type { SimulatedTrade } from "../../../ingest/simulator/candles.js";
-import type { Dialect } from "../../../ingest/simulator/instruments.js";
-import { simulatedInstrument } from "../../../ingest/simulator/instruments.js";
 import { Market, type MarketListener } from "../../../ingest/simulator/market.js";
-import { depthPayload, quotePayload, tradePayload } from "../../../ingest/simulator/protocol.js";
 
 const openTime = 1_763_000_000_000;
 

@@ -1,17 +1,18 @@
-import { type Dialect, decimalText, type SimulatedInstrument } from "./instruments.js";
+import { decimalText, type SimulatedInstrument } from "../instruments.js";
+import type { BinanceApi } from "./instruments.js";
 
 /** The answer of /exchangeInfo, with the fields and filters that Binance sends. */
 export function exchangeInfo(
-  dialect: Dialect,
+  api: BinanceApi,
   instruments: readonly SimulatedInstrument[],
   weightLimit: number,
   serverTime: number,
 ): object {
   const rateLimits = [
     { rateLimitType: "REQUEST_WEIGHT", interval: "MINUTE", intervalNum: 1, limit: weightLimit },
-    { rateLimitType: "ORDERS", interval: "SECOND", intervalNum: 10, limit: dialect === "spot" ? 100 : 300 },
+    { rateLimitType: "ORDERS", interval: "SECOND", intervalNum: 10, limit: api === "spot" ? 100 : 300 },
   ];
-  if (dialect === "spot") {
+  if (api === "spot") {
     const symbols = instruments.map(spotSymbol);
     return { timezone: "UTC", serverTime, rateLimits, exchangeFilters: [], symbols };
   }
@@ -31,7 +32,7 @@ function spotSymbol(of: SimulatedInstrument): object {
   const stepSize = decimalText(1, of.lotScale, of.qtyDecimals);
   return {
     symbol: of.id,
-    status: "TRADING",
+    status: of.delisted === true ? "BREAK" : "TRADING",
     baseAsset: of.base,
     baseAssetPrecision: 8,
     quoteAsset: of.quote,
@@ -77,7 +78,7 @@ function perpetual(of: SimulatedInstrument): object {
     contractType: "PERPETUAL",
     deliveryDate: 4_133_404_800_000,
     onboardDate: 1_569_398_400_000,
-    status: "TRADING",
+    status: of.delisted === true ? "SETTLING" : "TRADING",
     maintMarginPercent: "2.5000",
     requiredMarginPercent: "5.0000",
     baseAsset: of.base,

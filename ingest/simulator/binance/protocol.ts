@@ -1,12 +1,13 @@
-import { type Candle, intervalMs, type SimulatedTrade } from "./candles.js";
-import type { DayStatistics } from "./day-statistics.js";
-import type { DepthUpdate, IntegerLevel } from "./depth-changes.js";
-import { amountText, type Dialect, decimalText, priceText, qtyText, type SimulatedInstrument } from "./instruments.js";
-import type { Quote } from "./market.js";
+import type { AggregateTrade } from "../aggregate-trades.js";
+import { type Candle, intervalMs, type SimulatedTrade } from "../candles.js";
+import type { DayStatistics } from "../day-statistics.js";
+import type { DepthUpdate, IntegerLevel } from "../depth-changes.js";
+import type { StreamKind } from "../faults.js";
+import { amountText, decimalText, priceText, qtyText, type SimulatedInstrument } from "../instruments.js";
+import type { Quote } from "../market.js";
+import type { BinanceApi } from "./instruments.js";
 
 /** Payloads as Binance's market streams send them (web-socket-streams.md; USD-M "Websocket Market Streams"). */
-
-export type StreamKind = "trade" | "aggTrade" | "bookTicker" | "depth" | "ticker" | "kline";
 
 export interface StreamName {
   readonly symbol: string;
@@ -18,12 +19,12 @@ export interface StreamName {
 }
 
 /** Reads `btcusdt@depth@100ms` and its like; undefined where the venue has no such stream. */
-export function parseStreamName(name: string, dialect: Dialect): StreamName | undefined {
+export function parseStreamName(name: string, api: BinanceApi): StreamName | undefined {
   const [symbol = "", kind = "", speed] = name.split("@");
   if (symbol === "" || symbol !== symbol.toLowerCase()) return undefined;
   const id = symbol.toUpperCase();
   if (kind === "depth") {
-    const periodMs = depthPeriod(speed, dialect);
+    const periodMs = depthPeriod(speed, api);
     return periodMs === undefined ? undefined : { symbol: id, kind, periodMs };
   }
   if (speed !== undefined) return undefined;
@@ -33,61 +34,36 @@ export function parseStreamName(name: string, dialect: Dialect): StreamName | un
   return intervalMs(interval) === undefined ? undefined : { symbol: id, kind: "kline", interval };
 }
 
-function depthPeriod(speed: string | undefined, dialect: Dialect): number | undefined {
-  if (speed === undefined) return dialect === "spot" ? 1000 : 250;
+function depthPeriod(speed: string | undefined, api: BinanceApi): number | undefined {
+  if (speed === undefined) return api === "spot" ? 1000 : 250;
   if (speed === "100ms") return 100;
-  if (speed === "500ms" && dialect === "usdm") return 500;
-  if (speed === "1000ms" && dialect === "spot") return 1000;
+  if (speed === "500ms" && api === "usdm") return 500;
+  if (speed === "1000ms" && api === "spot") return 1000;
   return undefined;
 }
 
-export function tradePayload(of: SimulatedInstrument, dialect: Dialect, trade: SimulatedTrade): string {
+export function tradePayload(of: SimulatedInstrument, api: BinanceApi, trade: SimulatedTrade): string {
   const price = priceText(of, trade.price);
   const qty = qtyText(of, trade.qty);
-  if (dialect === "usdm") {
+  if (api === "usdm") {
     return `{"e":"trade","E":${trade.time},"T":${trade.time},"s":"${of.id}","t":${trade.id},"p":"${price}","q":"${qty}","X":"MARKET","m":${trade.buyerIsMaker}}`;
   }
   return `{"e":"trade","E":${trade.time},"s":"${of.id}","t":${trade.id},"p":"${price}","q":"${qty}","T":${trade.time},"m":${trade.buyerIsMaker},"M":true}`;
 }
 
-/** Trades of one taker order at one price, as one. */
-export interface AggregateTrade {
-  readonly id: number;
-  readonly firstId: number;
-  readonly lastId: number;
-  readonly price: number;
-  readonly qty: number;
-  readonly time: number;
-  readonly buyerIsMaker: boolean;
-}
-
-export function aggregateTrades(trades: readonly SimulatedTrade[]): AggregateTrade[] {
-  const aggregates: AggregateTrade[] = [];
-  for (const trade of trades) {
-    const last = aggregates[aggregates.length - 1];
-    if (last?.id === trade.aggregateId) {
-      aggregates[aggregates.length - 1] = { ...last, lastId: trade.id, qty: last.qty + trade.qty };
-      continue;
-    }
-    const { aggregateId: id, id: tradeId, price, qty, time, buyerIsMaker } = trade;
-    aggregates.push({ id, firstId: tradeId, lastId: tradeId, price, qty, time, buyerIsMaker });
-  }
-  return aggregates;
-}
-
-export function aggregateTradePayload(of: SimulatedInstrument, dialect: Dialect, trade: AggregateTrade): string {
-  const best = dialect === "spot" ? `,"M":true` : "";
+export function aggregateTradePayload(of: SimulatedInstrument, api: BinanceApi, trade: AggregateTrade): string {
+  const best = api === "spot" ? `,"M":true` : "";
   return `{"e":"aggTrade","E":${trade.time},"s":"${of.id}","a":${trade.id},"p":"${priceText(of, trade.price)}","q":"${qtyText(of, trade.qty)}","f":${trade.firstId},"l":${trade.lastId},"T":${trade.time},"m":${trade.buyerIsMaker}${best}}`;
 }
 
-export function quotePayload(of: SimulatedInstrument, dialect: Dialect, quote: Quote, time: number): string {
+export function quotePayload(of: SimulatedInstrument, api: BinanceApi, quote: Quote, time: number): string {
   const sides = `"u":${quote.updateId},"s":"${of.id}","b":"${priceText(of, quote.bid)}","B":"${qtyText(of, quote.bidQty)}","a":"${priceText(of, quote.ask)}","A":"${qtyText(of, quote.askQty)}"`;
-  return dialect === "spot" ? `{${sides}}` : `{"e":"bookTicker",${sides},"T":${time},"E":${time}}`;
+  return api === "spot" ? `{${sides}}` : `{"e":"bookTicker",${sides},"T":${time},"E":${time}}`;
 }
 
-export function depthPayload(of: SimulatedInstrument, dialect: Dialect, update: DepthUpdate): string {
-  const transaction = dialect === "usdm" ? `"T":${update.time},` : "";
-  const previous = dialect === "usdm" ? `"pu":${update.previousId},` : "";
+export function depthPayload(of: SimulatedInstrument, api: BinanceApi, update: DepthUpdate): string {
+  const transaction = api === "usdm" ? `"T":${update.time},` : "";
+  const previous = api === "usdm" ? `"pu":${update.previousId},` : "";
   return `{"e":"depthUpdate","E":${update.time},${transaction}"s":"${of.id}","U":${update.firstId},"u":${update.lastId},${previous}"b":${levelsText(of, update.bids)},"a":${levelsText(of, update.asks)}}`;
 }
 
@@ -119,7 +95,7 @@ export function dayTexts(of: SimulatedInstrument, day: DayStatistics) {
   };
 }
 
-export function tickerPayload(of: SimulatedInstrument, dialect: Dialect, day: DayStatistics, quote: Quote): string {
+export function tickerPayload(of: SimulatedInstrument, api: BinanceApi, day: DayStatistics, quote: Quote): string {
   const texts = dayTexts(of, day);
   const frame = {
     e: "24hrTicker",
@@ -128,10 +104,10 @@ export function tickerPayload(of: SimulatedInstrument, dialect: Dialect, day: Da
     p: texts.change,
     P: texts.percent,
     w: texts.average,
-    ...(dialect === "spot" ? { x: texts.open } : {}),
+    ...(api === "spot" ? { x: texts.open } : {}),
     c: texts.last,
     Q: texts.lastQty,
-    ...(dialect === "spot" ? bestTexts(of, quote) : {}),
+    ...(api === "spot" ? bestTexts(of, quote) : {}),
     o: texts.open,
     h: texts.high,
     l: texts.low,
