@@ -37,15 +37,11 @@ export class CcxtMarket {
   losses = 0;
   /** Trades that came again. */
   private repeated = 0;
-  /** Trades before it came with the subscription. */
-  private connectedAt: Micros;
+  /** The next trades are the first of a subscription. */
+  private isSubscribing = true;
 
-  constructor(
-    private readonly options: CcxtMarketOptions,
-    now: Micros,
-  ) {
+  constructor(private readonly options: CcxtMarketOptions) {
     const { exchange, instrument, kinds, publish, snapshotEvery } = options;
-    this.connectedAt = now;
     if (!kinds.includes("depth")) return;
     this.book = new BookTicks({
       exchange,
@@ -66,7 +62,10 @@ export class CcxtMarket {
     const isFirst = this.recent.isEmpty;
     const repeated = this.repeated;
     const before = this.recent.newest;
-    for (const trade of trades) this.trade(trade, receiveTime);
+    // many exchanges send their last trades with a subscription: those are old
+    const isHistory = this.isSubscribing && trades.length > 1;
+    this.isSubscribing = false;
+    for (const trade of trades) this.trade(trade, receiveTime, isHistory);
     const isFull = trades.length >= this.options.tradesLimit;
     if (isFull && !isFirst && this.repeated === repeated) {
       this.lostSince(before);
@@ -94,11 +93,9 @@ export class CcxtMarket {
   /** The stream of one kind was interrupted. */
   interrupted(kind: FeedKind, fault: WatchFault, now: Micros): void {
     if (kind === "depth") this.book?.gap(gapReasons[fault] ?? "reconnect", now);
-    if (kind === "trade") this.lost();
-  }
-
-  connected(now: Micros): void {
-    this.connectedAt = now;
+    if (kind !== "trade") return;
+    this.isSubscribing = true;
+    this.lost();
   }
 
   /** Trades after the newest one may be missing. */
@@ -112,7 +109,7 @@ export class CcxtMarket {
     if (newest > 0) this.missingSince ??= newest;
   }
 
-  private trade(trade: CcxtTrade, receiveTime: Micros): void {
+  private trade(trade: CcxtTrade, receiveTime: Micros, isHistory: boolean): void {
     const { exchange, publish, refuse } = this.options;
     const tick = tradeTick(exchange, trade, receiveTime);
     if (tick === undefined) {
@@ -124,8 +121,7 @@ export class CcxtMarket {
       refuse("trade_repeated", undefined);
       return;
     }
-    const isOld = tick.exchangeTime < this.connectedAt;
-    if (publish(isOld ? { ...tick, backfilled: true } : tick)) this.recent.add(tick);
+    if (publish(isHistory ? { ...tick, backfilled: true } : tick)) this.recent.add(tick);
     else this.lost();
   }
 }

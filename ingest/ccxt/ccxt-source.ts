@@ -10,6 +10,7 @@ import type { FeedKind } from "../venue.js";
 import { CcxtMarket } from "./ccxt-market.js";
 import { type ExactExchange, exactExchange } from "./exact-exchange.js";
 import { UnknownCcxtExchange } from "./library.js";
+import { quirksOf } from "./quirks.js";
 import { type CcxtSettings, ccxtSettings } from "./settings.js";
 import { watchesOf } from "./streams.js";
 import { instrumentTick, tradeTick } from "./ticks.js";
@@ -58,7 +59,7 @@ class CcxtSource implements Source {
   private connectedAt: Micros = 0;
   private instrumentsAt: Micros = 0;
   private gaugesAt: Micros = 0;
-  private running: Promise<unknown> = Promise.resolve();
+  private running: Promise<unknown> | undefined;
 
   constructor(
     private readonly choice: CcxtChoice,
@@ -86,7 +87,7 @@ class CcxtSource implements Source {
       await this.pause(attempt);
     }
     if (this.abort.signal.aborted) return;
-    for (const instrument of this.known.all()) this.addMarket(instrument.symbol);
+    for (const { symbol, status } of this.known.all()) if (status === "trading") this.addMarket(symbol);
     this.running = Promise.all(this.loops.map((loop) => loop.run()));
   }
 
@@ -103,7 +104,7 @@ class CcxtSource implements Source {
   }
 
   get isReady(): boolean {
-    if (!this.isConnected || this.markets.size < this.choice.symbols.length) return false;
+    if (this.running === undefined || (this.loops.length > 0 && !this.isConnected)) return false;
     for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
     return true;
   }
@@ -131,22 +132,19 @@ class CcxtSource implements Source {
 
   private addMarket(symbol: string): void {
     const { id, kinds, snapshotEvery, backoff = defaultBackoff } = this.choice;
-    const { publisher, clock, logger, metrics } = this.parts;
+    const { publisher, logger, metrics } = this.parts;
     const { exact } = this;
     if (exact === undefined) return;
     const { watches, absent } = watchesOf(exact.ccxt, symbol, kinds, this.settings.snapshotLevels);
-    const market = new CcxtMarket(
-      {
-        exchange: id,
-        instrument: this.known.of(symbol)!,
-        kinds: watches.flatMap((watch) => watch.kinds),
-        publish: (tick) => publisher.publish(tick),
-        refuse: (reason, what) => this.refuse(reason, what),
-        snapshotEvery,
-        tradesLimit: this.settings.tradesLimit,
-      },
-      clock(),
-    );
+    const market = new CcxtMarket({
+      exchange: id,
+      instrument: this.known.of(symbol)!,
+      kinds: watches.flatMap((watch) => watch.kinds),
+      publish: (tick) => publisher.publish(tick),
+      refuse: (reason, what) => this.refuse(reason, what),
+      snapshotEvery,
+      tradesLimit: this.settings.tradesLimit,
+    });
     this.markets.set(symbol, market);
     for (const kind of absent) {
       metrics.dropped.inc({ place: "ccxt", reason: `no_stream_${kind}` });
@@ -184,7 +182,8 @@ class CcxtSource implements Source {
     metrics.dropped.inc({ place: "ccxt", reason: fault });
     const { name, message } = error as Error;
     logger.warn({ exchange: this.choice.id, symbol, kinds, error: name, why: message }, "a stream of ccxt broke off");
-    for (const kind of kinds) market.interrupted(kind, fault, clock());
+    const meant = fault === "checksum_mismatch" && quirksOf(this.choice.id).noChecksum ? "sequence_gap" : fault;
+    for (const kind of kinds) market.interrupted(kind, meant, clock());
     this.lookAtConnections();
   }
 
@@ -218,7 +217,8 @@ class CcxtSource implements Source {
       for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
           const end = await backfillTrades(missingSince, {
-            fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, limit),
+            // some exchanges refuse a limit above their own
+            fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
             recent: market.recent,
             toTick: (trade) => tradeTick(choice.id, trade, clock()),
             publish: (trade) => publisher.publish(trade),
@@ -275,7 +275,6 @@ class CcxtSource implements Source {
   private onConnection(): void {
     const now = this.parts.clock();
     this.connectedAt = now;
-    for (const market of this.markets.values()) market.connected(now);
     this.lookAtConnections();
   }
 
@@ -285,8 +284,9 @@ class CcxtSource implements Source {
     const connected =
       clients.length > 0 && clients.every((client) => client.isConnected) && this.loops.every((loop) => loop.isUp);
     if (connected === this.isConnected) return;
-    const { clock, logger } = this.parts;
+    const { clock, logger, metrics } = this.parts;
     this.isConnected = connected;
+    if (!connected && !this.abort.signal.aborted) metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     this.since = clock();
     logger.info({ exchange: this.choice.id, feed: "ccxt" }, connected ? "connected" : "disconnected");
   }

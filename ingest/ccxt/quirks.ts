@@ -6,6 +6,8 @@ export interface Quirks {
   readonly options?: Readonly<Record<string, unknown>>;
   /** ccxt passes the maker's side on: the taker's is the other. */
   readonly makerSide?: true;
+  /** Its books have no checksum: what ccxt names a checksum error is one of the sequence. */
+  readonly noChecksum?: true;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -15,6 +17,7 @@ export interface Quirks {
  * ticker, which ccxt asks for by itself, leaves out what the whole one has.
  */
 const binance = (fetchTradesMethod: string): Quirks => ({
+  noChecksum: true,
   options: { fetchTradesMethod, watchTicker: { name: "ticker" }, watchTickers: { name: "ticker" } },
 });
 

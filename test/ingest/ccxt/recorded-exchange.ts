@@ -99,18 +99,15 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
   const abort = new AbortController();
   const byMarket = markets.map(({ symbol }) => {
     const { watches, absent } = watchesOf(ccxt, symbol, kinds, settings.snapshotLevels);
-    const taken = new CcxtMarket(
-      {
-        exchange: id,
-        instrument: instrumentTick(ccxt, ccxt.markets![symbol]!, now),
-        kinds: watches.flatMap((watch) => watch.kinds),
-        publish: (tick) => ticks.push(tick) > 0,
-        refuse: (reason) => refused.push(reason),
-        snapshotEvery: Number.MAX_SAFE_INTEGER,
-        tradesLimit: settings.tradesLimit,
-      },
-      0,
-    );
+    const taken = new CcxtMarket({
+      exchange: id,
+      instrument: instrumentTick(ccxt, ccxt.markets![symbol]!, now),
+      kinds: watches.flatMap((watch) => watch.kinds),
+      publish: (tick) => ticks.push(tick) > 0,
+      refuse: (reason) => refused.push(reason),
+      snapshotEvery: Number.MAX_SAFE_INTEGER,
+      tradesLimit: settings.tradesLimit,
+    });
     const loops = watches.map(
       ({ watch, take, kinds: carried }) =>
         new WatchLoop({

@@ -1,28 +1,21 @@
 import { ccxtSource } from "../../../ingest/ccxt/ccxt-source.js";
-import type { Simulator } from "../../../ingest/simulator/server.js";
-import { liveRig } from "../live-rig.js";
+import type { liveRig } from "../live-rig.js";
 
-/** The simulator taken in through ccxt's own exchange of the dialect that it speaks. */
-export function ccxtRig(dialect: "spot" | "usdm", simulated: Parameters<typeof liveRig>[0] = {}) {
-  const id = dialect === "spot" ? "binance" : "binanceusdm";
-  const suffix = dialect === "spot" ? "" : ":USDT";
-  const options = {
-    fetchMarkets: { types: [dialect === "spot" ? "spot" : "linear"] },
-    // what the simulator has not
-    fetchCurrencies: false,
-  };
-  return liveRig({ dialect, ...simulated }, (simulator: Simulator) => ({
-    venues: [],
-    sources: [
-      ccxtSource({
-        id,
-        symbols: ["BTC/USDT", "ETH/USDT"].map((symbol) => `${symbol}${suffix}`),
-        kinds: ["trade", "quote", "ticker", "depth"],
-        settings: { restUrl: simulator.url, wsUrl: simulator.wsUrl, options },
-        snapshotEvery: 300_000_000,
-        backfill: true,
-        backoff: { baseMs: 50, capMs: 200 },
-      }),
-    ],
-  }));
-}
+type More = NonNullable<Parameters<typeof liveRig>[3]>;
+
+/** Takes the simulator in through ccxt, with short pauses. */
+export const throughCcxt: NonNullable<More["source"]> = (id, { symbols, kinds }, settings) =>
+  ccxtSource({
+    id,
+    symbols,
+    kinds,
+    settings,
+    snapshotEvery: 300_000_000,
+    backfill: true,
+    backoff: { baseMs: 50, capMs: 200 },
+  });
+
+/** Of ccxt's options: the markets that the simulator has, and nothing else asked for. */
+export const simulatedMarkets = (type: string) => ({
+  options: { fetchMarkets: { types: [type] }, ws: { backoff: { base: 300 } } },
+});

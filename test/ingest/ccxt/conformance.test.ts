@@ -1,0 +1,38 @@
+import { printVenueTable, type VenueSubject, venueContract } from "../../conformance/venue-contract.js";
+import { simulatedMarkets, throughCcxt } from "./simulated.js";
+
+const ccxts = "ccxt keeps the connections, their age and their pings";
+
+const subjects: readonly VenueSubject[] = [
+  {
+    venue: "binance",
+    name: "ccxt:binance",
+    dialect: "spot",
+    source: throughCcxt,
+    settings: simulatedMarkets("spot"),
+    gapReason: "sequence_gap",
+    without: {
+      V07: "its books have no checksum",
+      V13: "ccxt does not heed the announcement",
+      V14: ccxts,
+      V19: ccxts,
+    },
+  },
+  {
+    venue: "okx",
+    name: "ccxt:okx",
+    dialect: "okx",
+    source: throughCcxt,
+    settings: simulatedMarkets("spot"),
+    gapReason: "sequence_gap",
+    without: {
+      V07: "ccxt goes by the sequence alone",
+      V13: "ccxt does not heed the announcement",
+      V14: ccxts,
+      V19: ccxts,
+    },
+  },
+];
+
+for (const subject of subjects) venueContract(subject);
+printVenueTable();
