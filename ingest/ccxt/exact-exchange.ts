@@ -2,7 +2,7 @@ import { gunzipSync, inflateRawSync } from "node:zlib";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import type { Clock } from "../clock.js";
 import { recordedBook } from "./book-record.js";
-import { type CcxtClient, type CcxtExchange, type CcxtTicker, newCcxtExchange } from "./library.js";
+import { type CcxtClient, type CcxtExchange, type CcxtTicker, isCcxtError, newCcxtExchange } from "./library.js";
 import { quoteLongNumbers } from "./number-texts.js";
 import { quirksOf } from "./quirks.js";
 import type { CcxtSettings } from "./settings.js";
@@ -86,7 +86,16 @@ function listenToClients(ccxt: CcxtExchange, onFrame: () => void, { unreadable }
     const client = clientOf.call(ccxt, url);
     if (known.has(client)) return client;
     known.add(client);
-    const { onMessage } = client;
+    const { onMessage, send } = client;
+    // ccxt leaves what it sends after a pause to itself: a socket that has closed meanwhile must not end the process
+    client.send = async (message) => {
+      try {
+        return await send.call(client, message);
+      } catch (error) {
+        client.onError(error);
+        return undefined;
+      }
+    };
     client.onMessage = (event) => {
       onFrame();
       const text = unpacked(client, event.data);
@@ -99,13 +108,14 @@ function listenToClients(ccxt: CcxtExchange, onFrame: () => void, { unreadable }
 }
 
 /**
- * A frame to ccxt's own handler of messages, as ccxt's client does it, but for long numbers and garbage: what is no JSON
- * goes no further, and a handler that fails fails those who wait for it.
+ * A frame to ccxt's own handler of messages, as ccxt's client does it, but for long numbers and garbage: broken JSON goes
+ * no further, and text that makes the handler fail breaks no stream.
  */
 function take(client: CcxtClient, text: string, unreadable: ExchangeHooks["unreadable"]): void {
+  const isJson = text.startsWith("{") || text.startsWith("[");
   let message: unknown = text;
   try {
-    if (text.startsWith("{") || text.startsWith("[")) message = JSON.parse(quoteLongNumbers(text));
+    if (isJson) message = JSON.parse(quoteLongNumbers(text));
   } catch (error) {
     unreadable?.(text, error);
     return;
@@ -113,8 +123,9 @@ function take(client: CcxtClient, text: string, unreadable: ExchangeHooks["unrea
   try {
     client.onMessageCallback(client, message);
   } catch (error) {
-    unreadable?.(text, error);
-    client.reject(error);
+    // the exchange's own refusals come this way too: they are for those who wait
+    if (!isCcxtError(error)) unreadable?.(text, error);
+    if (isJson) client.reject(error);
   }
 }
 
@@ -174,14 +185,16 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** ccxt's addresses with another host, where one is set. */
-function moved(urls: unknown, { restUrl, wsUrl }: CcxtSettings): unknown {
+/** ccxt's addresses with another base, where one is set; a path of the base stands for the same path there. */
+function moved(urls: unknown, { restUrl, wsUrl }: Pick<CcxtSettings, "restUrl" | "wsUrl">): unknown {
   if (typeof urls === "string") {
     const base = urls.startsWith("ws") ? wsUrl : restUrl;
-    return base === undefined ? urls : urls.replace(/^\w+:\/\/[^/]+/, base.replace(/\/+$/, ""));
+    if (base === undefined) return urls;
+    const { origin, pathname } = new URL(base);
+    const prefix = pathname.replace(/\/+$/, "");
+    const path = urls.replace(/^\w+:\/\/[^/]+/, "");
+    return `${origin}${prefix}${prefix !== "" && path.startsWith(prefix) ? path.slice(prefix.length) : path}`;
   }
   if (!isPlain(urls)) return urls;
-  return Object.fromEntries(
-    Object.entries(urls).map(([key, value]) => [key, moved(value, { restUrl, wsUrl } as CcxtSettings)]),
-  );
+  return Object.fromEntries(Object.entries(urls).map(([key, value]) => [key, moved(value, { restUrl, wsUrl })]));
 }

@@ -51,6 +51,8 @@ export interface CcxtClient {
   onMessage(event: { data: unknown }): void;
   onMessageCallback(client: CcxtClient, message: unknown): void;
   reject(error: unknown): void;
+  send(message: unknown): Promise<unknown>;
+  onError(error: unknown): void;
 }
 
 export interface CcxtMarket {
@@ -144,4 +146,12 @@ export async function newCcxtExchange(id: VenueId, options: Record<string, unkno
   const Exchange = known.includes(id) ? exchanges[id] : undefined;
   if (Exchange === undefined) throw new UnknownCcxtExchange(id, known.sort());
   return new Exchange(options);
+}
+
+/** Whether ccxt threw it on purpose. */
+export function isCcxtError(error: unknown): boolean {
+  for (let of = error as object | null; of !== null; of = Object.getPrototypeOf(of) as object | null) {
+    if (of.constructor?.name === "BaseError") return true;
+  }
+  return false;
 }
