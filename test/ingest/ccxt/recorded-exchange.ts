@@ -146,6 +146,12 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
       client.onMessage({ data });
       await settle();
     },
+    /** A frame, and as many turns of promises as ccxt's watchers take to see it: without a turn of the event loop. */
+    async feedNow(data: string, sent: string): Promise<void> {
+      const before = ticks.length;
+      sockets.of(sent)!.onMessage({ data });
+      for (let turn = 0; turn < promiseTurns && ticks.length === before; turn++) await undefined;
+    },
     async stop(): Promise<void> {
       abort.abort();
       for (const client of Object.values(ccxt.clients)) client.reject(new Error("the recording ends"));
@@ -154,6 +160,9 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
     },
   };
 }
+
+/** More than any of its watchers takes. */
+const promiseTurns = 40;
 
 /** All microtasks and one turn of the loop, in which ccxt's watchers ask again. */
 async function settle(): Promise<void> {
