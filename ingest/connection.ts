@@ -1,6 +1,7 @@
 import WebSocket from "ws";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
+import { after, clearTimers, closeLine, type Line, newLine, reserve, sendNow, sendPaced } from "./line.js";
 import type { ConnectionPlan, FrameNote } from "./venue.js";
 
 export interface ConnectionHandlers {
@@ -23,26 +24,7 @@ export interface ConnectionOptions {
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
 }
 
-/** One WebSocket and what is known of it. */
-interface Line {
-  readonly number: number;
-  readonly socket: WebSocket;
-  readonly timers: Set<NodeJS.Timeout>;
-  readonly openedAt: number;
-  /** Subscriptions that are not answered yet. */
-  readonly unanswered: Set<string>;
-  /** When messages of the last hour were sent, where the venue limits them. */
-  readonly sentAt: number[];
-  /** What is being sent, in order; false once the socket is closed. */
-  sending: Promise<boolean>;
-  lastSentAt: number;
-  pings: NodeJS.Timeout | undefined;
-  subscribed: boolean;
-  lastFrameAt: number;
-}
-
 const maxSilenceMs = 600_000;
-const hourMs = 3_600_000;
 
 /**
  * Keeps one planned connection open: subscribes with paced frames, comes back after a loss with exponential backoff
@@ -98,8 +80,8 @@ export class Connection {
   send(frames: readonly string[]): boolean {
     const line = this.current;
     if (line?.subscribed !== true || line.socket.readyState !== WebSocket.OPEN) return false;
-    if (!this.reserve(line, frames.length)) return false;
-    line.sending = line.sending.then(() => this.sendPaced(line, frames));
+    if (!reserve(line, frames.length, this.plan.sendsPerHour)) return false;
+    line.sending = line.sending.then(() => sendPaced(line, frames, this.plan.sendIntervalMs));
     return true;
   }
 
@@ -121,21 +103,8 @@ export class Connection {
       perMessageDeflate: false,
       skipUTF8Validation: true,
     });
-    const now = performance.now();
     this.lines += 1;
-    const line: Line = {
-      number: this.lines,
-      socket,
-      timers: new Set(),
-      openedAt: now,
-      unanswered: new Set(this.plan.answers),
-      sentAt: [],
-      sending: Promise.resolve(true),
-      lastSentAt: Number.NEGATIVE_INFINITY,
-      pings: undefined,
-      subscribed: false,
-      lastFrameAt: now,
-    };
+    const line = newLine(this.lines, socket, this.plan.answers);
     socket.on("open", () => void this.subscribe(line));
     socket.on("message", (data: Buffer) => this.onMessage(line, data));
     socket.on("error", (error) => {
@@ -146,9 +115,9 @@ export class Connection {
   }
 
   private async subscribe(line: Line): Promise<void> {
-    const { hello, ping } = this.plan;
-    this.reserve(line, hello.length);
-    line.sending = this.sendPaced(line, hello);
+    const { hello, ping, sendsPerHour, sendIntervalMs } = this.plan;
+    reserve(line, hello.length, sendsPerHour);
+    line.sending = sendPaced(line, hello, sendIntervalMs);
     if (!(await line.sending)) return;
     if (ping !== undefined) line.pings = setInterval(() => sendNow(line, ping.frame), ping.everyMs);
     line.lastFrameAt = performance.now();
@@ -159,28 +128,6 @@ export class Connection {
     line.subscribed = true;
     line.lastFrameAt = performance.now();
     if (line === this.current) this.onCurrentUp();
-  }
-
-  /** @returns false when the socket closed meanwhile */
-  private async sendPaced(line: Line, frames: readonly string[]): Promise<boolean> {
-    for (const frame of frames) {
-      const waitMs = line.lastSentAt + this.plan.sendIntervalMs - performance.now();
-      if (waitMs > 0) await pause(line, waitMs);
-      if (!sendNow(line, frame)) return false;
-      line.lastSentAt = performance.now();
-    }
-    return true;
-  }
-
-  /** Counts messages that are about to be sent. @returns false, and counts nothing, beyond the venue's limit */
-  private reserve(line: Line, count: number): boolean {
-    const limit = this.plan.sendsPerHour;
-    if (limit === undefined) return true;
-    const now = performance.now();
-    while (line.sentAt.length > 0 && line.sentAt[0]! < now - hourMs) line.sentAt.shift();
-    if (line.sentAt.length + count > limit) return false;
-    for (let i = 0; i < count; i++) line.sentAt.push(now);
-    return true;
   }
 
   private onCurrentUp(): void {
@@ -278,36 +225,4 @@ export class Connection {
       line.socket.terminate();
     }
   }
-}
-
-function sendNow({ socket }: Line, frame: string): boolean {
-  if (socket.readyState !== WebSocket.OPEN) return false;
-  socket.send(frame);
-  return true;
-}
-
-function after(line: Line, ms: number, then: () => void): void {
-  const timer = setTimeout(() => {
-    line.timers.delete(timer);
-    then();
-  }, ms);
-  line.timers.add(timer);
-}
-
-function pause(line: Line, ms: number): Promise<void> {
-  return new Promise((resolve) => after(line, ms, resolve));
-}
-
-function clearTimers(line: Line): void {
-  clearInterval(line.pings);
-  for (const timer of line.timers) clearTimeout(timer);
-  line.timers.clear();
-}
-
-function closeLine(line: Line): void {
-  clearTimers(line);
-  if (line.socket.readyState === WebSocket.CONNECTING) line.socket.terminate();
-  else line.socket.close(1000);
-  // A peer that does not answer the close must not keep the process.
-  setTimeout(() => line.socket.terminate(), 1_000).unref();
 }

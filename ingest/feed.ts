@@ -12,6 +12,7 @@ import type { DeadLetters } from "./dead-letters.js";
 import { InstrumentFeed } from "./instruments.js";
 import type { Hole, Publisher } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { SnapshotRequests } from "./snapshot-requests.js";
 import { TradeIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
@@ -72,7 +73,7 @@ export class Feed {
   private readonly logger: Logger;
   private readonly instruments: InstrumentFeed;
   private readonly markets = new Map<string, Market>();
-  private readonly snapshotsAsked = new Set<string>();
+  private readonly snapshots: SnapshotRequests;
   private readonly booksStarted = new Set<string>();
   private readonly abort = new AbortController();
   private lines: Line[] = [];
@@ -92,6 +93,13 @@ export class Feed {
       logger: this.logger,
       ...limitsOf(choice.venue),
       ...options.rest,
+    });
+    this.snapshots = new SnapshotRequests({
+      venue: this.venue,
+      rest: this.rest,
+      logger: this.logger,
+      signal: this.abort.signal,
+      take: ({ text, url }) => void this.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
     });
     this.instruments = new InstrumentFeed({
       venue: this.venue,
@@ -281,34 +289,19 @@ export class Feed {
       .filter((market) => market !== undefined);
   }
 
-  private requestSnapshot(instrument: InstrumentTick): void {
-    const { symbol } = instrument;
-    if (this.venue.resubscribe !== undefined) {
-      this.resubscribe(symbol, this.venue.resubscribe(instrument));
+  /** Begins a book anew: by a snapshot of REST, or by subscribing again where it comes with that. */
+  private readonly beginAnew = (instrument: InstrumentTick): void => {
+    const { resubscribe } = this.venue;
+    if (resubscribe === undefined) {
+      this.snapshots.ask(instrument);
       return;
     }
-    if (this.snapshotsAsked.has(symbol) || this.abort.signal.aborted) return;
-    this.snapshotsAsked.add(symbol);
-    this.venue.snapshot?.(this.rest, instrument).then(
-      ({ text, url }) => {
-        this.snapshotsAsked.delete(symbol);
-        this.take({ text, receiveTime: this.options.clock(), origin: { url } }, this.publish);
-      },
-      (error: unknown) => {
-        this.snapshotsAsked.delete(symbol);
-        if (!this.abort.signal.aborted)
-          this.logger.warn({ why: (error as Error).message, symbol }, "no snapshot; it is asked for again");
-      },
-    );
-  }
-
-  private resubscribe(symbol: string, frames: readonly string[]): void {
     const line = this.lines.find(({ plan }) =>
-      plan.subscriptions.some(({ instrument, kinds }) => instrument.symbol === symbol && kinds.includes("depth")),
+      plan.subscriptions.some((one) => one.instrument.symbol === instrument.symbol && one.kinds.includes("depth")),
     );
-    if (line === undefined || !line.connection.connected || line.connection.send(frames)) return;
+    if (line === undefined || !line.connection.connected || line.connection.send(resubscribe(instrument))) return;
     this.options.metrics.dropped.inc({ place: "ingest", reason: "resubscribe_limited" });
-  }
+  };
 
   private async backfill(market: Market): Promise<void> {
     if (!this.options.backfill || market.backfilling || !this.venue.contiguousTradeIds) return;
@@ -338,7 +331,7 @@ export class Feed {
       ? new BookFeed(
           this.venue.sequence(instrument),
           (tick: RawTick) => this.options.publisher.publish(tick as DepthTick),
-          () => this.requestSnapshot(instrument),
+          () => this.beginAnew(instrument),
           {
             ...bookFeedDefaults,
             snapshotEvery: this.options.snapshotEvery,

@@ -155,10 +155,12 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
   V01: () => async (start) => {
     const rig = await start();
     await trading(rig);
+    const kindsOf = async () => new Set((await rig.ticks()).map((tick) => tick.kind));
+    // Statistics of the day come once a second.
+    await until(async () => (await kindsOf()).has("ticker"), "a ticker");
+    expect(await kindsOf()).toEqual(new Set(["instrument", "trade", "quote", "ticker", "depth", "heartbeat"]));
     const ticks = await rig.ticks();
     for (const symbol of rig.symbols) expect(ticks.find((tick) => tick.symbol === symbol)?.kind).toBe("instrument");
-    const kinds = new Set(ticks.map((tick) => tick.kind));
-    expect(kinds).toEqual(new Set(["instrument", "trade", "quote", "ticker", "depth", "heartbeat"]));
     expect(rig.ingest.feeds().length).toBeGreaterThan(0);
     expect(rig.ingest.feeds().every((feed) => feed.connected)).toBe(true);
     expect(await rig.deadLetters()).toEqual([]);

@@ -16,6 +16,10 @@ describe("JSON with its numbers' texts", () => {
   it("leaves alone what only looks like a number", () => {
     const value = { time: "12:30:45", 'quoted":5': 'in":7', "back\\slash": true, none: null, list: ["3", 4] };
     expect(parseWithNumberTexts(JSON.stringify(value))).toEqual(value);
+    for (const text of ['[":0"]', '["a,",":0"]', '{"a":":1","b,":":2"}', '":3"', '{"":":4","\\\\":true}']) {
+      expect(parseWithNumberTexts(text)).toEqual(JSON.parse(text));
+    }
+    expect(parseWithNumberTexts('{"a\\\\":1.0,"":2.0,"\\"":3.0}')).toEqual({ "a\\": "1.0", "": "2.0", '"': "3.0" });
   });
 
   it("is JSON.parse for any value, but for the numbers of members", () => {
@@ -29,6 +33,7 @@ describe("JSON with its numbers' texts", () => {
         fc.pre(!/"\d*":/.test(text) && typeof value === "object");
         expect(parseWithNumberTexts(text)).toEqual(plain);
       }),
+      { numRuns: 2_000, examples: [[[":0"]], [{ "a,": ":0", ":1": 2 }]] },
     );
   });
 

@@ -66,7 +66,9 @@ function pairOf({ instrument: of }: Market): [string, object] {
 function trades({ instrument, trades: all, time }: Market, query: Query): object {
   const count = whole(query, "count", 1000, 1000);
   const since = query.get("since");
-  const sinceMs = since === null ? undefined : Number(since) / 1e6;
+  if (since !== null && !/^\d{1,19}$/.test(since)) throw new RestError("", "EGeneral:Invalid arguments:since");
+  // Nanoseconds are beyond exact numbers.
+  const sinceMs = since === null ? undefined : Number(BigInt(since) / 1_000_000n);
   const start =
     sinceMs === undefined ? Math.max(0, all.length - count) : firstWhere(all, (trade) => trade.time > sinceMs);
   const page = all.slice(start, start + count);

@@ -5,6 +5,8 @@ import { type InstrumentLookup, UnreadableFrame } from "../../venue.js";
 /** A message of a channel, an answer to a request, or an answer of REST, as OKX names their fields. */
 export interface OkxMessage {
   readonly event?: unknown;
+  /** Of the API before v5. */
+  readonly table?: unknown;
   readonly arg?: { readonly channel?: unknown; readonly instId?: unknown };
   readonly action?: unknown;
   readonly data?: unknown;

@@ -3,6 +3,7 @@ import type { Micros } from "../../../schemas/words.js";
 import type { Frame, FrameNote, InstrumentLookup } from "../../venue.js";
 import { readInstruments } from "./instruments.js";
 import { instrumentOf, levelsOf, type OkxEntry, type OkxMessage, textOf, timeOf, unreadable } from "./payload.js";
+import { readV3 } from "./read-v3.js";
 import type { OkxSettings } from "./settings.js";
 
 /** An error about one stream names it in its text; no field does. */
@@ -10,7 +11,7 @@ const refusedStream = /channel:([\w-]+)[^,]*,\s*instId:([\w-]+)/;
 
 /**
  * Reads one frame of OKX v5: a channel's `{"arg","action","data"}`, an answer `{"event"}`, `pong`, or an answer of REST.
- * Prices and quantities are texts there and stay the venue's own.
+ * Prices and quantities are texts there and stay the venue's own. Messages of the API before v5 name a table.
  *
  * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
  *
@@ -26,13 +27,18 @@ export function readFrame(
   const message = parse(frame.text);
   if ("url" in frame.origin) return readAnswer(message, frame.origin.url, frame.receiveTime, instruments, out);
   if (message.event !== undefined) return readEvent(message);
+  if (message.table !== undefined) return put(readV3(message, frame.receiveTime, instruments), out);
   if (message.arg === undefined || !Array.isArray(message.data)) throw unreadable("neither a channel nor an event");
   const read = readers[String(message.arg.channel)];
   if (read === undefined) return "ignored";
   const ticks: RawTick[] = [];
   const context = { settings, receiveTime: frame.receiveTime, instruments, backfilled: false };
   for (const entry of message.data as OkxEntry[]) read(message, entry ?? {}, context, ticks);
-  if (ticks.length === 0) return "ignored";
+  return put(ticks, out);
+}
+
+function put(ticks: readonly RawTick[] | undefined, out: TickSink): FrameNote | undefined {
+  if (ticks === undefined || ticks.length === 0) return "ignored";
   for (const tick of ticks) out(tick);
   return undefined;
 }
@@ -129,11 +135,13 @@ function readBook({ arg, action }: OkxMessage, entry: OkxEntry, context: ReadCon
   ticks.push(tick);
 }
 
-/** The best level of each side; an empty side is no level. */
+/**
+ * The best level of each side; an empty side is no level. The sequence id is left out: it may begin lower after a
+ * maintenance, and whoever reads quotes alone would take all later ones for old.
+ */
 function readBestPrices({ arg }: OkxMessage, entry: OkxEntry, context: ReadContext, ticks: RawTick[]): void {
   const [bid] = levelsOf(entry.bids);
   const [ask] = levelsOf(entry.asks);
-  const updateId = idOf(entry.seqId);
   const tick: QuoteTick = {
     kind: "quote",
     exchange: "okx",
@@ -144,7 +152,6 @@ function readBestPrices({ arg }: OkxMessage, entry: OkxEntry, context: ReadConte
     bidQty: bid?.[1] ?? "",
     askPrice: ask?.[0] ?? "",
     askQty: ask?.[1] ?? "",
-    ...(updateId !== 0 && { updateId }),
   };
   ticks.push(tick);
 }

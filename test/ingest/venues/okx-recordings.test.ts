@@ -86,30 +86,39 @@ describe("OKX as cryptofeed recorded it (2022-05-13)", () => {
   });
 });
 
-describe("OKX v5 messages as tardis-node maps them", () => {
+/**
+ * tardis-node reads one channel of books and one of best prices at a time, and which one goes by date and instrument: a
+ * message of the other gives nothing there, though it has something to tell.
+ */
+const apart = (wanted: readonly unknown[]) => wanted.length === 0;
+
+describe("OKX messages (v5, and the API before it) as tardis-node maps them", () => {
   it.each([
-    ["okex", 5],
-    ["okex-swap", 4],
-    ["okex-futures", 4],
-  ])("%s", (name, count) => {
+    ["okex", { trade: 4, book_change: 3, book_ticker: 4 }],
+    ["okex-swap", { trade: 3, book_change: 3, book_ticker: 5 }],
+    ["okex-futures", { trade: 5, book_change: 5, book_ticker: 5 }],
+  ])("%s: trades, books and best prices", (name, counts) => {
     const venue = venueOf("okx", { quoteChannel: "tickers" });
     const lookup = lookupOf("okx");
-    let compared = 0;
+    const compared = { trade: 0, book_change: 0, book_ticker: 0 };
     for (const { message, expected, localTimestamp } of tardisPairs(name)) {
-      // Messages of the API before v5 (2019 to 2021) name a table.
-      if (typeof message !== "object" || message === null || "table" in message) continue;
-      const wanted = expected.filter(({ type }) => ["trade", "book_change", "book_ticker"].includes(String(type)));
-      // Theirs switches the channel of quotes by date; a message of the other one gives nothing then.
-      if (wanted.length === 0) continue;
+      const wanted = expected.filter(({ type }) => Object.hasOwn(compared, String(type)));
+      if (apart(wanted)) continue;
       const found: RawTick[] = [];
       const text = JSON.stringify(message);
       const receiveTime = Date.parse(localTimestamp) * 1000;
       venue.read({ text, receiveTime, origin: { socket: "market-1" } }, lookup, (tick) => found.push(tick));
       const ours = found.filter(({ kind }) => kind !== "ticker").map(inTardisWords);
       expect(ours).toHaveLength(wanted.length);
-      for (const [i, theirs] of wanted.entries()) expect(theirs).toMatchObject(ours[i]!);
-      compared += wanted.length;
+      for (const [i, theirs] of wanted.entries()) {
+        // Quantities that early tickers do not have are null there.
+        const known = Object.fromEntries(
+          Object.entries(theirs).filter(([key, value]) => value !== null || key === "id"),
+        );
+        expect(known).toMatchObject(JSON.parse(JSON.stringify(ours[i])));
+        compared[theirs.type as "trade"] += 1;
+      }
     }
-    expect(compared).toBe(count);
+    expect(compared).toEqual(counts);
   });
 });

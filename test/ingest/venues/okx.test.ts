@@ -127,7 +127,7 @@ describe("reading OKX", () => {
     const text =
       '{"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"asks":[["8476.98","415","0","13"]],"bids":[],"ts":"1597026383085","seqId":123456}]}';
     expect(read(text).ticks).toMatchObject([
-      { kind: "quote", bidPrice: "", bidQty: "", askPrice: "8476.98", askQty: "415", updateId: 123_456 },
+      { kind: "quote", bidPrice: "", bidQty: "", askPrice: "8476.98", askQty: "415" },
     ]);
   });
 
@@ -175,6 +175,9 @@ describe("reading OKX", () => {
     '{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[["1"]],"bids":[],"ts":"1"}]}',
     '{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[],"bids":[],"ts":"1","seqId":"1"}]}',
     '{"arg":{"channel":"tickers"},"data":[null]}',
+    '{"table":"spot/trade","data":[{"instrument_id":"BTC-USDT","trade_id":"1","price":"1","side":"buy","timestamp":"2019-08-01T00:00:08.806Z"}]}',
+    '{"table":"spot/trade","data":[{"instrument_id":"BTC-USDT","trade_id":"1","price":0.1234567890123456,"size":"1","side":"buy","timestamp":"2019-08-01T00:00:08.806Z"}]}',
+    '{"table":"spot/depth","data":[{"instrument_id":"BTC-USDT","asks":[],"bids":[],"timestamp":"2019-08-01T00:00:08.806Z"}]}',
   ])("%s is unreadable", (text) => {
     expect(() => read(text)).toThrow(UnreadableFrame);
   });
