@@ -70,20 +70,16 @@ class CcxtSource implements Source {
   }
 
   async start(): Promise<void> {
-    const { id, symbols, kinds } = this.choice;
-    const { clock, publisher } = this.parts;
-    if (kinds.includes("depth")) {
-      // what an earlier session left in the log may be long past
-      for (const symbol of symbols) {
-        publisher.publish(gapTick("session_start", { exchange: id, symbol, receiveTime: clock() }, 0));
-      }
-    }
+    const { id } = this.choice;
+    const { clock } = this.parts;
     this.exact = await exactExchange(id, this.settings, clock, {
       connection: () => this.onConnection(),
       unreadable: (text, error) => this.onUnreadable(text, error),
     });
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
-      if (await this.refreshInstruments()) break;
+      const isKnown = await this.refreshInstruments();
+      if (attempt === 0) this.startBooks();
+      if (isKnown) break;
       await this.pause(attempt);
     }
     if (this.abort.signal.aborted) return;
@@ -128,6 +124,15 @@ class CcxtSource implements Source {
 
   owns(exchange: VenueId): boolean {
     return exchange === this.choice.id;
+  }
+
+  /** What an earlier session left in the log may be long past: no book is right before its snapshot. */
+  private startBooks(): void {
+    const { id: exchange, symbols, kinds } = this.choice;
+    const { clock, publisher } = this.parts;
+    if (!kinds.includes("depth")) return;
+    for (const symbol of symbols)
+      publisher.publish(gapTick("session_start", { exchange, symbol, receiveTime: clock() }, 0));
   }
 
   private addMarket(symbol: string): void {

@@ -69,8 +69,7 @@ function native({ id }: Source, frames: readonly RecordedFrame[]): Work {
 
 function tardis({ tardis: id }: Source, kind: Kind, frames: readonly RecordedFrame[], snapshot: RecordedFrame): Work {
   const now = new Date();
-  const makers = { trade: normalizeTrades, bookTicker: normalizeBookTickers, depth: normalizeBookChanges };
-  const mapper = makers[kind](id, now);
+  const mapper = mapperOf(id, kind, now);
   let outputs = 0;
   const take = (message: unknown) => {
     if (!mapper.canHandle(message)) return;
@@ -85,6 +84,11 @@ function tardis({ tardis: id }: Source, kind: Kind, frames: readonly RecordedFra
   for (const frame of frames) take(JSON.parse(frame.text));
   took.stop();
   return proven(outputs, kind === "depth" ? frames.length * 0.95 : frames.length, frames.length, took);
+}
+
+function mapperOf(id: Source["tardis"], kind: Kind, now: Date) {
+  if (kind === "trade") return normalizeTrades(id, now);
+  return kind === "bookTicker" ? normalizeBookTickers(id, now) : normalizeBookChanges(id, now);
 }
 
 async function throughCcxt(

@@ -24,7 +24,8 @@ it("a JSON number of any length is read with its value, a short one as a number"
 });
 
 it("digits within strings, and text that is short enough, stay as they are", () => {
-  const within = '{"note":"id:1234567890123456789, \\"x\\":1.2345678901234567","n":1.2345678901234567,"t":1712345678901}';
+  const within =
+    '{"note":"id:1234567890123456789, \\"x\\":1.2345678901234567","n":1.2345678901234567,"t":1712345678901}';
   expect(quoteLongNumbers(within)).toBe(within.replace('"n":1.2345678901234567', '"n":"1.2345678901234567"'));
   const short = '{"p":65114.20,"t":1712345678901}';
   expect(quoteLongNumbers(short)).toBe(short);
