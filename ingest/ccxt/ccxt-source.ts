@@ -211,7 +211,9 @@ class CcxtSource implements Source {
     const { publisher, metrics, logger, clock } = this.parts;
     const { missingSince, losses } = market;
     if (market.isBackfilling || missingSince === undefined || exact === undefined) return;
-    if (!choice.backfill || exact.ccxt.has.fetchTrades !== true) {
+    const sums = quirksOf(choice.id).sums === true;
+    if (!choice.backfill || sums || exact.ccxt.has.fetchTrades !== true) {
+      if (sums) this.refuse("backfill_sums", undefined);
       market.missingSince = undefined;
       return;
     }

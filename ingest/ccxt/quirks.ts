@@ -8,6 +8,8 @@ export interface Quirks {
   readonly makerSide?: true;
   /** Its books have no checksum: what ccxt names a checksum error is one of the sequence. */
   readonly noChecksum?: true;
+  /** ccxt streams sums of trades, while REST answers each: nothing can be fetched without coming twice. */
+  readonly sums?: true;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -24,6 +26,8 @@ const binance = (fetchTradesMethod: string): Quirks => ({
 const quirks: Readonly<Record<VenueId, Quirks>> = {
   // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
   coinbase: { makerSide: true },
+  // each trade by itself is streamed to those with a key alone
+  okx: { sums: true },
   // REST's ids are these, those of ccxt's stream are others
   htx: { tradeId: "tradeId" },
   binance: binance("publicGetTrades"),

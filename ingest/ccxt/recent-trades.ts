@@ -6,8 +6,8 @@ import type { Micros } from "../../schemas/words.js";
  * subscription) is let go, and what is fetched is held against it.
  */
 export class RecentTrades {
-  /** In the order they came. */
-  private readonly ids = new Set<string>();
+  /** Exchange time by id, in the order they came. */
+  private readonly ids = new Map<string, Micros>();
   /** Exchange time of the newest. */
   newest: Micros = 0;
 
@@ -17,6 +17,12 @@ export class RecentTrades {
     return this.ids.size === 0;
   }
 
+  /** Exchange time of the one that has been known longest: what is newer is either known or was never taken in. */
+  get oldest(): Micros {
+    for (const time of this.ids.values()) return time;
+    return 0;
+  }
+
   has(tradeId: string): boolean {
     return this.ids.has(tradeId);
   }
@@ -24,9 +30,9 @@ export class RecentTrades {
   add({ tradeId, exchangeTime }: TradeTick): void {
     if (exchangeTime > this.newest) this.newest = exchangeTime;
     if (tradeId === "") return;
-    this.ids.add(tradeId);
+    this.ids.set(tradeId, exchangeTime);
     if (this.ids.size <= this.limit) return;
-    for (const oldest of this.ids) {
+    for (const oldest of this.ids.keys()) {
       this.ids.delete(oldest);
       return;
     }

@@ -20,39 +20,50 @@ const pageTrades = 1_000;
 /** Requests for one hole; a quiet REST answers 10,000 trades with them. */
 const maxPages = 10;
 
+/** What was streamed before the hole is fetched too, to see that it is the same. */
+const overlap: Micros = 5_000_000;
+
 /**
  * Fetches the trades after the newest one that is known, page by page, and publishes those that did not come by stream,
- * marked as back-filled. Only an answer that has a known id too is believed: some exchanges number what they stream and
- * what they answer differently, and a trade must not come twice.
+ * marked as back-filled. An answer is believed only where it has all that was streamed before the hole, by the same ids:
+ * some exchanges number what they stream otherwise, or stream sums of trades, and nothing must come twice.
  *
  * @param since exchange time of the last trade before the hole
  */
 export async function backfillTrades(since: Micros, options: TradeBackfillOptions): Promise<BackfillEnd> {
   const { recent, toTick } = options;
   if (recent.isEmpty) return "backfill_without_ids";
-  let from = Math.floor(since / 1_000);
-  let joined = false;
-  let sawIds = false;
+  let from = Math.floor((since - overlap) / 1_000);
+  let end: BackfillEnd = "closed";
   for (let page = 0; page < maxPages; page++) {
     const fetched = await options.fetch(from, pageTrades);
     const trades = fetched.map(toTick).filter((trade) => trade !== undefined);
     trades.sort((a, b) => a.exchangeTime - b.exchangeTime);
-    const newest = trades.at(-1)?.exchangeTime ?? 0;
-    sawIds ||= trades.some(({ tradeId }) => tradeId !== "");
-    const known = trades.some(({ tradeId }) => recent.has(tradeId));
-    // the first page begins at the hole where it has what came before it
-    if (page === 0) joined = known && (trades[0]?.exchangeTime ?? 0) <= since;
-    if (page === 0 && !known && trades.length > 0) return sawIds ? "backfill_other_ids" : "backfill_without_ids";
-    const missing = trades.filter(({ tradeId, exchangeTime }) => exchangeTime >= since && !recent.has(tradeId));
+    if (page === 0) {
+      end = beginning(since, trades, recent);
+      if (end !== "closed" && end !== "backfill_not_joined") return end;
+    }
+    const isMissing = ({ tradeId, exchangeTime }: TradeTick) => exchangeTime >= since && !recent.has(tradeId);
+    const missing = trades.filter(isMissing);
     await options.room();
     for (const trade of missing) {
       // the stream may have brought it while there was no room
-      if (recent.has(trade.tradeId)) continue;
-      if (options.publish({ ...trade, backfilled: true })) recent.add(trade);
+      if (!recent.has(trade.tradeId) && options.publish({ ...trade, backfilled: true })) recent.add(trade);
     }
-    const next = Math.floor(newest / 1_000);
+    const next = Math.floor((trades.at(-1)?.exchangeTime ?? 0) / 1_000);
     if (missing.length === 0 || next <= from || trades.length < pageTrades / 2) break;
     from = next;
   }
-  return joined ? "closed" : "backfill_not_joined";
+  return end;
+}
+
+/** What the first page says of itself, oldest trade first. */
+function beginning(since: Micros, trades: readonly TradeTick[], recent: RecentTrades): BackfillEnd {
+  if (trades.some(({ tradeId }) => tradeId === "")) return "backfill_without_ids";
+  const before = trades.filter(({ exchangeTime }) => exchangeTime > recent.oldest && exchangeTime < since);
+  if (before.some(({ tradeId }) => !recent.has(tradeId))) return "backfill_other_ids";
+  const isKnown = trades.some(({ tradeId }) => recent.has(tradeId));
+  if (isKnown) return (trades[0]?.exchangeTime ?? since) <= since ? "closed" : "backfill_not_joined";
+  // nothing in common: either more was missed than one answer holds, or the ids are others
+  return (trades[0]?.exchangeTime ?? 0) > since ? "backfill_not_joined" : "backfill_other_ids";
 }
