@@ -3,7 +3,7 @@ import type { Micros, VenueId } from "../../schemas/words.js";
 import type { Clock } from "../clock.js";
 import { recordedBook } from "./book-record.js";
 import { type CcxtClient, type CcxtExchange, type CcxtTicker, isCcxtError, newCcxtExchange } from "./library.js";
-import { quoteLongNumbers } from "./number-texts.js";
+import { quoteNumbers } from "./number-texts.js";
 import { quirksOf } from "./quirks.js";
 import type { CcxtSettings } from "./settings.js";
 
@@ -24,7 +24,7 @@ export interface ExchangeHooks {
 /**
  * Makes an exchange of ccxt exact and bounded:
  * - amounts are texts: `number: String`, and `safeFloat` gives the text too;
- * - JSON numbers of more digits than a double keeps reach ccxt as strings, of frames and of REST alike;
+ * - JSON numbers whose text a double would not give back reach ccxt as strings, of frames and of REST alike;
  * - 24 h statistics that ccxt would compute from others are left out: only the exchange's own stand;
  * - books are listened to (book-record.ts).
  *
@@ -44,6 +44,8 @@ export async function exactExchange(
   });
   merge(ccxt.options, quirksOf(id).options ?? {});
   merge(ccxt.options, { tradesLimit: settings.tradesLimit, ...settings.options });
+  // markets are all that is needed
+  ccxt.has.fetchCurrencies = false;
   ccxt.urls.api = moved(ccxt.urls.api, settings);
   // for addresses without TLS; it is Node's own agent
   await ccxt.loadHttpProxyAgent();
@@ -66,7 +68,7 @@ function keepTexts(ccxt: CcxtExchange): void {
   // its handlers of books use these, and do nothing with the result but store it
   ccxt.safeFloat = (from, key, otherwise) => ccxt.safeString(from, key) ?? otherwise;
   ccxt.safeFloat2 = (from, key, other, otherwise) => ccxt.safeString2(from, key, other) ?? otherwise;
-  ccxt.parseJson = (text) => parseJson.call(ccxt, typeof text === "string" ? quoteLongNumbers(text) : text);
+  ccxt.parseJson = (text) => parseJson.call(ccxt, typeof text === "string" ? quoteNumbers(text) : text);
   ccxt.safeTicker = (ticker, market) => {
     const given = { ...ticker };
     return { ...safeTicker.call(ccxt, ticker, market), ...ownStatistics(given) };
@@ -108,14 +110,14 @@ function listenToClients(ccxt: CcxtExchange, onFrame: () => void, { unreadable }
 }
 
 /**
- * A frame to ccxt's own handler of messages, as ccxt's client does it, but for long numbers and garbage: broken JSON goes
+ * A frame to ccxt's own handler of messages, as ccxt's client does it, but for the texts of numbers and for garbage: broken JSON goes
  * no further, and text that makes the handler fail breaks no stream.
  */
 function take(client: CcxtClient, text: string, unreadable: ExchangeHooks["unreadable"]): void {
   const isJson = text.startsWith("{") || text.startsWith("[");
   let message: unknown = text;
   try {
-    if (isJson) message = JSON.parse(quoteLongNumbers(text));
+    if (isJson) message = JSON.parse(quoteNumbers(text));
   } catch (error) {
     unreadable?.(text, error);
     return;

@@ -7,7 +7,7 @@ import type { VenueId } from "../../schemas/words.js";
  */
 export interface CcxtExchange {
   readonly id: string;
-  readonly has: Readonly<Record<string, unknown>>;
+  readonly has: Record<string, unknown>;
   readonly urls: { api: unknown };
   readonly options: Record<string, unknown>;
   readonly precisionMode: number;

@@ -16,6 +16,6 @@ export const throughCcxt: NonNullable<More["source"]> = (id, { symbols, kinds },
   });
 
 /** Of ccxt's options: the markets that the simulator has, and nothing else asked for. */
-export const simulatedMarkets = (type: string, options: Readonly<Record<string, unknown>> = {}) => ({
-  options: { fetchMarkets: { types: [type] }, ws: { backoff: { base: 300 } }, ...options },
+export const simulatedMarkets = (type: string) => ({
+  options: { fetchMarkets: { types: [type] }, ws: { backoff: { base: 300 } } },
 });
