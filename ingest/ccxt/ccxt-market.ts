@@ -35,6 +35,8 @@ export class CcxtMarket {
   isBackfilling = false;
   /** How often trades may have been lost: a back-fill mends those before it alone. */
   losses = 0;
+  /** The loss for which trades were fetched before the stream went on. */
+  backfilledEarly = 0;
   /** Trades that came again. */
   private repeated = 0;
   /** The next trades are the first of a subscription. */

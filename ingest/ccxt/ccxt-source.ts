@@ -54,6 +54,8 @@ class CcxtSource implements Source {
   private readonly markets = new Map<string, CcxtMarket>();
   private readonly loops: WatchLoop<unknown>[] = [];
   private exact: ExactExchange | undefined;
+  /** Sockets open and streams running; connected once the subscriptions are sent too. */
+  private isOpen = false;
   private isConnected = false;
   private since: Micros;
   private connectedAt: Micros = 0;
@@ -110,7 +112,8 @@ class CcxtSource implements Source {
     for (const market of this.markets.values()) {
       market.book?.onTime(now);
       if (market.missingSince === undefined || !this.isConnected) continue;
-      if (market.isResumed || now - this.connectedAt >= quietMarket) void this.backfill(market);
+      const isQuiet = now - this.connectedAt >= quietMarket && market.backfilledEarly !== market.losses;
+      if (market.isResumed || isQuiet) void this.backfill(market);
     }
     if (this.instrumentsAt > 0 && now - this.instrumentsAt >= instrumentsEvery) void this.refreshInstruments();
     if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
@@ -220,6 +223,8 @@ class CcxtSource implements Source {
     market.isBackfilling = true;
     const { symbol } = market.instrument;
     const wasResumed = market.isResumed;
+    // once: what comes from here until the stream goes on is fetched then
+    if (!wasResumed) market.backfilledEarly = losses;
     try {
       for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
@@ -232,8 +237,7 @@ class CcxtSource implements Source {
             room: () => publisher.room(),
           });
           if (end !== "closed") metrics.dropped.inc({ place: "ccxt", reason: end });
-          // before the stream has gone on, what comes until then is still to be fetched
-          if ((wasResumed || end !== "closed") && market.losses === losses) market.missingSince = undefined;
+          if (wasResumed && market.losses === losses) market.missingSince = undefined;
           return;
         } catch (error) {
           logger.warn({ symbol, attempt, why: (error as Error).message }, "back-fill of trades failed");
@@ -241,7 +245,7 @@ class CcxtSource implements Source {
         }
       }
       metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
-      if (market.losses === losses) market.missingSince = undefined;
+      if (wasResumed && market.losses === losses) market.missingSince = undefined;
     } finally {
       market.isBackfilling = false;
     }
@@ -285,15 +289,18 @@ class CcxtSource implements Source {
     this.lookAtConnections();
   }
 
-  /** Up while every connection of ccxt is open and no stream pauses after an error. */
+  /** Up while every connection of ccxt is open, has sent its subscriptions, and no stream pauses after an error. */
   private lookAtConnections(): void {
-    const clients = Object.values(this.exact?.ccxt.clients ?? {});
-    const connected =
-      clients.length > 0 && clients.every((client) => client.isConnected) && this.loops.every((loop) => loop.isUp);
-    if (connected === this.isConnected) return;
     const { clock, logger, metrics } = this.parts;
+    const clients = Object.values(this.exact?.ccxt.clients ?? {});
+    const open =
+      clients.length > 0 && clients.every((client) => client.isConnected) && this.loops.every(({ isUp }) => isUp);
+    if (this.isOpen && !open && !this.abort.signal.aborted)
+      metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
+    this.isOpen = open;
+    const connected = open && clients.every(({ throttler }) => throttler?.running !== true);
+    if (connected === this.isConnected) return;
     this.isConnected = connected;
-    if (!connected && !this.abort.signal.aborted) metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     this.since = clock();
     logger.info({ exchange: this.choice.id, feed: "ccxt" }, connected ? "connected" : "disconnected");
   }

@@ -13,6 +13,8 @@ export interface CcxtExchange {
   readonly precisionMode: number;
   readonly markets: Readonly<Record<string, CcxtMarket>> | undefined;
   clients: Record<string, CcxtClient>;
+  readonly tickers: Record<string, CcxtTicker | undefined>;
+  readonly bidsasks: Record<string, CcxtTicker | undefined>;
   readonly orderbooks: Record<string, CcxtBook>;
   safeFloat: (from: unknown, key: string | number, otherwise?: unknown) => unknown;
   safeFloat2: (from: unknown, key: string | number, other: string | number, otherwise?: unknown) => unknown;
@@ -34,7 +36,7 @@ export interface CcxtExchange {
   loadMarkets(reload?: boolean): Promise<Readonly<Record<string, CcxtMarket>>>;
   watchTrades(symbol: string): Promise<readonly CcxtTrade[]>;
   watchOrderBook(symbol: string, limit?: number): Promise<CcxtBook>;
-  watchTicker(symbol: string): Promise<CcxtTicker>;
+  watchTicker(symbol: string, params?: Record<string, unknown>): Promise<CcxtTicker>;
   watchTickers(symbols: readonly string[]): Promise<Readonly<Record<string, CcxtTicker>>>;
   watchBidsAsks(symbols: readonly string[]): Promise<Readonly<Record<string, CcxtTicker>>>;
   fetchTrades(symbol: string, since?: number, limit?: number): Promise<readonly CcxtTrade[]>;
@@ -46,6 +48,8 @@ export interface CcxtExchange {
 export interface CcxtClient {
   readonly url: string;
   readonly isConnected: boolean;
+  /** Runs while subscriptions wait for their turn. */
+  readonly throttler?: { readonly running: boolean };
   readonly gunzip: boolean;
   readonly inflate: boolean;
   readonly decompressBinary: boolean;

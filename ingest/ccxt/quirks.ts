@@ -10,6 +10,8 @@ export interface Quirks {
   readonly noChecksum?: true;
   /** ccxt streams sums of trades, while REST answers each: nothing can be fetched without coming twice. */
   readonly sums?: true;
+  /** Best prices come with the ticker, asked for with these parameters: ccxt mixes up the two streams. */
+  readonly tickerWithQuotes?: Readonly<Record<string, unknown>>;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -26,6 +28,7 @@ const binance = (fetchTradesMethod: string): Quirks => ({
 const quirks: Readonly<Record<VenueId, Quirks>> = {
   // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
   coinbase: { makerSide: true },
+  kraken: { tickerWithQuotes: { event_trigger: "bbo" } },
   // each trade by itself is streamed to those with a key alone
   okx: { sums: true },
   // REST's ids are these, those of ccxt's stream are others

@@ -2,6 +2,7 @@ import type { Micros } from "../../schemas/words.js";
 import type { FeedKind } from "../venue.js";
 import type { CcxtMarket } from "./ccxt-market.js";
 import type { CcxtBook, CcxtExchange, CcxtTicker, CcxtTrade } from "./library.js";
+import { quirksOf } from "./quirks.js";
 
 /** One stream of one symbol: how ccxt is asked, and what is made of the answer. */
 export interface Watch {
@@ -13,7 +14,8 @@ export interface Watch {
 
 /**
  * The streams of ccxt that carry what is wanted of a symbol, and the kinds that none does. Best prices come from
- * ccxt's own stream of them where it has one, else from the ticker.
+ * ccxt's own stream of them where it has one, else from the ticker. Of both the newest that ccxt holds is taken: what it
+ * resolves with may be the first of several that came at once.
  */
 export function watchesOf(
   ccxt: CcxtExchange,
@@ -42,12 +44,13 @@ export function watchesOf(
       take: (market, book, time) => market.depth(book as CcxtBook, time),
     });
   }
-  const hasQuotes = can("watchBidsAsks");
+  const { tickerWithQuotes } = quirksOf(ccxt.id);
+  const hasQuotes = tickerWithQuotes === undefined && can("watchBidsAsks");
   if (kinds.includes("quote") && hasQuotes) {
     add({
       kinds: ["quote"],
       watch: () => ccxt.watchBidsAsks([symbol]),
-      take: (market, tickers, time) => market.quote(ofSymbol(tickers, symbol), time),
+      take: (market, tickers, time) => market.quote(ccxt.bidsasks[symbol] ?? ofSymbol(tickers, symbol), time),
     });
   }
   const fromTicker = kinds.filter((kind) => kind === "ticker" || (kind === "quote" && !hasQuotes));
@@ -55,9 +58,9 @@ export function watchesOf(
   if (fromTicker.length > 0 && (single || can("watchTickers"))) {
     add({
       kinds: fromTicker,
-      watch: () => (single ? ccxt.watchTicker(symbol) : ccxt.watchTickers([symbol])),
+      watch: () => (single ? ccxt.watchTicker(symbol, { ...tickerWithQuotes }) : ccxt.watchTickers([symbol])),
       take: (market, value, time) => {
-        const ticker = single ? (value as CcxtTicker) : ofSymbol(value, symbol);
+        const ticker = ccxt.tickers[symbol] ?? (single ? (value as CcxtTicker) : ofSymbol(value, symbol));
         if (fromTicker.includes("ticker")) market.ticker(ticker, time);
         if (fromTicker.includes("quote")) market.quote(ticker, time);
       },

@@ -9,16 +9,16 @@ import { simulatedMarkets } from "./simulated.js";
 it("an exchange's K-lines come in its own digits, oldest first, each once", async () => {
   const simulator = await Simulator.start({ symbols: ["BTC/USDT"], rate: 500, keepTrades: "all" });
   try {
-    await until(() => simulator.klines("BTCUSDT", "1s", Date.now()).length > 3, "some K-lines");
+    await until(() => simulator.trades("BTCUSDT").length > 200, "some trades");
     simulator.pause();
-    const truth = simulator.klines("BTCUSDT", "1s", Date.now());
+    const truth = simulator.klines("BTCUSDT", "1m", Date.now());
     const settings = ccxtSettings("binance", { restUrl: simulator.url, ...simulatedMarkets("spot") });
     const { ccxt } = await exactExchange("binance", settings, () => 1);
     await ccxt.loadMarkets();
-    const range = { from: Number(truth[0]![0]), to: Number(truth.at(-1)![0]) + 1_000 };
+    const range = { from: Number(truth[0]![0]), to: Number(truth.at(-1)![0]) + 60_000 };
     const found: (string | number)[][] = [];
-    for await (const kline of exchangeKlines(ccxt, "BTC/USDT", "1s", range)) {
-      expect(kline.close_time - kline.open_time).toBe(1_000_000);
+    for await (const kline of exchangeKlines(ccxt, "BTC/USDT", "1m", range)) {
+      expect(kline.close_time - kline.open_time).toBe(60_000_000);
       const { open_time, open, high, low, close, volume } = kline;
       found.push([open_time / 1_000, open, high, low, close, volume!]);
     }

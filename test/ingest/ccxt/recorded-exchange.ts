@@ -139,7 +139,9 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
      */
     async feed(data: string | Uint8Array, receiveTime: number, sent = ""): Promise<void> {
       now = receiveTime;
-      for (let turn = 0; sockets.of(sent) === undefined && turn < 100; turn++) await settle();
+      for (let turn = 0; sockets.of(sent) === undefined && turn < 400; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       const client = sockets.of(sent);
       if (client === undefined)
         throw new Error(`ccxt has sent nothing of ${sent}: ${faults.map(({ error }) => error.message).join("; ")}`);
