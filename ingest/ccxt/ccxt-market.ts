@@ -30,8 +30,8 @@ export class CcxtMarket {
   readonly book: BookTicks | undefined;
   /** Exchange time of the last trade before some may be missing; undefined while none are. */
   missingSince: Micros | undefined;
-  /** Some may be missing, and the stream has gone on since. */
-  isResumed = false;
+  /** Exchange time of the first trade after those that may be missing; infinite while the stream has not gone on. */
+  resumedAt: Micros = Number.POSITIVE_INFINITY;
   isBackfilling = false;
   /** How often trades may have been lost: a back-fill mends those before it alone. */
   losses = 0;
@@ -55,6 +55,10 @@ export class CcxtMarket {
     });
   }
 
+  get isResumed(): boolean {
+    return this.resumedAt < Number.POSITIVE_INFINITY;
+  }
+
   get instrument(): InstrumentTick {
     return this.options.instrument;
   }
@@ -73,7 +77,7 @@ export class CcxtMarket {
       this.lostSince(before);
       this.options.refuse("trades_limit", undefined);
     }
-    if (this.missingSince !== undefined) this.isResumed = true;
+    if (this.missingSince !== undefined && !this.isResumed) this.resume(trades, receiveTime);
   }
 
   depth(book: CcxtBook, receiveTime: Micros): void {
@@ -106,9 +110,15 @@ export class CcxtMarket {
   }
 
   private lostSince(newest: Micros): void {
-    this.isResumed = false;
+    this.resumedAt = Number.POSITIVE_INFINITY;
     this.losses += 1;
     if (newest > 0) this.missingSince ??= newest;
+  }
+
+  /** The stream goes on: with its history first, if the exchange sends one, which may close the hole by itself. */
+  private resume(trades: readonly CcxtTrade[], receiveTime: Micros): void {
+    const newest = Math.max(0, ...trades.map(({ timestamp }) => timestamp ?? 0));
+    this.resumedAt = newest > 0 ? newest * 1_000 : receiveTime;
   }
 
   private trade(trade: CcxtTrade, receiveTime: Micros, isHistory: boolean): void {

@@ -222,20 +222,23 @@ class CcxtSource implements Source {
     }
     market.isBackfilling = true;
     const { symbol } = market.instrument;
-    const wasResumed = market.isResumed;
+    const { isResumed: wasResumed, resumedAt: until } = market;
     // once: what comes from here until the stream goes on is fetched then
     if (!wasResumed) market.backfilledEarly = losses;
     try {
       for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
-          const end = await backfillTrades(missingSince, {
-            // some exchanges refuse a limit above their own
-            fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
-            recent: market.recent,
-            toTick: (trade) => tradeTick(choice.id, trade, clock()),
-            publish: (trade) => publisher.publish(trade),
-            room: () => publisher.room(),
-          });
+          const end = await backfillTrades(
+            { since: missingSince, until },
+            {
+              // some exchanges refuse a limit above their own
+              fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
+              recent: market.recent,
+              toTick: (trade) => tradeTick(choice.id, trade, clock()),
+              publish: (trade) => publisher.publish(trade),
+              room: () => publisher.room(),
+            },
+          );
           if (end !== "closed") metrics.dropped.inc({ place: "ccxt", reason: end });
           if (wasResumed && market.losses === losses) market.missingSince = undefined;
           return;

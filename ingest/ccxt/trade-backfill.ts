@@ -29,8 +29,12 @@ const overlap: Micros = 5_000_000;
  * some exchanges number what they stream otherwise, or stream sums of trades, and nothing must come twice.
  *
  * @param since exchange time of the last trade before the hole
+ * @param until that of the first after it; infinite while none is known
  */
-export async function backfillTrades(since: Micros, options: TradeBackfillOptions): Promise<BackfillEnd> {
+export async function backfillTrades(
+  { since, until }: { readonly since: Micros; readonly until: Micros },
+  options: TradeBackfillOptions,
+): Promise<BackfillEnd> {
   const { recent, toTick } = options;
   if (recent.isEmpty) return "backfill_without_ids";
   let from = Math.floor((since - overlap) / 1_000);
@@ -43,6 +47,7 @@ export async function backfillTrades(since: Micros, options: TradeBackfillOption
       end = beginning(since, trades, recent);
       if (end !== "closed" && end !== "backfill_not_joined") return end;
     }
+    const newest = trades.at(-1)?.exchangeTime ?? 0;
     const isMissing = ({ tradeId, exchangeTime }: TradeTick) => exchangeTime >= since && !recent.has(tradeId);
     const missing = trades.filter(isMissing);
     await options.room();
@@ -50,11 +55,13 @@ export async function backfillTrades(since: Micros, options: TradeBackfillOption
       // the stream may have brought it while there was no room
       if (!recent.has(trade.tradeId) && options.publish({ ...trade, backfilled: true })) recent.add(trade);
     }
-    const next = Math.floor((trades.at(-1)?.exchangeTime ?? 0) / 1_000);
-    if (missing.length === 0 || next <= from || trades.length < pageTrades / 2) break;
+    if (newest >= until) return end;
+    const next = Math.floor(newest / 1_000);
+    // nothing newer: either it is all, or the exchange answers its last ones whatever it is asked
+    if (next <= from) return end;
     from = next;
   }
-  return end;
+  return "backfill_not_joined";
 }
 
 /** What the first page says of itself, oldest trade first. */
