@@ -222,14 +222,13 @@ class CcxtSource implements Source {
     }
     market.isBackfilling = true;
     const { symbol } = market.instrument;
-    const { isResumed: wasResumed, resumedAt: until } = market;
-    // once: what comes from here until the stream goes on is fetched then
-    if (!wasResumed) market.backfilledEarly = losses;
+    // while the stream has not gone on, once: the rest is fetched when it has
+    market.backfilledEarly = losses;
     try {
       for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
           const end = await backfillTrades(
-            { since: missingSince, until },
+            { since: missingSince, until: () => market.resumedAt },
             {
               // some exchanges refuse a limit above their own
               fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
@@ -239,8 +238,9 @@ class CcxtSource implements Source {
               room: () => publisher.room(),
             },
           );
+          if (end === "open") return;
           if (end !== "closed") metrics.dropped.inc({ place: "ccxt", reason: end });
-          if (wasResumed && market.losses === losses) market.missingSince = undefined;
+          if (market.losses === losses) market.missingSince = undefined;
           return;
         } catch (error) {
           logger.warn({ symbol, attempt, why: (error as Error).message }, "back-fill of trades failed");
@@ -248,7 +248,7 @@ class CcxtSource implements Source {
         }
       }
       metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
-      if (wasResumed && market.losses === losses) market.missingSince = undefined;
+      if (market.isResumed && market.losses === losses) market.missingSince = undefined;
     } finally {
       market.isBackfilling = false;
     }

@@ -13,12 +13,14 @@ export interface TradeBackfillOptions {
   readonly room: () => Promise<void>;
 }
 
-/** How a back-fill ended: the hole is closed, or why it may not be. */
-export type BackfillEnd = "closed" | "backfill_not_joined" | "backfill_other_ids" | "backfill_without_ids";
+/** How a back-fill ended: the hole is closed, is as yet open since the stream has not gone on, or why it stays. */
+export type BackfillEnd = "closed" | "open" | "backfill_not_joined" | "backfill_other_ids" | "backfill_without_ids";
 
 const pageTrades = 1_000;
 /** Requests for one hole; a quiet REST answers 10,000 trades with them. */
 const maxPages = 10;
+/** While the stream has not gone on: the rest is fetched when it has. */
+const maxOpenPages = 3;
 
 /** What was streamed before the hole is fetched too, to see that it is the same. */
 const overlap: Micros = 5_000_000;
@@ -29,10 +31,10 @@ const overlap: Micros = 5_000_000;
  * some exchanges number what they stream otherwise, or stream sums of trades, and nothing must come twice.
  *
  * @param since exchange time of the last trade before the hole
- * @param until that of the first after it; infinite while none is known
+ * @param until that of the first after it, asked again and again; infinite while none is known
  */
 export async function backfillTrades(
-  { since, until }: { readonly since: Micros; readonly until: Micros },
+  { since, until }: { readonly since: Micros; readonly until: () => Micros },
   options: TradeBackfillOptions,
 ): Promise<BackfillEnd> {
   const { recent, toTick } = options;
@@ -55,9 +57,11 @@ export async function backfillTrades(
       // the stream may have brought it while there was no room
       if (!recent.has(trade.tradeId) && options.publish({ ...trade, backfilled: true })) recent.add(trade);
     }
-    if (newest >= until) return end;
+    if (newest >= until()) return end;
     const next = Math.floor(newest / 1_000);
     // nothing newer: either it is all, or the exchange answers its last ones whatever it is asked
+    const isOpen = until() === Number.POSITIVE_INFINITY;
+    if (isOpen && (next <= from || page + 1 >= maxOpenPages)) return "open";
     if (next <= from) return end;
     from = next;
   }
