@@ -16,6 +16,13 @@ export interface TradeBackfillOptions {
 /** How a back-fill ended: the hole is closed, is as yet open since the stream has not gone on, or why it stays. */
 export type BackfillEnd = "closed" | "open" | "backfill_not_joined" | "backfill_other_ids" | "backfill_without_ids";
 
+/** The exchange's answers lag behind what it streams: it is to be asked again. */
+class BackfillBehind extends Error {
+  constructor() {
+    super("the answer ends before the trades with which the stream goes on");
+  }
+}
+
 const pageTrades = 1_000;
 /** Requests for one hole; a quiet REST answers 10,000 trades with them. */
 const maxPages = 10;
@@ -31,6 +38,7 @@ const overlap: Micros = 5_000_000;
  * some exchanges number what they stream otherwise, or stream sums of trades, and nothing must come twice.
  *
  * @param since exchange time of the last trade before the hole
+ * @throws when the exchange refuses, or answers less than it has streamed
  * @param until that of the first after it, asked again and again; infinite while none is known
  */
 export async function backfillTrades(
@@ -62,7 +70,7 @@ export async function backfillTrades(
     // nothing newer: either it is all, or the exchange answers its last ones whatever it is asked
     const isOpen = until() === Number.POSITIVE_INFINITY;
     if (isOpen && (next <= from || page + 1 >= maxOpenPages)) return "open";
-    if (next <= from) return end;
+    if (next <= from) throw new BackfillBehind();
     from = next;
   }
   return "backfill_not_joined";
