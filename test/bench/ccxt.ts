@@ -23,12 +23,13 @@ export async function ccxt(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const source of sources) {
     const all = recordedFrames(source.name, "BTCUSDT");
-    // a book of ccxt and of tardis-dev begins with the snapshot and goes on with what follows it
-    const snapshotAt = all.findIndex(({ kind }) => kind === "snapshot");
-    const snapshot = all[snapshotAt]!;
+    const snapshot = all.find(({ kind }) => kind === "snapshot")!;
+    const { lastUpdateId } = JSON.parse(snapshot.text) as { lastUpdateId: number };
+    // a book of ccxt and of tardis-dev begins with the snapshot and goes on with what it does not have
+    const follows = ({ text }: RecordedFrame) => Number(/"u":(\d+)/.exec(text)![1]) > lastUpdateId;
     for (const kind of kinds) {
-      const from = kind === "depth" ? all.slice(snapshotAt) : all;
-      const frames = from.filter((frame) => frame.kind === kind).slice(0, mostFrames);
+      const ofKind = all.filter((frame) => frame.kind === kind);
+      const frames = (kind === "depth" ? ofKind.filter(follows) : ofKind).slice(0, mostFrames);
       figures.push(await figureOf(source, kind, frames, snapshot));
     }
   }
@@ -64,7 +65,7 @@ function native({ id }: Source, frames: readonly RecordedFrame[]): Work {
     });
   }
   took.stop();
-  return proven(outputs, frames.length, frames.length, took);
+  return proven("the connector", outputs, frames.length, frames.length, took);
 }
 
 function tardis({ tardis: id }: Source, kind: Kind, frames: readonly RecordedFrame[], snapshot: RecordedFrame): Work {
@@ -81,9 +82,9 @@ function tardis({ tardis: id }: Source, kind: Kind, frames: readonly RecordedFra
   }
   outputs = 0;
   const took = new Stopwatch().start();
-  for (const frame of frames) take(JSON.parse(frame.text));
+  for (const { text } of frames) take(JSON.parse(text));
   took.stop();
-  return proven(outputs, kind === "depth" ? frames.length * 0.95 : frames.length, frames.length, took);
+  return proven("tardis-dev", outputs, kind === "depth" ? frames.length * 0.95 : frames.length, frames.length, took);
 }
 
 function mapperOf(id: Source["tardis"], kind: Kind, now: Date) {
@@ -106,7 +107,10 @@ async function throughCcxt(
   });
   // ccxt's sockets are of raw streams
   const raw = frames.map(({ text }) => text.slice(text.indexOf('"data":') + 7, -1));
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  // of a book, until its snapshot is there
+  for (let turn = 0; turn < 400 && kind === "depth" && exchange.ticks.length === 0; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   const before = exchange.ticks.length;
   const took = new Stopwatch().start();
   for (const frame of raw) await exchange.feedNow(frame, "");
@@ -114,7 +118,7 @@ async function throughCcxt(
   const outputs = exchange.ticks.length - before;
   await exchange.stop();
   if (exchange.faults.length > 0) throw exchange.faults[0]!.error;
-  return proven(outputs, kind === "depth" ? frames.length * 0.95 : frames.length, frames.length, took);
+  return proven("ccxt", outputs, kind === "depth" ? frames.length * 0.95 : frames.length, frames.length, took);
 }
 
 function parsed(frames: readonly RecordedFrame[]): Work {
@@ -125,7 +129,7 @@ function parsed(frames: readonly RecordedFrame[]): Work {
   return { count: last === undefined ? 0 : frames.length, took };
 }
 
-function proven(outputs: number, wanted: number, count: number, took: Stopwatch): Work {
-  if (outputs < wanted) throw new Error(`${count} frames gave ${outputs} outputs`);
+function proven(who: string, outputs: number, wanted: number, count: number, took: Stopwatch): Work {
+  if (outputs < wanted) throw new Error(`${who}: ${count} frames gave ${outputs} outputs`);
   return { count, took };
 }
