@@ -20,6 +20,8 @@ export interface CcxtMarketOptions {
   readonly tradesLimit: number;
 }
 
+/** Of the first trades of a subscription, those that are older than the newest by so much are history. */
+const historyMs = 1_000;
 const recentIds = 2_000;
 const maxBookLevels = 200_000;
 const levelsPerPart = 5_000;
@@ -69,9 +71,9 @@ export class CcxtMarket {
     const repeated = this.repeated;
     const before = this.recent.newest;
     // many exchanges send their last trades with a subscription: those are old
-    const isHistory = this.isSubscribing && trades.length > 1;
+    const oldBefore = this.isSubscribing ? newestOf(trades) - historyMs : 0;
     this.isSubscribing = false;
-    for (const trade of trades) this.trade(trade, receiveTime, isHistory);
+    for (const trade of trades) this.trade(trade, receiveTime, (trade.timestamp ?? oldBefore) < oldBefore);
     const isFull = trades.length >= this.options.tradesLimit;
     if (isFull && !isFirst && this.repeated === repeated) {
       this.lostSince(before);
@@ -117,7 +119,7 @@ export class CcxtMarket {
 
   /** The stream goes on: with its history first, if the exchange sends one, which may close the hole by itself. */
   private resume(trades: readonly CcxtTrade[], receiveTime: Micros): void {
-    const newest = Math.max(0, ...trades.map(({ timestamp }) => timestamp ?? 0));
+    const newest = newestOf(trades);
     this.resumedAt = newest > 0 ? newest * 1_000 : receiveTime;
   }
 
@@ -136,6 +138,11 @@ export class CcxtMarket {
     if (publish(isHistory ? { ...tick, backfilled: true } : tick)) this.recent.add(tick);
     else this.lost();
   }
+}
+
+/** ms; 0 where the exchange gives no times. */
+function newestOf(trades: readonly CcxtTrade[]): number {
+  return trades.reduce((newest, { timestamp = 0 }) => Math.max(newest, timestamp), 0);
 }
 
 const gapReasons: Readonly<Partial<Record<WatchFault, string>>> = {
