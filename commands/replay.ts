@@ -41,7 +41,11 @@ export function replayCommand(program: Command): void {
   configOptions(program.command("replay"))
     .description("run recordings through connectors and processors (docs/replay.md)")
     .argument("<file...>", "recordings that continue each other, in this order")
-    .option("--format <name>", "auto, tickplant, hftbacktest, cryptofeed or ticks", "auto")
+    .option(
+      "--format <name>",
+      "auto, tickplant, hftbacktest, cryptofeed, cryptofeed-v2, demeter-fetch or ticks",
+      "auto",
+    )
     .option("--venue <id>", "the venue, where the format does not say it")
     .option("--speed <speed>", "a multiple of recorded time, or max", "max")
     .option("--until <time>", "time of the end record; by default the next full minute and the grace")

@@ -52,6 +52,26 @@ export class Metrics {
     "min",
   );
 
+  readonly chainBlock = this.gauge("tickplant_chain_block", "Newest block that was taken in", ["chain"], "max");
+  readonly chainReorgs = this.counter(
+    "tickplant_chain_dropped_blocks_total",
+    "Blocks taken back since a reorganisation dropped them",
+    ["chain"],
+  );
+
+  readonly oracleAge = this.gauge(
+    "tickplant_oracle_age_seconds",
+    "Since the time of an oracle's last price",
+    ["exchange", "symbol"],
+    "max",
+  );
+  readonly oracleStale = this.gauge(
+    "tickplant_oracle_stale",
+    "1 while an oracle's last price is older than heartbeat and grace",
+    ["exchange", "symbol"],
+    "max",
+  );
+
   /** Set by the process as a whole, never by its threads. */
   readonly ready = this.gauge("tickplant_ready", "1 while /readyz says 200", ["role"], "min");
 

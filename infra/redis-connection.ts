@@ -93,7 +93,8 @@ function commonOptions({ redis, purpose }: RedisConnectionSettings) {
     connectionName: `tickplant-${purpose}`,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
+    // else what is under way when the connection breaks is never settled
+    maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     socketTimeout: silenceMs,
     ...(redis.user === "" ? {} : { username: redis.user }),

@@ -31,34 +31,41 @@ export async function backfill(options: BackfillOptions): Promise<void> {
   const { venue, ids, instrument, signal, metrics, logger } = options;
   if (venue.tradesSince === undefined) return;
   for (let attempt = 0; ids.missing.length > 0 && !signal.aborted; attempt++) {
+    if (attempt > 0 && ids.isOpenEnded) return;
     if (attempt > 0) await pause(attempt, signal);
     const asked = [...ids.missing];
     try {
-      await fetchMissing(options, asked[0]!);
+      ids.answeredUpTo(await fetchMissing(options, asked[0]!));
     } catch (error) {
       logger.warn({ err: error, symbol: instrument.symbol, attempt }, "back-fill of trades failed");
       if (attempt + 1 < attempts) continue;
     }
-    const finite = asked.some((hole) => hole.last !== Number.POSITIVE_INFINITY && ids.isMissing(String(hole.first)));
-    if (finite && attempt + 1 < attempts) continue;
+    if (ids.lacks(asked) && attempt + 1 < attempts) continue;
     const absent = ids.settled(asked);
     if (absent > 0) metrics.dropped.inc({ place: "backfill", reason: "not_at_venue" }, absent);
   }
 }
 
-async function fetchMissing(options: BackfillOptions, { first, since }: MissingIds): Promise<void> {
+/** @returns up to which id all is published that the answers held */
+async function fetchMissing(options: BackfillOptions, { first, since }: MissingIds): Promise<number> {
   const { venue, rest, instrument, ids, publish, room, signal } = options;
   const from = { tradeId: String(first - 1), exchangeTime: since };
   const pages = (await venue.tradesSince?.(rest, instrument, from)) ?? [];
+  let newest = -1;
+  let complete = true;
   for (const page of pages) {
     const trades: TradeTick[] = [];
     options.read(page, (trade) => trades.push(trade));
     await room();
-    if (signal.aborted) return;
+    if (signal.aborted) return -1;
     for (const trade of trades) {
-      if (ids.isMissing(trade.tradeId) && publish(trade)) ids.filled(trade.tradeId);
+      newest = Math.max(newest, Number(trade.tradeId));
+      if (!ids.isMissing(trade.tradeId)) continue;
+      if (publish(trade)) ids.filled(trade.tradeId);
+      else complete = false;
     }
   }
+  return complete ? newest : -1;
 }
 
 async function pause(attempt: number, signal: AbortSignal): Promise<void> {

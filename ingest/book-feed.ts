@@ -202,7 +202,6 @@ export class BookFeed {
       return;
     }
     this.sequence.snapshot({ ...snapshot, updateId: this.lastUpdateId });
-    this.kept = [];
     this.askSoon(snapshot.receiveTime);
   }
 

@@ -26,7 +26,7 @@ export interface DeadLettersOptions {
 /** A frame that was refused before it became ticks: it has no place in the log, hence no partition and no offset. */
 export interface RefusedFrame {
   readonly exchange: VenueId;
-  readonly text: string;
+  readonly text: string | Uint8Array;
   readonly reason: string;
   readonly detail: string;
   readonly timestamp: Micros;
@@ -66,7 +66,7 @@ export class DeadLetters {
   constructor(private readonly options: DeadLettersOptions) {}
 
   /** Takes a frame that was refused at ingest. @param reason a stable word, e.g. `unreadable_frame` */
-  frame(exchange: VenueId, text: string, reason: string, detail: string, timestamp: Micros): void {
+  frame(exchange: VenueId, text: string | Uint8Array, reason: string, detail: string, timestamp: Micros): void {
     const { metrics } = this.options;
     metrics.deadLetters.inc({ topic: deadLetterTopic, reason });
     if (this.queue.length >= (this.options.maxQueued ?? 1_000)) {

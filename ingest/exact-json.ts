@@ -24,6 +24,22 @@ function quoted(whole: string, name: string, colon?: string, number?: string): s
   return number === undefined ? whole : `${name}${colon}"${number}"`;
 }
 
+const LONG_NUMBER = /\d[\d.]{15}/;
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * Parses JSON whose numbers stay exact wherever they stand, for shapes that are not known beforehand: one that a double
+ * may not hold (more than 15 digits) becomes its own text, all others stay numbers.
+ *
+ * @throws SyntaxError
+ */
+export function parseExactJson(text: string): unknown {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  // what is no JSON must not become JSON by the quotes
+  JSON.parse(text);
+  return JSON.parse(text.replace(TOKEN, (token) => (token.length > 15 && token[0] !== '"' ? `"${token}"` : token)));
+}
+
 /** A number's text without an exponent, as it stands where it has none. @throws DecimalError */
 export function plainText(text: DecimalText): DecimalText {
   if (!/[eE]/.test(text)) return text;

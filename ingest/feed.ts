@@ -140,6 +140,7 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
+    this.removeGauges();
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -170,7 +171,7 @@ export class Feed {
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0) this.instruments.onTime(now);
-    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+    if (now - this.gaugesAt >= gaugesEvery && !this.abort.signal.aborted) this.setGauges(now);
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -247,10 +248,14 @@ export class Feed {
   private publishTrade(trade: TradeTick): void {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
-    if (market === undefined || !this.venue.contiguousTradeIds) return;
+    if (market === undefined || !this.followsTradeIds) return;
     if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
     else market.ids.dropped(trade.tradeId, trade.exchangeTime);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
+  }
+
+  private get followsTradeIds(): boolean {
+    return this.venue.contiguousTradeIds || this.venue.risingTradeIds === true;
   }
 
   private onUp(line: Line, after: "start" | "loss"): void {
@@ -304,7 +309,7 @@ export class Feed {
   };
 
   private async backfill(market: Market): Promise<void> {
-    if (!this.options.backfill || market.backfilling || !this.venue.contiguousTradeIds) return;
+    if (!this.options.backfill || market.backfilling || !this.followsTradeIds) return;
     market.backfilling = true;
     const { publisher, clock, metrics } = this.options;
     try {
@@ -340,7 +345,7 @@ export class Feed {
         )
       : undefined;
     this.startBook(instrument.symbol);
-    const ids = new TradeIds();
+    const ids = new TradeIds(this.venue.contiguousTradeIds);
     const last = this.options.progress?.get(instrument.symbol);
     if (last !== undefined) {
       ids.seen(last);
@@ -369,6 +374,18 @@ export class Feed {
     for (const { instrument, book } of this.markets.values()) {
       if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
     }
+  }
+
+  /** Whoever has the feeds now says how they are. */
+  private removeGauges(): void {
+    const { metrics } = this.options;
+    const exchange = this.venue.id;
+    for (const { plan } of this.lines) {
+      const labels = { exchange, feed: plan.name };
+      metrics.feedConnected.remove(labels);
+      metrics.feedStaleness.remove(labels);
+    }
+    for (const symbol of this.markets.keys()) metrics.bookLive.remove({ exchange, symbol });
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { LeaseKeeper } from "../infra/lease/lease-keeper.js";
+import { LeaseKeeper, type LeaseKeeperOptions } from "../infra/lease/lease-keeper.js";
 import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
@@ -10,9 +10,10 @@ import { type Clock, wallClock } from "./clock.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Feed, type FeedOptions, type VenueChoice } from "./feed.js";
 import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
+import { LeasedSources, sourceLeases } from "./leased-sources.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
-import type { MakeSource, Source } from "./source.js";
+import type { MakeSource } from "./source.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
@@ -66,7 +67,12 @@ export function runIngest(options: IngestOptions): Ingest {
   const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
   const progress = new TradeProgress();
   const feeds = new LeasedFeeds(options.venues, startFeed, logger);
-  const keeper = options.leases && keeperOf(options, session, feeds, progress);
+  const keeper =
+    options.leases &&
+    keeperOf(options, session, feeds, progress, (held, gained) => {
+      feeds.change(held, gained);
+      sources.change(held);
+    });
   const witness = witnesses([...(keeper ? [progress] : []), ...(options.journal ? [options.journal] : [])]);
   const publisher = new Publisher({
     ...options.publisher,
@@ -79,7 +85,7 @@ export function runIngest(options: IngestOptions): Ingest {
     ...(keeper && { mayPublish: () => keeper.isValid }),
     onHole: (hole) => {
       for (const feed of feeds.of(hole.exchange)) feed.onHole(hole);
-      for (const source of sources) if (source.owns(hole.exchange)) source.onHole?.(hole);
+      for (const source of sources.all()) if (source.owns(hole.exchange)) source.onHole?.(hole);
     },
   });
   const deadLetters = new DeadLetters({
@@ -110,14 +116,13 @@ export function runIngest(options: IngestOptions): Ingest {
     return feed;
   }
 
+  const parts = { log, publisher, deadLetters, metrics, logger, clock, session, epoch };
+  const sources = new LeasedSources(options.sources ?? [], parts, logger);
   if (keeper === undefined) feeds.change(new Set(leaseNames(options.venues)), new Map());
   else keeper.start();
-  const parts = { log, publisher, deadLetters, metrics, logger, clock, session, epoch };
-  const sources: Source[] = (options.sources ?? []).map((make) => make(parts));
-  for (const source of sources) {
-    source.start().catch((error: unknown) => logger.error({ err: error }, "a source failed to start"));
-  }
-  const running = () => [...feeds.all(), ...sources];
+  // with a keeper: those that need no lease
+  sources.change(keeper && new Set());
+  const running = () => [...feeds.all(), ...sources.all()];
   const states = () => running().flatMap((source) => source.states());
   const beat = () => {
     const now = clock();
@@ -136,7 +141,7 @@ export function runIngest(options: IngestOptions): Ingest {
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();
-      await Promise.all(sources.map((source) => source.stop()));
+      await sources.stop();
       await Promise.all([publisher.close(3_000), deadLetters.close(1_000)]);
       await keeper?.stop();
     },
@@ -144,19 +149,20 @@ export function runIngest(options: IngestOptions): Ingest {
 }
 
 function keeperOf(
-  { venues, leases, logger }: IngestOptions,
+  { venues, sources = [], leases, logger }: IngestOptions,
   session: string,
   feeds: LeasedFeeds,
   progress: TradeProgress,
+  changed: LeaseKeeperOptions["changed"],
 ): LeaseKeeper {
-  const names = leaseNames(venues);
+  const names = [...leaseNames(venues), ...sourceLeases(sources)];
   return new LeaseKeeper({
     leases: leases!.leases,
     ttlMs: leases!.ttlMs,
     owner: session,
     names,
     logger,
-    changed: (held, gained) => feeds.change(held, gained),
+    changed,
     progressOf: (name) => {
       const [venue, kind, symbol] = name.split("|") as [string, string, string];
       if (kind !== "trade") return "";

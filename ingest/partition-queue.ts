@@ -59,6 +59,8 @@ export class PartitionQueue {
   private heartbeatNumber = 0;
   private stopped = false;
   private idle: (() => void)[] = [];
+  private waiters: { readonly number: number; readonly resolve: (inLog: boolean) => void }[] = [];
+  private givenUpNumber = 0;
 
   constructor(private readonly options: PartitionQueueOptions) {
     this.writer = new RawBatchWriter(options.schemaId, options.session);
@@ -100,9 +102,28 @@ export class PartitionQueue {
     return new Promise((resolve) => this.idle.push(resolve));
   }
 
+  /** Resolves when what was added until now is acknowledged; with false when some of it was given up. */
+  confirmed(): Promise<boolean> {
+    const number = this.lastNumber;
+    if (this.acknowledgedNumber >= number) return Promise.resolve(true);
+    const from = this.acknowledgedNumber;
+    return new Promise((resolve) =>
+      this.waiters.push({ number, resolve: (inLog) => resolve(inLog && this.givenUpNumber <= from) }),
+    );
+  }
+
   /** Gives up what is not acknowledged. */
   stop(): void {
     this.stopped = true;
+    for (const { resolve } of this.waiters.splice(0)) resolve(false);
+  }
+
+  private acknowledge(number: number): void {
+    this.acknowledgedNumber = number;
+    if (this.waiters.length === 0) return;
+    const reached = this.waiters.filter((waiter) => waiter.number <= number);
+    this.waiters = this.waiters.filter((waiter) => waiter.number > number);
+    for (const { resolve } of reached) resolve(true);
   }
 
   private seal(): void {
@@ -161,7 +182,8 @@ export class PartitionQueue {
   private giveUp(batches: readonly Batch[], ticks: number): void {
     this.options.metrics.dropped.inc({ place: "publisher", reason: "no_lease" }, ticks);
     this.options.metrics.producerMessages.inc({ topic: this.options.topic, status: "dropped" }, ticks);
-    this.acknowledgedNumber = batches.at(-1)!.lastNumber;
+    this.givenUpNumber = batches.at(-1)!.lastNumber;
+    this.acknowledge(this.givenUpNumber);
     this.options.acknowledged(
       ticks,
       batches.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -178,8 +200,8 @@ export class PartitionQueue {
       ticks += batch.ticks;
       bytes += batch.bytes;
       metrics.producerLatency.observe({ topic }, (now - batch.since) / 1000);
-      this.acknowledgedNumber = batch.lastNumber;
     }
+    this.acknowledge(batches.at(-1)!.lastNumber);
     metrics.producerMessages.inc({ topic, status: "ok" }, ticks);
     this.options.acknowledged(ticks, bytes);
   }

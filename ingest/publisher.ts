@@ -27,6 +27,8 @@ export interface PublisherOptions {
   readonly lingerMs?: number;
   /** Is told of trades and of their acknowledgement. */
   readonly witness?: TradeWitness | undefined;
+  /** What is given up is not lost: its source comes with it again. */
+  readonly repeatable?: boolean;
   /** Whether the feeds are this process's now. */
   readonly mayPublish?: (() => boolean) | undefined;
   /**
@@ -94,8 +96,13 @@ export class Publisher {
     return this.ticks;
   }
 
-  /** @returns false when the tick was dropped (and counted) */
-  publish(tick: RawTick): boolean {
+  /**
+   * @param number within the session, above all before it; the next one without. Given by a source whose numbers stand
+   *   for places of its own, so that what it reads again is known as a repeat
+   * @returns false when the tick was dropped (and counted)
+   */
+  publish(tick: RawTick, number?: number): boolean {
+    if (number !== undefined) this.number = Math.max(this.number, number - 1);
     if (this.closed) return this.drop(tick, "closed");
     if (this.options.mayPublish?.() === false) return this.drop(tick, "no_lease");
     if (tick.kind === "instrument") return this.publishInstrument(tick);
@@ -139,6 +146,16 @@ export class Publisher {
     await Promise.all(this.queues.map((queue) => queue.drained()));
   }
 
+  /**
+   * What was published until now is out of the buffer, whatever comes after it.
+   *
+   * @returns whether the log has it; false when some of it was given up
+   */
+  async confirmed(): Promise<boolean> {
+    const answers = await Promise.all(this.queues.map((queue) => queue.confirmed()));
+    return answers.every((inLog) => inLog);
+  }
+
   /** Drains for at most so long; what is left then is counted as dropped. */
   async close(timeoutMs = 3_000): Promise<void> {
     this.closed = true;
@@ -151,6 +168,7 @@ export class Publisher {
     for (const queue of this.queues) queue.stop();
     for (const resolve of this.roomWaiters.splice(0)) resolve();
     if (this.ticks === 0) return;
+    if (this.options.repeatable === true) return;
     this.options.metrics.dropped.inc({ place: "publisher", reason: "closed" }, this.ticks);
     this.options.logger.warn({ ticks: this.ticks }, "closed before the log took these ticks; they are lost");
   }

@@ -33,10 +33,12 @@ export interface RestClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Between two requests. */
   readonly requestIntervalMs?: number;
-  /** Whether an answer of status 200 says that requests are too many. */
+  /** Whether an answer says that requests are too many, whatever its status. */
   readonly isRateLimit?: (text: string) => boolean;
   /** How long nothing leaves when requests are too many and the venue does not say for how long. */
   readonly limitPauseMs?: number;
+  /** ms since the epoch, by which weight is counted; the system's where it is left out. */
+  readonly clock?: () => number;
 }
 
 interface Request {
@@ -63,7 +65,11 @@ export class RestClient implements Rest {
   private lastSentAt = 0;
   private wake: NodeJS.Timeout | undefined;
 
-  constructor(private readonly options: RestClientOptions) {}
+  private readonly now: () => number;
+
+  constructor(private readonly options: RestClientOptions) {
+    this.now = options.clock ?? Date.now;
+  }
 
   get(path: string, query: Readonly<Record<string, string>>, weight: number): Promise<{ text: string; url: string }> {
     const search = new URLSearchParams(query).toString();
@@ -97,7 +103,7 @@ export class RestClient implements Rest {
       }
       const request = this.queue.shift()!;
       this.usedWeight += request.weight;
-      this.lastSentAt = Date.now();
+      this.lastSentAt = this.now();
       this.running += 1;
       void this.run(request);
     }
@@ -105,7 +111,7 @@ export class RestClient implements Rest {
 
   /** ms until a request of this weight may leave. */
   private pauseFor(weight: number): number {
-    const now = Date.now();
+    const now = this.now();
     const nextAt = Math.max(this.pausedUntil, this.lastSentAt + (this.options.requestIntervalMs ?? 0));
     if (now < nextAt) return nextAt - now;
     const minute = Math.floor(now / 60_000);
@@ -141,7 +147,7 @@ export class RestClient implements Rest {
     }
     const used = Number(response.headers.get("x-mbx-used-weight-1m"));
     if (used > this.usedWeight) this.usedWeight = used;
-    const limited = response.ok && this.options.isRateLimit?.(text) === true;
+    const limited = this.options.isRateLimit?.(text) === true;
     if (response.ok && !limited) return { text, url };
     const status = limited ? 429 : response.status;
     if (status === 429 || status === 418) this.obey(response, status);
@@ -152,7 +158,7 @@ export class RestClient implements Rest {
   private obey(response: Response, status: number): void {
     const seconds = Number(response.headers.get("retry-after"));
     const pause = seconds > 0 ? seconds * 1_000 : status === 418 ? 120_000 : (this.options.limitPauseMs ?? 10_000);
-    this.pausedUntil = Math.max(this.pausedUntil, Date.now() + pause);
+    this.pausedUntil = Math.max(this.pausedUntil, this.now() + pause);
     this.options.logger.warn({ status, pauseMs: pause }, "the venue limits requests; waiting");
   }
 

@@ -41,5 +41,12 @@ export interface SourceParts {
   readonly epoch: Micros;
 }
 
-/** Makes a source once ingest's parts stand. */
-export type MakeSource = (parts: SourceParts) => Source;
+/**
+ * Makes a source once ingest's parts stand. Of several ingest processes one at a time has the lease, and the source;
+ * without a lease every one has it.
+ */
+export type MakeSource = ((parts: SourceParts) => Source) & { readonly lease?: string };
+
+/** @param lease unique among all sources, e.g. `oracle|chainlink` */
+export const leased = (lease: string, make: (parts: SourceParts) => Source): MakeSource =>
+  Object.assign(make, { lease });

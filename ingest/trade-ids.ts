@@ -12,8 +12,9 @@ export interface MissingIds {
 const maxHoles = 64;
 
 /**
- * The trade ids of one symbol at a venue that numbers its trades without holes: knows which are missing, so that just
- * those are back-filled. Ids that are no safe integers are left alone.
+ * The trade ids of one symbol: knows which are missing, so that just those are back-filled. Where the venue numbers a
+ * symbol's trades without holes, every missing one shows. Where ids only rise, a hole is what a lost connection may have
+ * missed, and it is closed once an answer of the venue reaches beyond it. Ids that are no safe integers are left alone.
  */
 export class TradeIds {
   private last = -1;
@@ -22,8 +23,16 @@ export class TradeIds {
   /** Ids that were given up, for the metrics. */
   givenUp = 0;
 
+  /** @param contiguous the venue leaves no id of a symbol out; else they only rise */
+  constructor(private readonly contiguous = true) {}
+
   get missing(): readonly MissingIds[] {
     return this.holes;
+  }
+
+  /** Ids only rise, and what is missing ends with the next live trade: till then nothing tells whether all was fetched. */
+  get isOpenEnded(): boolean {
+    return !this.contiguous && this.holes.every(({ last }) => last === Number.POSITIVE_INFINITY);
   }
 
   /** A trade was published. */
@@ -32,7 +41,7 @@ export class TradeIds {
     if (id === undefined) return;
     if (id > this.last) {
       this.closeOpenHole(id);
-      if (this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1, this.lastTime);
+      if (this.contiguous && this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1, this.lastTime);
       this.last = id;
       this.lastTime = exchangeTime;
     } else if (this.holes.length > 0) {
@@ -56,28 +65,41 @@ export class TradeIds {
     }
   }
 
-  /** A trade of a hole was fetched and published. */
+  /** A trade of a hole was fetched and published; they come oldest first. */
   filled(tradeId: string): void {
-    this.fill(Number(tradeId));
+    const id = Number(tradeId);
+    if (this.contiguous) this.fill(id);
+    else this.holes = this.holes.map((hole) => (isIn(hole, id) ? { ...hole, first: id + 1 } : hole)).filter(isHole);
+  }
+
+  /** The venue's answer held all trades up to this id: where ids only rise, nothing below it is missing any more. */
+  answeredUpTo(id: number): void {
+    if (!this.contiguous) this.holes = this.holes.filter(({ last }) => last > id);
   }
 
   isMissing(tradeId: string): boolean {
     const id = Number(tradeId);
-    return this.holes.some((hole) => id >= hole.first && id <= hole.last);
+    return this.holes.some((hole) => isIn(hole, id));
+  }
+
+  /** Whether one of these holes, which were asked for, is not filled yet; open ones aside. */
+  lacks(asked: readonly MissingIds[]): boolean {
+    const finite = asked.filter(({ last }) => last !== Number.POSITIVE_INFINITY);
+    return finite.some(({ first, last }) => this.isMissing(String(this.contiguous ? first : last)));
   }
 
   /**
    * The venue was asked for these holes and gave what it has; holes that opened meanwhile stay.
    *
-   * @returns how many of the ids the venue did not give
+   * @returns how many of the ids the venue did not give; 1 a hole where ids only rise
    */
   settled(asked: readonly MissingIds[]): number {
     let absent = 0;
     this.holes = this.holes.filter((hole) => {
       const wasAsked = asked.some((range) => hole.first >= range.first && hole.last <= range.last);
-      if (!wasAsked) return true;
+      if (!wasAsked || (!this.contiguous && hole.last === Number.POSITIVE_INFINITY)) return true;
       if (hole.last === Number.POSITIVE_INFINITY) this.last = Math.max(this.last, hole.first - 1);
-      else absent += hole.last - hole.first + 1;
+      else absent += this.contiguous ? hole.last - hole.first + 1 : 1;
       return false;
     });
     return absent;
@@ -93,10 +115,10 @@ export class TradeIds {
 
   private fill(id: number): void {
     this.holes = this.holes.flatMap((hole) => {
-      if (id < hole.first || id > hole.last) return [hole];
+      if (!isIn(hole, id)) return [hole];
       const left = { ...hole, last: id - 1 };
       const right = { ...hole, first: id + 1 };
-      return [left, right].filter((part) => part.first <= part.last);
+      return [left, right].filter(isHole);
     });
   }
 
@@ -111,6 +133,14 @@ export class TradeIds {
     const oldest = this.holes.shift();
     if (oldest !== undefined) this.givenUp += oldest.last - oldest.first + 1;
   }
+}
+
+function isIn({ first, last }: MissingIds, id: number): boolean {
+  return id >= first && id <= last;
+}
+
+function isHole({ first, last }: MissingIds): boolean {
+  return first <= last;
 }
 
 function numberOf(tradeId: string): number | undefined {

@@ -78,7 +78,7 @@ export interface Venue {
   readonly requestIntervalMs?: number;
   /** Between two connections that are opened at the start, where the venue limits them. */
   readonly connectIntervalMs?: number;
-  /** Whether an answer with status 200 says that requests are too many: they wait then as after a 429. */
+  /** Whether an answer with another status than 429 says that requests are too many: they wait then as after one. */
   isRateLimit?(text: string): boolean;
   /** The venue's instruments, as ticks with receiveTime `now`. */
   instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]>;
@@ -108,6 +108,11 @@ export interface Venue {
   resubscribe?(instrument: InstrumentTick): readonly string[];
   /** The venue numbers the trades of an instrument without holes, so that a missing one shows. */
   readonly contiguousTradeIds: boolean;
+  /**
+   * Its trade ids only rise, e.g. where all instruments share them: a single trade that is missing shows nowhere, but
+   * what was missed while a connection was away is asked of `tradesSince`.
+   */
+  readonly risingTradeIds?: boolean;
   /** Trades after one (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
   tradesSince?(rest: Rest, instrument: InstrumentTick, from: TradePoint): Promise<readonly RestAnswer[]>;
 }

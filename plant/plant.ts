@@ -12,14 +12,16 @@ import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
-import { DeadLetters } from "../ingest/dead-letters.js";
+import type { DeadLetters } from "../ingest/dead-letters.js";
+import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
-import { Publisher } from "../ingest/publisher.js";
+import type { Publisher } from "../ingest/publisher.js";
 import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
+import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
 import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
@@ -28,6 +30,7 @@ import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
 import { Simulators } from "./simulators.js";
 import { sourcesOf } from "./sources.js";
+import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
@@ -116,7 +119,10 @@ class PlantStart {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
     }
-    const push = has("push") ? await this.#startPush(bus!, storeUrl!) : undefined;
+    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
+    if (endpoint !== undefined) stops.push(() => endpoint.close());
+    const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
+    if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
       const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
       stops.push(() => health.stop());
@@ -126,6 +132,8 @@ class PlantStart {
       const recorder = this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
+      const chainBus = config.ingest.chains.length > 0 ? (bus ?? (await this.#ownBus())) : undefined;
+      const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
         venues: config.ingest.venues
@@ -135,7 +143,7 @@ class PlantStart {
             symbols: venue.symbols,
             kinds: venue.kinds,
           })),
-        sources: sourcesOf(config),
+        sources: sourcesOf(config, codecs, channels),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
@@ -153,29 +161,14 @@ class PlantStart {
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
     }
+    const intake = { config, log, codecs, metrics, logger };
     return {
       restUrl: push?.restUrl,
       webSocketUrl: push?.webSocketUrl,
       storeUrl,
       log,
-      publisher: (session) =>
-        new Publisher({
-          ...config.ingest.publisher,
-          log,
-          schemaId: codecs["market.raw"].schemaId,
-          session,
-          metrics,
-          logger,
-        }),
-      deadLetters: (epoch) =>
-        new DeadLetters({
-          log,
-          encode: (letter) => codecs["market.dlq"].encode(letter),
-          metrics,
-          logger,
-          epoch,
-          partition: ingestDeadLetterPartition(config),
-        }),
+      publisher: (session) => publisherOf(intake, session),
+      deadLetters: (epoch) => deadLettersOf(intake, epoch),
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
       stop: () => {
@@ -183,6 +176,13 @@ class PlantStart {
         return stop();
       },
     };
+  }
+
+  /** The bus of an ingest role that runs without push. */
+  async #ownBus(): Promise<Bus | undefined> {
+    const bus = await openRedisBus(this.config, this.logger);
+    if (bus !== undefined) this.stops.push(() => bus.close());
+    return bus;
   }
 
   #recorder(): Recorder | undefined {
@@ -237,7 +237,7 @@ class PlantStart {
     this.stops.push(() => thread.stop());
   }
 
-  async #startPush(bus: Bus, storeUrl: string): Promise<Push> {
+  async #startPush(bus: Bus, storeUrl: string, endpoint: Endpoint | undefined): Promise<Push> {
     const { config, logger, metrics, stops } = this;
     const store = storeAt(storeUrl, config);
     stops.push(() => store.close());
@@ -247,6 +247,7 @@ class PlantStart {
       settings: config.push,
       metrics,
       logger,
+      ...(endpoint && { routes: endpoint.routes }),
       ...this.#state(store),
     });
     stops.push(() => push.stop());

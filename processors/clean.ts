@@ -44,10 +44,10 @@ interface ScrutinyJson {
 
 /** History keeps more; no market needs as many. */
 const MOST_DIGITS = 38;
-/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
 /** Finer levels than this are an error, not history: a market must not become slow by one. */
 const LEGACY_DECIMALS = 8;
-const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
+/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
+export const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
 const badName = new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
 
 /**
@@ -85,6 +85,9 @@ export class Cleaner {
       idStart: 0,
       idEnd: 0,
       idNumber: -1,
+      idText: "",
+      retractsStart: -1,
+      retractsEnd: -1,
     };
     this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0 };
   }
@@ -174,17 +177,24 @@ export class Cleaner {
     if (age > 0 && !reader.backfilled) return new Refusal("too_old", `${age / 1000} ms beyond the limit`);
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
     const { ids } = scrutiny;
+    if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
     // a repeat says nothing of the price, and a price refused leaves the id free
     if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
       return new Refusal("duplicate", "a trade of this id was taken in before");
     }
-    if (!scrutiny.trades.accepts(price, this.#bandMillionths)) {
+    // what a chain's contract says has happened
+    if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths)) {
       return new Refusal("price_band", "too far from the last accepted price");
     }
     if (id >= 0) ids.takeNumber(id);
     else if (textId !== "") ids.takeText(textId);
+    this.#fill(reader, market, price, lots, id, textId);
+    return undefined;
+  }
+
+  #fill(reader: RawBatchReader, market: Market, price: Units, lots: Units, id: number, idText: string): void {
     const trade = this.trade;
     trade.market = market;
     trade.price = price;
@@ -192,10 +202,21 @@ export class Cleaner {
     trade.buy = reader.side === 0;
     trade.exchangeTime = reader.exchangeTime;
     trade.receiveTime = reader.receiveTime;
-    trade.idBytes = bytes;
+    trade.idBytes = reader.bytes;
     trade.idStart = reader.tradeIdStart;
     trade.idEnd = reader.tradeIdEnd;
     trade.idNumber = id;
+    trade.idText = idText;
+    trade.retractsStart = reader.retractsStart;
+    trade.retractsEnd = reader.retractsEnd;
+  }
+
+  /** A trade is taken back once, and may come again afterwards: its id says what it is. */
+  #takeRetraction(reader: RawBatchReader, market: Market, ids: TradeIds, price: Units, lots: Units) {
+    if (!market.retractable) return new Refusal("not_retractable", "its instrument names no chain");
+    const target = reader.textAt(reader.retractsStart, reader.retractsEnd);
+    if (!ids.forgetText(target)) return new Refusal("duplicate", "the trade is not known, or was taken back before");
+    this.#fill(reader, market, price, lots, -1, target);
     return undefined;
   }
 

@@ -1,5 +1,6 @@
 import type { IndexInputPrice } from "../schemas/messages.js";
-import type { Micros } from "../schemas/words.js";
+import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import type { OracleOperator } from "./oracle.js";
 import type { IndexSettings } from "./settings.js";
 import type { Json, Operator, SaveState, TaskContext } from "./task/operator.js";
 import { OutputStream } from "./task/output-stream.js";
@@ -8,6 +9,8 @@ import type { TickerOperator } from "./ticker.js";
 
 interface Forwarded {
   readonly settings: IndexSettings;
+  /** Constituents and guards that lie in this partition, each once. */
+  readonly mine: readonly { readonly exchange: VenueId; readonly symbol: SymbolName }[];
   readonly stream: OutputStream;
   readonly slot: TimerSlot;
 }
@@ -23,15 +26,16 @@ export class IndexForwarder implements Operator {
   constructor(
     readonly context: TaskContext,
     readonly tickers: TickerOperator,
+    readonly oracles: OracleOperator,
   ) {
-    const mine = (index: IndexSettings) =>
-      index.constituents.some(({ symbol }) => context.partitionOf(symbol) === context.partition);
-    this.#indices = context.settings.indices.filter(mine).map((settings): Forwarded => {
+    this.#indices = context.settings.indices.flatMap((settings): Forwarded[] => {
       const { name } = settings;
+      const mine = placesOf(settings).filter(({ symbol }) => context.partitionOf(symbol) === context.partition);
+      if (mine.length === 0) return [];
       const stream = new OutputStream("index.input", name, "", name, context.task);
       const slot = context.timers.slot(context.order, name, (due) => this.#forward(forwarded, due));
-      const forwarded: Forwarded = { settings, stream, slot };
-      return forwarded;
+      const forwarded: Forwarded = { settings, mine, stream, slot };
+      return [forwarded];
     });
   }
 
@@ -44,24 +48,26 @@ export class IndexForwarder implements Operator {
   }
 
   #forward(forwarded: Forwarded, instant: Micros): void {
-    const { context, tickers } = this;
-    const { settings, stream, slot } = forwarded;
-    const prices = settings.constituents
-      .filter(({ symbol }) => context.partitionOf(symbol) === context.partition)
-      .map(({ exchange, symbol }): IndexInputPrice => {
-        const market = context.markets.find(exchange, symbol);
-        const known = market === undefined ? undefined : tickers.priceOf(market);
-        return {
-          exchange,
-          symbol,
-          price: known?.price ?? null,
-          volume_24h: known?.volume24h ?? null,
-          price_time: known?.seen ?? 0,
-          feed_down: context.feed(exchange)?.connected === false,
-        };
-      });
+    const { context } = this;
+    const { settings, mine, stream, slot } = forwarded;
+    const prices = mine.map(
+      (place): IndexInputPrice => ({
+        ...place,
+        ...this.#priceOf(place.exchange, place.symbol),
+        feed_down: context.feed(place.exchange)?.connected === false,
+      }),
+    );
     context.outbox.indexInput(stream, { name: settings.name, source: context.task, log_time: instant, prices });
     context.timers.set(slot, instant + settings.gridMs * 1000);
+  }
+
+  /** A market's price counts from when it was last seen, an oracle's from when it was given. */
+  #priceOf(exchange: VenueId, symbol: SymbolName): Pick<IndexInputPrice, "price" | "volume_24h" | "price_time"> {
+    const market = this.context.markets.find(exchange, symbol);
+    const known = market === undefined ? undefined : this.tickers.priceOf(market);
+    if (known !== undefined) return { price: known.price, volume_24h: known.volume24h, price_time: known.seen };
+    const oracle = this.oracles.priceOf(exchange, symbol);
+    return { price: oracle?.price ?? null, volume_24h: null, price_time: oracle?.time ?? 0 };
   }
 
   save(write: SaveState): void {
@@ -78,4 +84,13 @@ export class IndexForwarder implements Operator {
     if (saved.stream[1] > 0) forwarded.stream.load(saved.stream);
     if (saved.due !== null) this.context.timers.set(forwarded.slot, saved.due);
   }
+}
+
+/** Where an index looks: its constituents and its guards, each once. */
+function placesOf({ constituents, guards = [] }: IndexSettings): { exchange: VenueId; symbol: SymbolName }[] {
+  const places = [...constituents, ...guards].map(({ exchange, symbol }) => ({ exchange, symbol }));
+  return places.filter(
+    (place, at) =>
+      places.findIndex(({ exchange, symbol }) => exchange === place.exchange && symbol === place.symbol) === at,
+  );
 }

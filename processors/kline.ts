@@ -1,4 +1,4 @@
-import { multiplyUnits, rescaleUnits } from "../schemas/units.js";
+import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
 import { baseOf, type Interval, interval } from "./candles/intervals.js";
 import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
@@ -38,6 +38,10 @@ export class KlineOperator implements Operator {
     const amount = multiplyUnits(trade.price, market.aggregates ? trade.qty : 1);
     const { price, qty, buy, exchangeTime, idNumber } = trade;
     const quote = market.aggregates ? amount : multiplyUnits(qty, market.inverseUnits);
+    if (market.retractable) {
+      this.#onTentative(series, trade, amount, quote);
+      return;
+    }
     if (!series.add(price, qty, quote, buy, exchangeTime, idNumber)) {
       this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
       return;
@@ -57,6 +61,39 @@ export class KlineOperator implements Operator {
     );
   }
 
+  #onTentative(series: KlineSeries, trade: CleanTrade, amount: Units, quote: Units): void {
+    const { market, price, qty, buy, exchangeTime: time, idText: id } = trade;
+    const seen = this.context.clock.now;
+    if (!series.addTentative({ id, price, qty, amount: quote, buy, time, seen })) {
+      this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
+      return;
+    }
+    if (!market.aggregates) return;
+    const { group } = market;
+    const morePrice = group.priceScale - market.priceScale;
+    const moreQty = group.qtyScale - market.qtyScale;
+    (this.#ofGroup[group.id] ?? this.#groupSeries(group)).addTentative({
+      id: `${market.exchange} ${id}`,
+      price: rescaleUnits(price, 0, morePrice),
+      qty: rescaleUnits(qty, 0, moreQty),
+      amount: rescaleUnits(amount, 0, morePrice + moreQty),
+      ...{ buy, time, seen },
+    });
+  }
+
+  onRetraction({ market, idText: id, exchangeTime }: CleanTrade): void {
+    if (this.#ofMarket[market.id]?.retract(id, exchangeTime) !== true) {
+      this.context.refuse(
+        market.exchange,
+        market.symbol,
+        "too_late",
+        "the trade can not be taken out of K-lines any more",
+      );
+      return;
+    }
+    this.#ofGroup[market.group.id]?.retract(`${market.exchange} ${id}`, exchangeTime);
+  }
+
   onScale(market: Market): void {
     const series = this.#ofMarket[market.id];
     if (series !== undefined) {
@@ -74,7 +111,10 @@ export class KlineOperator implements Operator {
       const name = streamName(series.symbol, series.exchange);
       series.saveClosed((i, chunk, candles) => {
         const length = this.#intervals[i]!.name;
-        write(`past/${name}/${length}/${chunk}`, candles && { series: name, interval: length, candles });
+        write(
+          `past/${name}/${length}/${chunk}`,
+          candles && ({ series: name, interval: length, candles } as unknown as Json),
+        );
       });
       write(`head/${name}`, series.save() as unknown as Json);
     }

@@ -81,14 +81,15 @@ export class Outbox {
     avro.avroLong(trade.exchangeTime);
     avro.copy(stream.epochAvro);
     avro.avroLong(sequence);
-    avro.byte(0);
+    if (trade.retractsStart < 0) avro.byte(0);
+    else this.#avroRetracts(trade);
 
     const json = this.#json;
     json.at = 0;
     const source = avro.bytes;
     json.copy(stream.names);
     json.copy(TRADE_ID);
-    jsonTextOf(json, trade);
+    jsonTextOf(json, trade.idBytes, trade.idStart, trade.idEnd, trade.idNumber >= 0);
     json.copy(PRICE);
     // texts of 64 bytes and more carry a second length byte
     json.copyRange(source, source[priceAt - 1]! >= 0x80 ? priceAt + 1 : priceAt, priceEnd);
@@ -98,12 +99,24 @@ export class Outbox {
     json.integer(trade.exchangeTime);
     json.copy(stream.epochJson);
     json.integer(sequence);
-    json.copy(NO_RETRACTS);
+    if (trade.retractsStart < 0) json.copy(NO_RETRACTS);
+    else {
+      json.copy(RETRACTS);
+      jsonTextOf(json, trade.idBytes, trade.retractsStart, trade.retractsEnd, false);
+      json.byte(0x7d);
+    }
     const data = json.text(0, json.at);
     this.#record(stream, start, data);
     if (!this.sink.channels) return;
     this.#publish(stream, sequence, data, "event");
     this.#publish(tape, tape.next(now), data, "event");
+  }
+
+  #avroRetracts({ idBytes, retractsStart, retractsEnd }: CleanTrade): void {
+    const avro = this.#avro;
+    avro.byte(2);
+    avro.avroLong(retractsEnd - retractsStart);
+    avro.copyRange(idBytes, retractsStart, retractsEnd);
   }
 
   /** A K-line as it stands; `closed` once log time has closed it. */
@@ -361,6 +374,7 @@ const QTY = bytesOf('","qty":"');
 const BUY = bytesOf('","side":"buy","timestamp":');
 const SELL = bytesOf('","side":"sell","timestamp":');
 const NO_RETRACTS = bytesOf(',"retracts":null}');
+const RETRACTS = bytesOf(',"retracts":');
 const OPEN_TIME = bytesOf(',"open_time":');
 const CLOSE_TIME = bytesOf(',"close_time":');
 const OPEN = bytesOf(',"open":"');
@@ -376,9 +390,9 @@ const IS_CLOSED = bytesOf('","is_closed":true,"revision":');
 const IS_OPEN = bytesOf('","is_closed":false,"revision":');
 
 /** A JSON string of text that came from outside: plain ASCII is copied, anything else is escaped. */
-function jsonTextOf(json: ByteWriter, { idBytes: bytes, idStart: start, idEnd: end, idNumber }: CleanTrade): void {
+function jsonTextOf(json: ByteWriter, bytes: Uint8Array, start: number, end: number, isNumber: boolean): void {
   // a number needs no look
-  for (let at = idNumber < 0 ? start : end; at < end; at++) {
+  for (let at = isNumber ? end : start; at < end; at++) {
     const byte = bytes[at]!;
     if (byte < 0x20 || byte === 0x22 || byte === 0x5c || byte > 0x7e) {
       json.ascii(jsonAscii(Buffer.from(bytes.subarray(start, end)).toString("utf8")));

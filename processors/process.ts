@@ -1,7 +1,5 @@
-import { setImmediate as nextTurn, setTimeout as setTimeoutPromise } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Bus } from "../infra/bus/bus.js";
-import { LogFull } from "../infra/log/errors.js";
-import { LogUnavailable } from "../infra/log/kafka/errors.js";
 import type { Consumer, Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
@@ -11,17 +9,15 @@ import { schemaIdOf } from "../schemas/wire.js";
 import { IndexTask } from "./indices/index-task.js";
 import type { ProcessSettings } from "./settings.js";
 import { LogSink } from "./task/log-sink.js";
+import { Outgoing } from "./task/outgoing.js";
+import { isPassing } from "./task/passing.js";
 import { RawTask } from "./task/raw-task.js";
 import type { Task, TaskObserver } from "./task/task.js";
 
 export const PROCESS_GROUP = "process";
 const STATE_TOPIC = "plant.state";
 const STATE_READ_BYTES = 1024 * 1024;
-/** How long outputs wait before a log that is full or away is asked again. */
-const RETRY_MS = 500;
 const LAG_EVERY_MS = 5_000;
-/** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
-const MOST_WAITING = 4_000;
 /** Outputs of a batch of input after which they leave, though more of it is to be worked on. */
 const SEND_FROM = 1_000;
 
@@ -49,11 +45,13 @@ export interface Processing {
 export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const { log, metrics } = ports;
   const running = new Map<string, RunningTask>();
-  const consumer: Consumer = await log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
+  const failed = (task: RunningTask, error: unknown) =>
+    void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error));
+  const consuming: Promise<Consumer> = log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
     async assigned(topic, partition) {
       // a former task of this partition that could not end: what it has not written is somebody else's to make
       await running.get(`${topic}/${partition}`)?.abandon();
-      const task = await RunningTask.start(ports, topic, partition);
+      const task = await RunningTask.start(ports, topic, partition, failed);
       running.set(task.name, task);
       return task.position;
     },
@@ -70,6 +68,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
       running.get(`${topic}/${partition}`)?.lost(records);
     },
   });
+  const consumer = await consuming;
   const lag = setInterval(() => {
     measureLag(consumer, metrics).catch((error: unknown) => ports.logger.warn({ err: error }, "lag is unknown"));
   }, LAG_EVERY_MS);
@@ -96,8 +95,9 @@ async function measureLag(consumer: Consumer, metrics: Metrics): Promise<void> {
 }
 
 /**
- * A task with its place in the log: what it makes is appended first, its state written after. One thing at a time, so
- * that a checkpoint never stands for records whose outputs are not in the log yet.
+ * A task with its place in the log. Its state is taken between two batches of input and written once all that was made
+ * before is in the log and on the bus, while the next batches are worked on: a checkpoint never stands for records whose
+ * outputs are not there yet.
  */
 class RunningTask {
   readonly #sink: LogSink;
@@ -106,12 +106,10 @@ class RunningTask {
   #lastCheckpoint = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #busy: Promise<unknown> = Promise.resolve();
+  #checkpointing: Promise<void> | undefined;
   #stopping = false;
-  /** Resolves when nothing waits for the log and the bus any more; rejects when something never got there. */
-  #sending: Promise<void> | undefined;
-  /** Outputs on their way. */
-  #underWay = 0;
-  /** Outputs were lost on the way to the log: what the state stands for is not there, so it is not written. */
+  readonly #outgoing: Outgoing;
+  /** What the state stands for is not in the log, or the task is over: nothing more is written. */
   #failed: Error | undefined;
   /** The next offset to read. */
   #next: number | undefined;
@@ -125,21 +123,42 @@ class RunningTask {
     readonly writer: TransactionalWriter,
     /** Where to begin; undefined without a former state. */
     readonly position: number | undefined,
+    /** Books that the metrics show of it. */
+    private readonly books: ReadonlyMap<string, BookLabels>,
+    /** Is told of what failed while no batch was at work. */
+    private readonly tell: (task: RunningTask, error: unknown) => void,
   ) {
     this.#sink = sink;
+    const { log, bus, logger, metrics } = ports;
+    this.#outgoing = new Outgoing({
+      log,
+      bus,
+      logger,
+      task: task.name,
+      published: (logTime) => {
+        const latency = (performance.timeOrigin + performance.now()) / 1000 - logTime / 1_000_000;
+        metrics.endToEndLatency.observe({ topic }, Math.max(0, latency));
+      },
+    });
   }
 
   /** Fences a former owner out, then restores the state and the position that it stands for. */
-  static async start(ports: ProcessPorts, topic: string, partition: number): Promise<RunningTask> {
+  static async start(
+    ports: ProcessPorts,
+    topic: string,
+    partition: number,
+    tell: (task: RunningTask, error: unknown) => void,
+  ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions);
+    const books = new Map<string, BookLabels>();
     const options = {
       partition,
       settings,
       codecs,
       sink,
       partitionOf: (key: string) => partitionOf(key, settings.partitions),
-      observer: observerOf(ports.metrics),
+      observer: observerOf(ports.metrics, books),
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
@@ -152,7 +171,7 @@ class RunningTask {
     task.announce?.();
     const { messages } = sink.take();
     if (messages.length > 0) await ports.bus.publish(messages);
-    return new RunningTask(ports, topic, partition, task, sink, writer, position);
+    return new RunningTask(ports, topic, partition, task, sink, writer, position, books, tell);
   }
 
   get name(): string {
@@ -161,7 +180,7 @@ class RunningTask {
 
   /** Outputs that are not in the log or on the bus yet. */
   get waiting(): number {
-    return this.#underWay + this.#sink.length;
+    return this.#outgoing.waiting + this.#sink.length;
   }
 
   /** Makes outputs and lets them go; waits only when too many are on their way. */
@@ -188,7 +207,8 @@ class RunningTask {
       } finally {
         end();
       }
-      if (performance.now() - this.#lastCheckpoint >= checkpointMs) await this.#checkpoint();
+      if (this.#checkpointing === undefined && performance.now() - this.#lastCheckpoint >= checkpointMs)
+        this.#checkpointAside();
       else this.#timer ??= setTimeout(() => this.#checkpointLater(), checkpointMs);
     });
   }
@@ -210,13 +230,17 @@ class RunningTask {
   /** From here on nothing is waited for. */
   hurry(): void {
     this.#stopping = true;
+    this.#outgoing.hurry();
   }
 
   async stop(): Promise<void> {
     this.hurry();
     clearTimeout(this.#timer);
     try {
-      await this.#alone(() => this.#checkpoint());
+      await this.#alone(async () => {
+        await this.#checkpointing?.catch(() => {});
+        await this.#checkpoint();
+      });
     } finally {
       await this.abandon();
     }
@@ -228,7 +252,8 @@ class RunningTask {
     this.#failed ??= new Error("the task is over");
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#sending?.catch(() => {});
+    for (const labels of this.books.values()) this.ports.metrics.bookLive.remove(labels);
+    await this.#outgoing.ended();
     await this.writer.close();
   }
 
@@ -249,83 +274,53 @@ class RunningTask {
   /** What has gathered leaves; resolves when not too much is on its way. */
   async #room(): Promise<void> {
     this.#send();
-    while (this.waiting > MOST_WAITING) await this.#sending;
+    await this.#outgoing.room();
   }
 
-  /** What has gathered leaves, one lot after the other, so that streams keep their order. */
   #send(): void {
-    if (this.#sending !== undefined || this.#sink.length === 0) return;
-    this.#sending = this.#sendAll().finally(() => {
-      this.#sending = undefined;
-    });
-    this.#sending.catch((error: unknown) => {
-      this.#failed ??= error as Error;
-    });
-  }
-
-  async #sendAll(): Promise<void> {
-    const { bus, metrics } = this.ports;
-    while (this.#sink.length > 0) {
-      const { records, messages } = this.#sink.take();
-      const logTime = this.task.clock.now;
-      this.#underWay = Math.max(records.length, messages.length);
-      try {
-        // a client may see what is not in the log yet: after a crash the same comes again
-        await Promise.all([
-          records.length > 0 ? this.#append(records) : undefined,
-          messages.length > 0 ? bus.publish(messages) : undefined,
-        ]);
-      } finally {
-        this.#underWay = 0;
-      }
-      if (messages.length === 0) continue;
-      const latency = (performance.timeOrigin + performance.now()) / 1000 - logTime / 1_000_000;
-      metrics.endToEndLatency.observe({ topic: this.topic }, Math.max(0, latency));
-    }
-  }
-
-  /** Resolves when all that was made is in the log. @throws what kept it from there */
-  async #sent(): Promise<void> {
-    this.#send();
-    while (this.#sending !== undefined) await this.#sending;
-    if (this.#failed) throw this.#failed;
-  }
-
-  /** A log that is full or away holds the task up; what is appended twice readers drop by sequence. */
-  async #append(records: readonly LogRecord[]): Promise<void> {
-    const { log, logger } = this.ports;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await log.append(records);
-        if (attempt > 0) logger.info({ task: this.name }, "the log takes outputs again");
-        return;
-      } catch (error) {
-        if (!isPassing(error) || this.#stopping) throw error;
-        const { code, message } = error;
-        if (attempt === 0) logger.error({ code, task: this.name, why: message }, "outputs wait for the log");
-        await setTimeoutPromise(RETRY_MS);
-      }
-    }
+    const { records, messages } = this.#sink.take();
+    this.#outgoing.send(records, messages, this.task.clock.now);
   }
 
   /** A quiet partition's state is written too. */
   #checkpointLater(): void {
     this.#timer = undefined;
-    void this.#alone(() => this.#checkpoint()).catch((error: unknown) => {
-      // the next batch says so
+    void this.#alone(async () => this.#checkpointAside());
+  }
+
+  /** Work goes on while the state is written. */
+  #checkpointAside(): void {
+    if (this.#checkpointing !== undefined) {
+      this.#timer ??= setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
+      return;
+    }
+    this.#checkpoint().catch((error: unknown) => {
       this.#failed ??= error as Error;
+      if (this.#stopping) return;
       this.ports.logger.warn({ err: error, task: this.name }, "a checkpoint could not be written");
+      this.tell(this, error);
     });
   }
 
-  async #checkpoint(): Promise<void> {
+  #checkpoint(): Promise<void> {
+    this.#checkpointing = this.#writeState().finally(() => {
+      this.#checkpointing = undefined;
+    });
+    return this.#checkpointing;
+  }
+
+  /** Takes the state as it stands at this instant; it is written once all that was made before is in the log. */
+  async #writeState(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#sent();
+    if (this.#failed) throw this.#failed;
+    this.#send();
     this.#lastCheckpoint = performance.now();
     const { codecs } = this.ports;
     const timestamp = this.task.clock.now;
+    const next = this.#next;
     for (const { key, value } of this.task.checkpoint()) this.#unwritten.set(key, value);
+    await this.#outgoing.sentSoFar();
     if (this.#unwritten.size === 0) return;
     const records = [...this.#unwritten].map(
       ([key, value]): LogRecord => ({
@@ -337,23 +332,18 @@ class RunningTask {
       }),
     );
     const { topic, partition } = this;
-    const position = { group: PROCESS_GROUP, topic, partition, offset: this.#next ?? 0 };
+    const position = { group: PROCESS_GROUP, topic, partition, offset: next ?? 0 };
     try {
-      await this.writer.write(records, this.#next === undefined ? [] : [position]);
+      await this.writer.write(records, next === undefined ? [] : [position]);
       this.#unwritten.clear();
     } catch (error) {
       if (!isPassing(error) || this.#stopping) throw error;
       const { code, message } = error;
       const said = { code, task: this.name, why: message };
       this.ports.logger.error(said, "the checkpoint waits for the log");
-      this.#timer = setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
+      this.#timer ??= setTimeout(() => this.#checkpointLater(), this.ports.checkpointMs);
     }
   }
-}
-
-/** The log may take it later: it is full, or away. */
-function isPassing(error: unknown): error is LogFull | LogUnavailable {
-  return error instanceof LogFull || error instanceof LogUnavailable;
 }
 
 /** Whether the record names a schema that the codec has not met; garbage names none. */
@@ -378,10 +368,16 @@ async function readState({ log, codecs }: ProcessPorts, partition: number): Prom
   return state;
 }
 
-function observerOf(metrics: Metrics): TaskObserver {
+type BookLabels = { readonly exchange: string; readonly symbol: string };
+
+function observerOf(metrics: Metrics, books: Map<string, BookLabels>): TaskObserver {
   return {
     refused: (topic, reason) => metrics.deadLetters.inc({ topic, reason }),
-    book: (exchange, symbol, live) => metrics.bookLive.set({ exchange, symbol }, live ? 1 : 0),
+    book: (exchange, symbol, live) => {
+      const labels = { exchange, symbol };
+      books.set(`${exchange} ${symbol}`, labels);
+      metrics.bookLive.set(labels, live ? 1 : 0);
+    },
     ticks: () => {},
   };
 }

@@ -33,7 +33,11 @@ export interface IndexSettings {
     readonly exchange: VenueId;
     readonly symbol: SymbolName;
     readonly weight: DecimalText;
+    /** In place of the index's own: an oracle's price is as old as its heartbeat allows. */
+    readonly staleAfterMs?: number | undefined;
   }[];
+  /** Prices that the value is held against. */
+  readonly guards?: readonly IndexGuard[];
   /** A price further from the median than this share does not count. */
   readonly outlierBand: DecimalText;
   /** A price not seen for longer does not count. */
@@ -42,6 +46,15 @@ export interface IndexSettings {
   readonly minimumConstituents: number;
   /** Decimals of the value. */
   readonly scale: number;
+}
+
+export interface IndexGuard {
+  readonly exchange: VenueId;
+  readonly symbol: SymbolName;
+  /** The value may differ from the guard's price by this share of it. */
+  readonly maxDeviation: DecimalText;
+  /** A price given longer ago guards nothing. */
+  readonly staleAfterMs: number;
 }
 
 export const defaultSettings: ProcessSettings = {

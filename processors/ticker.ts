@@ -16,6 +16,7 @@ import { Conflation, type ConflationJson } from "./task/conflation.js";
 import type { FeedHealth, Market, SymbolGroup } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
 import { OutputStream, streamName } from "./task/output-stream.js";
+import { RecentTrades, type RecentTradesJson } from "./tickers/recent-trades.js";
 import { RollingVolume, type RollingVolumeJson } from "./tickers/rolling-volume.js";
 import {
   atScale,
@@ -42,6 +43,7 @@ interface MarketTickerJson {
   readonly lastTime: Micros;
   readonly timestamp: Micros;
   readonly volume: RollingVolumeJson;
+  readonly recent?: RecentTradesJson;
 }
 
 /** What is known of one market now. */
@@ -49,6 +51,8 @@ class MarketTicker {
   readonly stream: OutputStream;
   readonly emission: Conflation;
   readonly volume = new RollingVolume();
+  /** Of a market whose trades may be taken back. */
+  recent: RecentTrades | undefined;
   bidPrice: Units | undefined;
   bidQty: Units | undefined;
   askPrice: Units | undefined;
@@ -89,6 +93,7 @@ class MarketTicker {
     this.bidQty = rescaled(this.bidQty, qty);
     this.askQty = rescaled(this.askQty, qty);
     this.volume.rescale(qty, price + qty);
+    this.recent?.rescale(price, qty);
   }
 
   /** The venue's own statistics, else the plant's once 24 hours are covered. */
@@ -142,6 +147,7 @@ class MarketTicker {
       lastTime: this.lastTime,
       timestamp: this.timestamp,
       volume: this.volume.save(),
+      ...(this.recent && { recent: this.recent.save(this.context.clock.now) }),
     };
   }
 
@@ -157,6 +163,9 @@ class MarketTicker {
     this.lastTime = saved.lastTime;
     this.timestamp = saved.timestamp;
     this.volume.load(saved.volume);
+    if (saved.recent === undefined) return;
+    this.recent = new RecentTrades();
+    this.recent.load(saved.recent);
   }
 }
 
@@ -197,9 +206,28 @@ export class TickerOperator implements Operator {
       held.volume.add(this.context.clock.now, trade.qty, multiplyUnits(trade.price, trade.qty));
     }
     held.seen = this.context.clock.now;
+    if (market.retractable) this.#remember(held, trade);
     if (trade.exchangeTime < held.lastTime) return;
     held.lastTime = trade.exchangeTime;
     held.lastPrice = trade.price;
+    this.#changed(held, trade.exchangeTime);
+  }
+
+  #remember(held: MarketTicker, { idText: id, price, qty, buy, exchangeTime: time }: CleanTrade): void {
+    held.recent ??= new RecentTrades();
+    held.recent.add({ id, price, qty, amount: multiplyUnits(price, qty), buy, time, seen: held.seen });
+  }
+
+  /** The volume goes, and the last price is that of the last trade that is left. */
+  onRetraction(trade: CleanTrade): void {
+    const held = this.#markets[trade.market.id];
+    const taken = held?.recent?.retract(trade.idText, this.context.clock.now);
+    if (held === undefined || taken === undefined) return;
+    if (held.statistics === undefined) held.volume.subtract(taken.seen, taken.qty, taken.amount);
+    held.seen = this.context.clock.now;
+    const last = held.recent!.last();
+    held.lastPrice = last?.price;
+    held.lastTime = last?.time ?? 0;
     this.#changed(held, trade.exchangeTime);
   }
 

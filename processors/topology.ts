@@ -1,6 +1,7 @@
 import { BookOperator } from "./book.js";
 import { IndexForwarder } from "./index-forwarder.js";
 import { KlineOperator } from "./kline.js";
+import { OracleOperator } from "./oracle.js";
 import type { Operator, TaskContext } from "./task/operator.js";
 import type { TaskObserver } from "./task/task.js";
 import { TickerOperator } from "./ticker.js";
@@ -14,6 +15,7 @@ export function rawOperators(context: (order: number) => TaskContext, observer: 
   const books = new BookOperator(next(), (market, live) => observer.book(market.exchange, market.symbol, live));
   const tickers = new TickerOperator(next(), books);
   const klines = new KlineOperator(next());
-  const indices = new IndexForwarder(next(), tickers);
-  return [trades, books, tickers, klines, indices];
+  const oracles = new OracleOperator();
+  const indices = new IndexForwarder(next(), tickers, oracles);
+  return [trades, books, tickers, klines, oracles, indices];
 }

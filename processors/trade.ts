@@ -28,6 +28,11 @@ export class TradeOperator implements Operator {
     this.context.outbox.trade(stream, this.#tapes[market.group.id]!, trade);
   }
 
+  /** Goes out as a trade that names the one it takes back. */
+  onRetraction(trade: CleanTrade): void {
+    this.onTrade(trade);
+  }
+
   #create(market: Market): OutputStream {
     const { symbol, exchange, group } = market;
     const name = streamName(symbol, exchange);

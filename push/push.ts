@@ -4,7 +4,7 @@ import type { Metrics } from "../infra/metrics.js";
 import type { Store } from "../infra/store/store.js";
 import { PushMetrics } from "./metrics.js";
 import type { PlantState } from "./rest/plant-routes.js";
-import { serveRest } from "./rest.js";
+import { type RestParts, serveRest } from "./rest.js";
 import type { PushSettings } from "./settings.js";
 import { serveWebSocket } from "./websocket.js";
 
@@ -14,6 +14,8 @@ export interface PushParts extends PlantState {
   readonly settings: PushSettings;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Further routes of REST, which push knows nothing of. */
+  readonly routes?: RestParts["routes"];
 }
 
 export interface Push {
@@ -30,12 +32,12 @@ export interface Push {
  *
  * @throws CannotListen when a port is taken; nothing is left open then
  */
-export async function startPush({ bus, store, settings, metrics, logger, ...plant }: PushParts): Promise<Push> {
+export async function startPush({ bus, store, settings, metrics, logger, routes, ...plant }: PushParts): Promise<Push> {
   const pushMetrics = new PushMetrics(metrics);
   const webSocket = await serveWebSocket(bus, settings, pushMetrics, logger);
   try {
     const webSocketPort = webSocket.port;
-    const rest = await serveRest({ bus, store, settings, metrics: pushMetrics, logger, plant, webSocketPort });
+    const rest = await serveRest({ bus, store, settings, metrics: pushMetrics, logger, plant, webSocketPort, routes });
     return {
       restUrl: `http://${hostInUrl(settings.host)}:${rest.port}`,
       webSocketUrl: `ws://${hostInUrl(settings.host)}:${webSocketPort}`,

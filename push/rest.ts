@@ -34,6 +34,8 @@ export interface RestParts {
   readonly logger: Logger;
   readonly plant: PlantState;
   readonly webSocketPort: number;
+  /** Further routes under the same roof, which push knows nothing of. */
+  readonly routes?: ((app: FastifyInstance) => Promise<void>) | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface RestParts {
  * @throws CannotListen
  */
 export async function serveRest(parts: RestParts): Promise<RestServer> {
-  const { bus, store, settings, plant, webSocketPort } = parts;
+  const { bus, store, settings, plant, webSocketPort, routes } = parts;
   const values = new LastValues(bus);
   const recent = new RecentKlines(bus);
   const app = fastify({
@@ -59,6 +61,7 @@ export async function serveRest(parts: RestParts): Promise<RestServer> {
     plantRoutes(scope, values, plant, webSocketPort);
     marketRoutes(scope, values);
     historyRoutes(scope, { store, values, recent });
+    await routes?.(scope);
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await servePage(app);

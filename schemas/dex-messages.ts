@@ -25,7 +25,7 @@ interface OfPool {
 }
 
 interface Retracting {
-  /** `tx_hash:log_index` of the event that a reorganisation took back. */
+  /** `block_hash:log_index` of the event that a reorganisation took back. */
   retracts: string | null;
 }
 

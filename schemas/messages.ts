@@ -104,7 +104,10 @@ export interface IndexConstituent {
 export interface Index {
   name: string;
   value: DecimalText | null;
-  /** `live`, `degraded` (too few constituents, last value held) or `unavailable`. */
+  /**
+   * `live`, `deviates` (from a guard by more than it allows), `unguarded` (a guard has no fresh price), `degraded` (too
+   * few constituents, last value held) or `unavailable`.
+   */
   status: string;
   timestamp: Micros;
   epoch: number;

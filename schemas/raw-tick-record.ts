@@ -49,6 +49,7 @@ export interface RawTickRecord {
   inferred: boolean | null;
   feeds: FeedState[] | null;
   end: boolean | null;
+  chain: string | null;
 }
 
 /** A record of `market.raw`. */
@@ -111,6 +112,7 @@ const FIELDS = {
     lotSize: "lot_size",
     contractSize: "contract_size",
     inferred: "inferred",
+    chain: "chain",
   },
   heartbeat: { feeds: "feeds", end: "end" },
 } satisfies { [K in Kind]: Record<Own<K>, FieldName> };
@@ -160,6 +162,7 @@ const EMPTY: Omit<RawTickRecord, "kind" | "exchange" | "symbol" | "number" | "ex
   inferred: null,
   feeds: null,
   end: null,
+  chain: null,
 };
 
 export function recordOfTick(tick: RawTick, number: number): RawTickRecord {

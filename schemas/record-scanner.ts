@@ -24,7 +24,7 @@ export class RecordScanner extends AvroCursor {
         return;
       case "int":
       case "long":
-        this.long();
+        this.number();
         return;
       case "enum":
         this.symbolOf((type as avro.types.EnumType).symbols.length);
@@ -66,6 +66,12 @@ export class RecordScanner extends AvroCursor {
         this.walk(items);
       }
     }
+  }
+
+  /** Of up to 64 bits: what a number may be is the decoder's to say. */
+  private number(): void {
+    for (let bytes = 0; bytes < 10; bytes++) if (this.byte() < 0x80) return;
+    throw this.unreadable("an oversized number");
   }
 
   private jump(bytes: number): void {

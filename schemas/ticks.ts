@@ -103,6 +103,8 @@ export interface InstrumentTick extends TickBase {
   readonly contractSize: DecimalText;
   /** True where tick and lot were inferred from the values' own decimals (recordings without instruments). */
   readonly inferred?: boolean;
+  /** The chain that its trades lie on, where they do: such trades may be taken back. */
+  readonly chain?: string;
 }
 
 export interface FeedState {

@@ -6,6 +6,7 @@ import type { RedisClient } from "../redis-connection.js";
 import type { BusMessage } from "./bus.js";
 import { BusClosed } from "./errors.js";
 import { contentOf, type RedisNames } from "./redis-names.js";
+import { RoundWriter } from "./redis-round.js";
 import { publishScript, publishScriptSha } from "./redis-scripts.js";
 import { slotOf } from "./redis-slot.js";
 import { kindOfChannel } from "./subscriber.js";
@@ -60,9 +61,16 @@ export class RedisPublisher {
   private readonly renewed = new Map<string, number>();
   private readonly slots = new Map<string, number>();
   private readonly isCluster: boolean;
+  /** The server that is connected has run the script. */
+  private knowsScript = false;
+  private readonly writer = new RoundWriter();
 
   constructor(private readonly settings: PublisherSettings) {
-    this.isCluster = settings.client instanceof Cluster;
+    const { client } = settings;
+    this.isCluster = client instanceof Cluster;
+    client.on("close", () => {
+      this.knowsScript = false;
+    });
   }
 
   /** Resolves when Redis has all messages; waits through outages. @throws BusClosed when closed meanwhile */
@@ -183,15 +191,18 @@ export class RedisPublisher {
     await Promise.allSettled(nodes.map((node) => node.script("LOAD", publishScript)));
   }
 
-  private call(group: Group): Promise<unknown> {
+  private call({ entries }: Group): Promise<unknown> {
     const { client, names, lastValueSeconds } = this.settings;
-    const keys: string[] = [];
-    const values: (string | number)[] = [lastValueSeconds, this.isCluster ? "SPUBLISH" : "PUBLISH"];
-    for (const { message } of group.entries) {
-      keys.push(names.last(message.channel));
-      values.push(this.codeOf(message), message.epoch, message.sequence, message.payload);
-    }
-    return client.evalsha(publishScriptSha, keys.length, ...keys, ...values);
+    this.writer.begin(entries.length);
+    for (const { message } of entries) this.writer.add(names.last(message.channel), this.codeOf(message), message);
+    const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
+    const key = names.last(entries[0]!.message.channel);
+    const given = [key, lastValueSeconds, publish, this.writer.taken()] as const;
+    if (this.isCluster || this.knowsScript) return client.evalsha(publishScriptSha, 1, ...given);
+    // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
+    return client.eval(publishScript, 1, ...given).then(() => {
+      this.knowsScript = true;
+    });
   }
 
   private codeOf({ channel, kind }: BusMessage): string {

@@ -4,14 +4,24 @@ import { createHash } from "node:crypto";
  * Publishes messages in order and keeps their last values by the rules of `LastValues`, in one step. What stands is
  * read from the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
  * the value's epoch, its sequence", so that a list that Redis has lost is noticed. Every call to Redis costs about a
- * microsecond, so a value is set and its old one got in one, and a tape is trimmed every 16 events.
+ * microsecond, so a value is set and its old one got in one, a list takes all that a round has for it in one, and a
+ * tape is trimmed every 16 events.
  *
- * KEYS: of each message the key of its last value. ARGV: seconds to live, PUBLISH or SPUBLISH, then of each message
- * its code (v value, e event, E event that renews the time to live; of a book b value, s snapshot, i increment), epoch, sequence and payload.
+ * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, and the messages
+ * as `RoundWriter` packs them: the key of the last value, a code (v value, e event, E event that renews the time to
+ * live; of a book b value, s snapshot, i increment), epoch, sequence and payload of each.
  */
 export const publishScript = `
 local ttl, publish = ARGV[1], ARGV[2]
 local call, match, sub = redis.call, string.match, string.sub
+local messages = cmsgpack.unpack(ARGV[3])
+
+-- all of a list in one call, or a few: Lua's stack takes only so many
+local function append(name, list)
+  local length = 0
+  for first = 1, #list, 1000 do length = call('RPUSH', name, unpack(list, first, math.min(first + 999, #list))) end
+  return length
+end
 
 local function newer(e1, s1, e2, s2) return e1 > e2 or (e1 == e2 and s1 > s2) end
 
@@ -41,14 +51,14 @@ local function putEvent(key, e, s, payload, renews)
   local tape = tapes[key]
   if not tape then
     local name = 'events:' .. sub(key, 6)
-    tape = { name = name, length = 0 }
+    tape = { name = name, fresh = {} }
     tape.e, tape.s = head(call('LINDEX', name, -1) or '')
     tapes[key] = tape
   end
   if not newer(e, s, tape.e, tape.s) then return end
   tape.e, tape.s = e, s
-  tape.length = call('RPUSH', tape.name, payload)
-  if renews or tape.length == 1 then tape.renews = true end
+  tape.fresh[#tape.fresh + 1] = payload
+  if renews then tape.renews = true end
 end
 
 local books = {}
@@ -56,7 +66,7 @@ local function bookOf(key)
   local book = books[key]
   if book then return book end
   local tag = sub(key, 6)
-  book = { key = key, increments = 'increments:' .. tag, position = 'position:' .. tag, count = 0 }
+  book = { key = key, fresh = {}, increments = 'increments:' .. tag, position = 'position:' .. tag, count = 0 }
   local position = call('GET', book.position)
   if position then
     local e, s, count, ve, vs = match(position, '^(%d+) (%d+) (%d+) (%-?%d+) (%-?%d+)$')
@@ -70,14 +80,28 @@ local function bookOf(key)
   return book
 end
 
+local function settle(book)
+  local more = #book.fresh
+  if more == 0 then return end
+  local length = append(book.increments, book.fresh)
+  book.fresh, book.count = {}, book.count + more
+  if length == more then call('EXPIRE', book.increments, ttl) end
+  if book.broken or length > 10000 or length ~= book.count then
+    call('DEL', book.key, book.increments)
+    book.ve, book.vs, book.count, book.broken = -1, -1, 0, false
+  end
+end
+
 local function putWhole(book, e, s, payload)
   if not newer(e, s, book.ne, book.ns) then return end
+  book.fresh, book.broken = {}, false
   call('SET', book.key, payload, 'EX', ttl)
   call('DEL', book.increments)
   book.ve, book.vs, book.ne, book.ns, book.count, book.changed = e, s, e, s, 0, true
 end
 
 local function putSnapshot(book, e, s, payload)
+  settle(book)
   if book.ve >= 0 and not newer(e, s, book.ve, book.vs) then return end
   if book.ve < 0 and newer(book.ne, book.ns, e, s) then return end
   call('SET', book.key, payload, 'EX', ttl)
@@ -99,20 +123,15 @@ local function putIncrement(book, e, s, payload)
   if not newer(e, s, book.ne, book.ns) then return end
   book.ne, book.ns, book.changed = e, s, true
   if book.ve < 0 then return end
-  local length = call('RPUSH', book.increments, payload)
-  book.count = book.count + 1
-  if length == 1 then call('EXPIRE', book.increments, ttl) end
-  if e ~= book.ve or length > 10000 or length ~= book.count then
-    call('DEL', book.key, book.increments)
-    book.ve, book.vs, book.count = -1, -1, 0
-  end
+  book.fresh[#book.fresh + 1] = payload
+  if e == book.ve then return end
+  book.broken = true
+  settle(book)
 end
 
-local at = 3
-for i = 1, #KEYS do
-  local key, code, payload = KEYS[i], ARGV[at], ARGV[at + 3]
-  local e, s = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  at = at + 4
+for at = 1, #messages, 5 do
+  local key, code, e, s, payload =
+    messages[at], messages[at + 1], messages[at + 2], messages[at + 3], messages[at + 4]
   if code == 'v' then putValue(key, e, s, payload)
   elseif code == 'e' or code == 'E' then putEvent(key, e, s, payload, code == 'E')
   elseif code == 'i' then putIncrement(bookOf(key), e, s, payload)
@@ -123,16 +142,21 @@ end
 
 for key, payload in pairs(fresh) do call('SET', key, payload, 'EX', ttl) end
 for _, tape in pairs(tapes) do
-  if tape.length > 115 then call('LTRIM', tape.name, -100, -1) end
-  if tape.renews then call('EXPIRE', tape.name, ttl) end
+  local more = #tape.fresh
+  if more > 0 then
+    local length = append(tape.name, tape.fresh)
+    if length > 115 then call('LTRIM', tape.name, -100, -1) end
+    if tape.renews or length == more then call('EXPIRE', tape.name, ttl) end
+  end
 end
 for _, book in pairs(books) do
+  settle(book)
   if book.changed then
     local text = string.format('%.0f %.0f %d %.0f %.0f', book.ne, book.ns, book.count, book.ve, book.vs)
     call('SET', book.position, text, 'EX', ttl)
   end
 end
-return #KEYS
+return #messages / 5
 `;
 
 export const publishScriptSha = createHash("sha1").update(publishScript).digest("hex");

@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { chainConfig } from "./chains-config.js";
+import { endpointConfig } from "./endpoint-config.js";
+import { engineConfig } from "./engine-config.js";
+import { oraclesConfig } from "./oracle-config.js";
 import { leaseConfig } from "./services-config.js";
 import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
 
@@ -75,12 +79,20 @@ export const ingestConfig = z
     venues: unique(ingestVenue, (venue) => venue.id)
       .default([])
       .describe("What to take in."),
+    chains: unique(chainConfig, (chain) => chain.id)
+      .default([])
+      .describe("Chains whose pools are taken in."),
     publisher,
     heartbeatMs: whole(10).default(250).describe("Milliseconds between heartbeats into every partition."),
     resnapshotMinutes: whole(1).default(5).describe("Minutes between snapshots of each book."),
     backfill: z.boolean().default(true).describe("After a reconnect, fetch the trades that were missed over REST."),
     lease: leaseConfig,
     record,
+    endpoint: endpointConfig,
+    engines: unique(engineConfig, ({ id }) => id)
+      .default([])
+      .describe("Matching engines of one's own."),
+    oracles: oraclesConfig,
   })
   .prefault({})
   .describe("Connectors and what they publish.");

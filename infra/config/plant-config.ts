@@ -20,6 +20,12 @@ const retentionHours = z
     "index.input": hours.default(24).describe("Prices on their way to indices."),
     "signal.alpha": hours.default(7 * 24).describe("Signals."),
     "market.dlq": hours.default(7 * 24).describe("Dead letters."),
+    "block.new": hours.default(24).describe("Blocks of chains."),
+    "swap.executed": hours.default(24).describe("Swaps of pools."),
+    "liquidity.change": hours.default(24).describe("Liquidity that went into pools or out of them."),
+    "pool.sync": hours.default(24).describe("States of pools."),
+    "tx.pending": hours.default(24).describe("Transactions that wait to be mined."),
+    "tx.confirm": hours.default(24).describe("What became of them."),
   })
   .prefault({})
   .describe("Hours that records are kept, by topic.");
@@ -85,10 +91,31 @@ export const plantConfig = z
     push: pushConfig,
   })
   .superRefine((config, context) => {
-    for (const { path, message } of sharedPorts(config)) {
+    for (const { path, message } of [...sharedPorts(config), ...takenExchanges(config)]) {
       context.addIssue({ code: "custom", path, message });
     }
   });
+
+/** A venue that a connector takes in is not written from outside as well. */
+function takenExchanges({ ingest }: ExchangesOf): { path: (string | number)[]; message: string }[] {
+  const { venues, engines, oracles } = ingest;
+  const taken = new Set([...venues, ...engines, ...oracles.chainlink, ...oracles.pyth].map(({ id }) => id));
+  return ingest.endpoint.keys.flatMap(({ exchanges }, key) =>
+    exchanges.flatMap((id, index) => {
+      const path = ["ingest", "endpoint", "keys", key, "exchanges", index];
+      return taken.has(id) ? [{ path, message: `${id} is taken in by ingest itself: give it a name of its own` }] : [];
+    }),
+  );
+}
+
+interface ExchangesOf {
+  readonly ingest: {
+    readonly venues: readonly { readonly id: string }[];
+    readonly engines: readonly { readonly id: string }[];
+    readonly oracles: Readonly<Record<"chainlink" | "pyth", readonly { readonly id: string }[]>>;
+    readonly endpoint: { readonly keys: readonly { readonly exchanges: readonly string[] }[] };
+  };
+}
 
 export type PlantConfig = z.output<typeof plantConfig>;
 export type PlantConfigInput = z.input<typeof plantConfig>;
@@ -99,6 +126,7 @@ function sharedPorts(config: PortsOf): { path: (string | number)[]; message: str
     { path: ["metricsPort"], port: config.metricsPort },
     { path: ["push", "restPort"], port: config.push.restPort },
     { path: ["push", "webSocketPort"], port: config.push.webSocketPort },
+    { path: ["ingest", "endpoint", "port"], port: config.ingest.endpoint.port },
     ...(config.store.url === undefined ? [{ path: ["store", "port"], port: config.store.port }] : []),
     ...config.simulator.venues.map((venue, index) => ({
       path: ["simulator", "venues", index, "port"],
@@ -114,6 +142,7 @@ function sharedPorts(config: PortsOf): { path: (string | number)[]; message: str
 }
 
 interface PortsOf {
+  readonly ingest: { readonly endpoint: { readonly port: number } };
   readonly metricsPort: number;
   readonly push: { readonly restPort: number; readonly webSocketPort: number };
   readonly store: { readonly url?: string | undefined; readonly port: number };

@@ -25,6 +25,20 @@ const constituent = z.strictObject({
   exchange: venueId.describe("Venue."),
   symbol: symbolName.describe("Unified symbol."),
   weight: decimalText.default("1").describe("Weight relative to the other constituents."),
+  staleAfterMs: milliseconds
+    .optional()
+    .describe("In place of the index's own; of an oracle its heartbeat and what is allowed beyond."),
+});
+
+const guard = z.strictObject({
+  exchange: venueId.describe("Venue or oracle."),
+  symbol: symbolName.describe("Unified symbol."),
+  maxDeviation: decimalText
+    .default("0.02")
+    .describe("Share of its price by which the index may differ; beyond, its status is `deviates`."),
+  staleAfterMs: milliseconds
+    .default(3_900_000)
+    .describe("Its price may be so old: heartbeat and grace; beyond, the index's status is `unguarded`."),
 });
 
 const indexDefinition = z
@@ -37,6 +51,9 @@ const indexDefinition = z
     constituents: unique(constituent, (one) => `${one.exchange} ${one.symbol}`)
       .min(1, "expected at least one constituent")
       .describe("Whose prices make it."),
+    guards: unique(guard, (one) => `${one.exchange} ${one.symbol}`)
+      .default([])
+      .describe("Prices, an oracle's above all, that do not make the value but watch it."),
     outlierBand: decimalText
       .default("0.05")
       .describe("A constituent further than this fraction from the median does not count."),

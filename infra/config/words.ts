@@ -26,6 +26,9 @@ export const port = z.int().min(0).max(65535);
 export const httpUrl = urlOf(["http:", "https:"]);
 export const webSocketUrl = urlOf(["ws:", "wss:"]);
 
+/** An address of a node: HTTP or WebSocket. */
+export const rpcUrl = urlOf(["http:", "https:", "ws:", "wss:"]);
+
 /** A whole number of at least `least`. */
 export const whole = (least = 0) => z.int().min(least);
 

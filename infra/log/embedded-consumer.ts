@@ -68,6 +68,11 @@ export class EmbeddedConsumer implements Consumer {
     return lags;
   }
 
+  partitionFailed(topic: string, number: number, error: unknown): void {
+    const partition = this.all.find((one) => one.topic === topic && one.partition === number);
+    if (partition !== undefined && !this.stopped) this.failedBy(partition, error);
+  }
+
   close(): Promise<void> {
     this.closed ??= this.finish();
     return this.closed;
@@ -89,6 +94,12 @@ export class EmbeddedConsumer implements Consumer {
       for (const partition of this.all) partition.reader.close();
       this.source.release(this.group);
     }
+  }
+
+  private failedBy(partition: AssignedPartition, error: unknown): void {
+    partition.failed = true;
+    this.stopped = true;
+    this.fail(error);
   }
 
   private gain(topic: string, partition: number): AssignedPartition {
@@ -144,9 +155,7 @@ export class EmbeddedConsumer implements Consumer {
         more = await this.handleNext(partition);
       }
     } catch (error) {
-      partition.failed = true;
-      this.stopped = true;
-      this.fail(error);
+      this.failedBy(partition, error);
     }
     this.running--;
     partition.busy = false;

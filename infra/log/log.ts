@@ -100,5 +100,7 @@ export interface Consumer {
   readonly failed: Promise<never>;
   /** Records between the handled position and the end, for each partition. */
   lag(): Promise<{ topic: string; partition: number; lag: number }[]>;
+  /** What the handler of a held partition goes on with behind its back has failed: as though `records` were rejected. */
+  partitionFailed(topic: string, partition: number, error: unknown): void;
   close(): Promise<void>;
 }

@@ -11,14 +11,14 @@ export interface RetentionDays {
   readonly deadLetters: number;
 }
 
-const tables: { readonly [Kind in keyof RetentionDays]: string } = {
-  trades: "trades_data",
-  tickers: "tickers_data",
-  depths: "depth_data",
-  klines: "klines_data",
-  indices: "index_values_data",
-  signals: "signals_data",
-  deadLetters: "dead_letters_data",
+const tables: { readonly [Kind in keyof RetentionDays]: readonly string[] } = {
+  trades: ["trades_data", "retractions_data"],
+  tickers: ["tickers_data"],
+  depths: ["depth_data"],
+  klines: ["klines_data"],
+  indices: ["index_values_data"],
+  signals: ["signals_data"],
+  deadLetters: ["dead_letters_data"],
 };
 
 /** Brings the tables' TTL to the configured days. Not part of the migrations' text, since it is configuration. */
@@ -27,7 +27,8 @@ export async function applyRetention(target: MigrationTarget, retention: Partial
     "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() AND endsWith(name, '_data')",
   );
   const engines = new Map(rows.map((row) => [row.name, row.engine_full]));
-  for (const [kind, table] of Object.entries(tables)) {
+  const all = Object.entries(tables).flatMap(([kind, names]) => names.map((table) => [kind, table] as const));
+  for (const [kind, table] of all) {
     const days = Math.trunc(retention[kind as keyof RetentionDays] ?? 0);
     const present = Number(/\bTTL stored_at \+ toIntervalDay\((\d+)\)/.exec(engines.get(table) ?? "")?.[1] ?? 0);
     if (days === present) continue;

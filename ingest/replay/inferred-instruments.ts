@@ -52,6 +52,14 @@ export class RecordedInstruments implements InstrumentLookup {
     if (now && changed) this.out(instrument);
   }
 
+  /** Brings a known instrument out at once, where no tick has yet. */
+  show(symbol: SymbolName): void {
+    const known = this.known.get(symbol);
+    if (known === undefined || known.published) return;
+    known.published = true;
+    this.out(known.instrument);
+  }
+
   /** To be called with every tick before it is published: publishes first what must govern it. */
   govern(tick: RawTick): void {
     if (tick.kind === "heartbeat" || tick.kind === "instrument" || tick.kind === "oracle") return;

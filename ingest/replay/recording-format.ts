@@ -3,6 +3,7 @@ import type { Micros, VenueId } from "../../schemas/words.js";
 import type { Frame } from "../venue.js";
 import { cryptofeed } from "./formats/cryptofeed.js";
 import { cryptofeedV2 } from "./formats/cryptofeed-v2.js";
+import { demeterFetch } from "./formats/demeter-fetch.js";
 import { hftbacktest } from "./formats/hftbacktest.js";
 import { tickplant } from "./formats/tickplant.js";
 import { ticks } from "./formats/ticks.js";
@@ -40,6 +41,13 @@ export interface RecordingReader {
 }
 
 /** The registry of formats: one line a format. */
-export const recordingFormats: readonly RecordingFormat[] = [tickplant, hftbacktest, cryptofeed, cryptofeedV2, ticks];
+export const recordingFormats: readonly RecordingFormat[] = [
+  tickplant,
+  hftbacktest,
+  cryptofeed,
+  cryptofeedV2,
+  demeterFetch,
+  ticks,
+];
 
 export const formatNames: readonly string[] = recordingFormats.map(({ name }) => name);

@@ -2,6 +2,7 @@ import { PlantError } from "../../infra/errors.js";
 import type { VenueId } from "../../schemas/words.js";
 import type { Venue } from "../venue.js";
 import { binance } from "./binance.js";
+import { bitstamp } from "./bitstamp.js";
 import { kraken } from "./kraken.js";
 import { okx } from "./okx.js";
 
@@ -14,6 +15,7 @@ const registry: Readonly<Record<VenueId, (settings: VenueSettings) => Venue>> = 
   binanceus: (settings) => binance("binanceus", settings),
   binanceusdm: (settings) => binance("binanceusdm", settings),
   binancecoinm: (settings) => binance("binancecoinm", settings),
+  bitstamp: (settings) => bitstamp(settings),
   kraken: (settings) => kraken(settings),
   okx: (settings) => okx(settings),
 };

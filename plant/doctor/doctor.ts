@@ -5,6 +5,7 @@ import { kafkaCheck } from "./kafka.js";
 import { dataFolderCheck, embeddedLogCheck, nodeCheck, portsCheck } from "./machine.js";
 import { redisCheck } from "./redis.js";
 import { registryCheck } from "./registry.js";
+import { sourceChecks } from "./sources.js";
 import { storeCheck } from "./store.js";
 import { venueChecks } from "./venues.js";
 
@@ -20,7 +21,7 @@ export function doctor(config: PlantConfig, logger: Logger, options: { venues: b
   if (registry !== undefined) checks.push(registryCheck(config, registry));
   if (bus.redis !== undefined) checks.push(redisCheck(bus.redis));
   if (store.url !== undefined) checks.push(storeCheck(config, store.url));
-  if (options.venues) checks.push(...venueChecks(config));
+  if (options.venues) checks.push(...venueChecks(config), ...sourceChecks(config, logger));
   return examine(checks);
 }
 

@@ -100,7 +100,7 @@ export function portsCheck(config: PlantConfig): Check {
   };
 }
 
-function listenersOf({ roles, push, metricsHost, metricsPort, store, simulator }: PlantConfig): Listener[] {
+function listenersOf({ roles, push, metricsHost, metricsPort, store, simulator, ingest }: PlantConfig): Listener[] {
   const has = (role: (typeof roles)[number]) => roles.includes(role);
   const loopback = "127.0.0.1";
   const listeners: Listener[] = has("push")
@@ -114,6 +114,8 @@ function listenersOf({ roles, push, metricsHost, metricsPort, store, simulator }
   if (has("ingest"))
     for (const [at, venue] of simulator.venues.entries())
       listeners.push({ setting: `simulator.venues[${at}].port`, host: loopback, port: venue.port });
+  const { keys, host, port } = ingest.endpoint;
+  if (has("ingest") && !has("push") && keys.length > 0) listeners.push({ setting: "ingest.endpoint.port", host, port });
   return listeners;
 }
 

@@ -1,9 +1,28 @@
-import { addUnits, rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
+import {
+  addUnits,
+  rescaleUnits,
+  subtractUnits,
+  type Units,
+  type UnitsJson,
+  unitsFromJson,
+  unitsToJson,
+} from "../../schemas/units.js";
 import type { Micros } from "../../schemas/words.js";
+import {
+  loadTentative,
+  MOST_TENTATIVE,
+  rescaleTentative,
+  saveTentative,
+  TENTATIVE_FOR,
+  type TentativeJson,
+  type TentativeTrade,
+} from "./tentative-trade.js";
 
 /**
  * One candle in integers. Open and close go by (exchange time, trade id, position): an earlier trade that comes late
  * becomes the open, of equal ones the first to come opens and the last closes.
+ *
+ * A candle with trades that may be taken back also knows what it is without them: their sum is what it shows.
  */
 export class Candle {
   openTime: Micros;
@@ -26,6 +45,10 @@ export class Candle {
   flags = 0;
   /** Has trades that no emission has shown yet. */
   changed = false;
+  /** What it is without its tentative trades; undefined while it has had none. */
+  #firm: Candle | undefined;
+  /** Trades that may be taken back, in the order in which they came. */
+  #tentative: TentativeTrade[] = [];
 
   constructor(openTime: Micros) {
     this.openTime = openTime;
@@ -33,6 +56,11 @@ export class Candle {
 
   /** @param amount price · qty, quote currency */
   add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): void {
+    if (this.#firm !== undefined) this.#firm.#sum(price, qty, amount, buy, time, id);
+    this.#sum(price, qty, amount, buy, time, id);
+  }
+
+  #sum(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): void {
     if (this.count === 0) {
       this.open = price;
       this.high = price;
@@ -65,9 +93,85 @@ export class Candle {
     this.changed = true;
   }
 
-  /** Takes in a candle of a shorter interval; revisions stay apart. */
+  /** Adds a trade that may be taken back. Such trades have no numeric id: of one time the last to come closes. */
+  addTentative(trade: TentativeTrade): void {
+    if (this.#firm === undefined) this.#firm = this.#copy();
+    this.#tentative.push(trade);
+    if (this.#tentative.length > MOST_TENTATIVE) this.#settle(1);
+    const { price, qty, amount, buy, time } = trade;
+    this.#sum(price, qty, amount, buy, time, NO_ID);
+  }
+
+  /**
+   * Takes a tentative trade back: the candle becomes what it would be without it. Without any trade left it stays flat
+   * at the price of the last one.
+   *
+   * @param now log time
+   * @returns false when it has no such trade that may still be taken back
+   */
+  retract(id: string, now: Micros): boolean {
+    const at = this.#tentative.findLastIndex((trade) => trade.id === id);
+    const trade = this.#tentative[at];
+    if (trade === undefined || now - trade.seen > TENTATIVE_FOR) return false;
+    this.#tentative.splice(at, 1);
+    this.volume = subtractUnits(this.volume, trade.qty);
+    this.quoteVolume = subtractUnits(this.quoteVolume, trade.amount);
+    if (trade.buy) {
+      this.buyVolume = subtractUnits(this.buyVolume, trade.qty);
+      this.buyQuoteVolume = subtractUnits(this.buyQuoteVolume, trade.amount);
+    }
+    this.count--;
+    this.changed = true;
+    if (this.count === 0) this.flatten(trade.price);
+    else this.#reprice();
+    return true;
+  }
+
+  /** Open, high, low and close anew: of what is firm, then of the tentative trades in their order. */
+  #reprice(): void {
+    const prices = this.#firm!.#copy();
+    for (const { price, time } of this.#tentative) prices.#sum(price, 0, 0, false, time, NO_ID);
+    this.open = prices.open;
+    this.high = prices.high;
+    this.low = prices.low;
+    this.close = prices.close;
+    this.openedAt = prices.openedAt;
+    this.openedId = prices.openedId;
+    this.closedAt = prices.closedAt;
+    this.closedId = prices.closedId;
+  }
+
+  /** The oldest so many tentative trades are firm from here on. */
+  #settle(count: number): void {
+    for (const { price, qty, amount, buy, time } of this.#tentative.splice(0, count)) {
+      this.#firm!.#sum(price, qty, amount, buy, time, NO_ID);
+    }
+  }
+
+  #copy(): Candle {
+    const copy = new Candle(this.openTime);
+    copy.#mergeSums(this);
+    return copy;
+  }
+
+  /** Takes in a candle of a shorter interval, with its tentative trades; revisions stay apart. */
   merge(part: Candle): void {
+    if (part.#firm !== undefined || this.#firm !== undefined) {
+      this.#firm ??= this.#copy();
+      this.#firm.#mergeSums(part.#firm ?? part);
+      for (const trade of part.#tentative) this.#tentative.push({ ...trade });
+      if (this.#tentative.length > MOST_TENTATIVE) this.#settle(this.#tentative.length - MOST_TENTATIVE);
+    }
+    this.mergeShown(part);
+  }
+
+  /** Takes in what a candle of a shorter interval shows: for a view that is thrown away. */
+  mergeShown(part: Candle): void {
     this.flags |= part.flags;
+    this.#mergeSums(part);
+  }
+
+  #mergeSums(part: Candle): void {
     if (part.count === 0) return;
     if (this.count === 0) {
       this.high = part.high;
@@ -106,7 +210,7 @@ export class Candle {
     this.quoteVolume = 0;
     this.buyVolume = 0;
     this.buyQuoteVolume = 0;
-    this.merge(other);
+    this.mergeShown(other);
     this.revision = other.revision;
   }
 
@@ -127,9 +231,23 @@ export class Candle {
     this.buyVolume = rescaleUnits(this.buyVolume, 0, qty);
     this.quoteVolume = rescaleUnits(this.quoteVolume, 0, quote);
     this.buyQuoteVolume = rescaleUnits(this.buyQuoteVolume, 0, quote);
+    this.#firm?.rescale(price, qty, quote);
+    for (const trade of this.#tentative) rescaleTentative(trade, price, qty, quote);
   }
 
-  save(): CandleJson {
+  /** @param now log time: what can not be taken back any more needs no place */
+  save(now: Micros): CandleJson {
+    if (this.#firm === undefined) return this.#save();
+    const young = this.#tentative.findIndex(({ seen }) => now - seen <= TENTATIVE_FOR);
+    this.#settle(young < 0 ? this.#tentative.length : young);
+    if (this.#tentative.length === 0) {
+      this.#firm = undefined;
+      return this.#save();
+    }
+    return [...this.#save(), { firm: this.#firm.#save(), tentative: this.#tentative.map(saveTentative) }];
+  }
+
+  #save(): UnitsJson[] {
     return [
       this.openTime,
       unitsToJson(this.open),
@@ -153,27 +271,39 @@ export class Candle {
 
   static load(saved: CandleJson): Candle {
     const candle = new Candle(saved[0] as number);
-    candle.open = unitsFromJson(saved[1]!);
-    candle.high = unitsFromJson(saved[2]!);
-    candle.low = unitsFromJson(saved[3]!);
-    candle.close = unitsFromJson(saved[4]!);
+    candle.open = unitsFromJson(saved[1] as UnitsJson);
+    candle.high = unitsFromJson(saved[2] as UnitsJson);
+    candle.low = unitsFromJson(saved[3] as UnitsJson);
+    candle.close = unitsFromJson(saved[4] as UnitsJson);
     candle.openedAt = saved[5] as number;
     candle.openedId = saved[6] as number;
     candle.closedAt = saved[7] as number;
     candle.closedId = saved[8] as number;
-    candle.volume = unitsFromJson(saved[9]!);
-    candle.quoteVolume = unitsFromJson(saved[10]!);
-    candle.buyVolume = unitsFromJson(saved[11]!);
-    candle.buyQuoteVolume = unitsFromJson(saved[12]!);
+    candle.volume = unitsFromJson(saved[9] as UnitsJson);
+    candle.quoteVolume = unitsFromJson(saved[10] as UnitsJson);
+    candle.buyVolume = unitsFromJson(saved[11] as UnitsJson);
+    candle.buyQuoteVolume = unitsFromJson(saved[12] as UnitsJson);
     candle.count = saved[13] as number;
     candle.revision = saved[14] as number;
     candle.flags = saved[15] as number;
     candle.changed = saved[16] === 1;
+    const rest = saved[17] as TentativeRest | undefined;
+    if (rest !== undefined) {
+      candle.#firm = Candle.load(rest.firm);
+      candle.#tentative = rest.tentative.map(loadTentative);
+    }
     return candle;
   }
 }
 
-export type CandleJson = readonly UnitsJson[];
+interface TentativeRest {
+  readonly firm: CandleJson;
+  readonly tentative: readonly TentativeJson[];
+}
+
+export type CandleJson = readonly (UnitsJson | TentativeRest)[];
+
+const NO_ID = -1;
 
 function earlier(time: Micros, id: number, thanTime: Micros, thanId: number): boolean {
   return time < thanTime || (time === thanTime && id < thanId);

@@ -53,12 +53,31 @@ export class ClosedCandles {
   }
 
   /** Hands over the chunks that changed; null for one that is gone. */
-  save(write: (chunk: number, candles: CandleJson[] | null) => void): void {
+  save(now: Micros, write: (chunk: number, candles: CandleJson[] | null) => void): void {
     for (const id of [...this.#dirty].sort((a, b) => a - b)) {
       const chunk = this.#chunks.get(id);
-      write(id, chunk === undefined ? null : [...chunk.values()].map((candle) => candle.save()));
+      write(id, chunk === undefined ? null : [...chunk.values()].map((candle) => candle.save(now)));
     }
     this.#dirty.clear();
+  }
+
+  /** The newest candle with trades that is held and began before. */
+  tradedBefore(openTime: Micros): Candle | undefined {
+    for (let id = this.#chunkOf(openTime); id >= this.#first(); id--) {
+      let found: Candle | undefined;
+      for (const candle of this.#chunks.get(id)?.values() ?? []) {
+        const earlier = candle.count > 0 && candle.openTime < openTime;
+        if (earlier && (found === undefined || candle.openTime > found.openTime)) found = candle;
+      }
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #first(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const id of this.#chunks.keys()) if (id < first) first = id;
+    return first;
   }
 
   load(candles: readonly CandleJson[]): void {

@@ -9,6 +9,7 @@ import type { TimerSlot } from "../task/timers.js";
 import { Candle, type CandleJson } from "./candle.js";
 import { ClosedCandles } from "./closed-candles.js";
 import type { Interval } from "./intervals.js";
+import type { TentativeTrade } from "./tentative-trade.js";
 
 export interface SeriesJson {
   readonly symbol: SymbolName;
@@ -107,6 +108,71 @@ export class KlineSeries {
     return true;
   }
 
+  /**
+   * Adds a trade that may be taken back.
+   *
+   * @returns false when the trade is older than late trades may be
+   */
+  addTentative(trade: TentativeTrade): boolean {
+    const candle = this.#locate(trade.time);
+    if (candle === undefined) return this.#amendBy(trade.time, (amended) => amended.addTentative({ ...trade }));
+    candle.addTentative({ ...trade });
+    this.#emission.changed();
+    return true;
+  }
+
+  /**
+   * Takes a tentative trade back, in every interval, and amends what was closed.
+   *
+   * @param time the trade's exchange time
+   * @returns false when no such trade is held any more
+   */
+  retract(id: string, time: Micros): boolean {
+    const { now } = this.context.clock;
+    const openTime = this.intervals[0]!.openTime(time);
+    const open = openTime >= this.#nextClose ? this.#open[0]!.get(openTime) : undefined;
+    if (open !== undefined) {
+      const found = open.retract(id, now);
+      if (found) this.#emission.changed();
+      return found;
+    }
+    const closed = this.#closed[0]!.get(openTime);
+    if (closed === undefined || !closed.retract(id, now)) return false;
+    this.#retracted(0, closed);
+    if (openTime === this.#lastTraded && closed.count === 0) {
+      const before = this.#closed[0]!.tradedBefore(openTime);
+      this.#lastTraded = before?.openTime ?? Number.NEGATIVE_INFINITY;
+    }
+    if (openTime >= this.#lastTraded) this.#lastClose = closed.close;
+    for (let i = 1; i < this.intervals.length; i++) {
+      const interval = this.intervals[i]!;
+      const longer = interval.openTime(time);
+      const isClosed = interval.nextOpen(longer) <= this.#nextClose;
+      const candle = isClosed ? this.#closed[i]!.get(longer) : this.#open[i]!.get(longer);
+      if (candle?.retract(id, now) && isClosed) this.#retracted(i, candle);
+    }
+    this.#emission.changed();
+    return true;
+  }
+
+  /** A closed candle lost a trade: it is shown again, and the quiet ones after it that took its close. */
+  #retracted(i: number, candle: Candle): void {
+    if (candle.count === 0) candle.flatten(this.#quietPrice(i, candle));
+    this.#markAmended(i, candle);
+    this.#amendQuiet(i, candle);
+  }
+
+  /** The price of a candle without trades: the close before it; its own where there was none. */
+  #quietPrice(i: number, candle: Candle): Units {
+    let before: Candle | undefined;
+    for (const base of this.#open[0]!.values()) {
+      const earlier = base.count > 0 && base.openTime < candle.openTime;
+      if (earlier && (before === undefined || base.openTime > before.openTime)) before = base;
+    }
+    before ??= this.#closed[i]!.tradedBefore(candle.openTime);
+    return before?.close ?? candle.close;
+  }
+
   /** Brings everything to larger scales. */
   rescale(scales: Scales): void {
     const from = this.#scales;
@@ -183,14 +249,16 @@ export class KlineSeries {
   #close(i: number, candle: Candle): void {
     this.#open[i]!.delete(candle.openTime);
     // before the first trade there is no price to show
-    if (candle.count === 0 && this.#lastTraded === Number.NEGATIVE_INFINITY) return;
-    if (candle.count === 0) candle.flatten(this.#lastClose);
+    const neverTraded = this.#lastTraded === Number.NEGATIVE_INFINITY;
+    if (candle.count === 0 && neverTraded && candle.revision === 0) return;
+    if (candle.count === 0 && !neverTraded) candle.flatten(this.#lastClose);
     // a longer one may have begun before the series did
     if (this.#feedWasDown(candle.openTime)) candle.flags |= FEED_DOWN;
     this.#begins(i, candle.openTime);
     candle.changed = false;
     this.#show(i, candle, candle, true);
-    if (candle.count > 0 || candle.flags !== 0) this.#closed[i]!.put(candle);
+    // one that lost all of its trades was shown before
+    if (candle.count > 0 || candle.flags !== 0 || candle.revision > 1) this.#closed[i]!.put(candle);
   }
 
   /** What closed candles have given to the longer interval that `time` lies in. */
@@ -214,6 +282,11 @@ export class KlineSeries {
 
   /** A trade of a candle that is closed: amends it and the quiet ones that took its close, in every interval. */
   #amend(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): boolean {
+    return this.#amendBy(time, (candle) => candle.add(price, qty, amount, buy, time, id));
+  }
+
+  /** @param add adds the trade to a candle */
+  #amendBy(time: Micros, add: (candle: Candle) => void): boolean {
     if (time < this.context.clock.now - this.#horizon) return false;
     for (let i = 0; i < this.intervals.length; i++) {
       const interval = this.intervals[i]!;
@@ -221,7 +294,7 @@ export class KlineSeries {
       if (interval.nextOpen(openTime) <= this.#nextClose) {
         const candle = this.#closedCandle(i, openTime);
         const before = candle.count === 0 ? undefined : candle.close;
-        candle.add(price, qty, amount, buy, time, id);
+        add(candle);
         this.#markAmended(i, candle);
         if (candle.close !== before) this.#amendQuiet(i, candle);
         if (i === 0 && openTime >= this.#lastTraded) {
@@ -229,7 +302,7 @@ export class KlineSeries {
           this.#lastClose = candle.close;
         }
       } else {
-        this.#openCandle(i, time).add(price, qty, amount, buy, time, id);
+        add(this.#openCandle(i, time));
       }
       this.#begins(i, openTime);
     }
@@ -290,6 +363,7 @@ export class KlineSeries {
     const interval = this.intervals[i]!;
     if (i === 0) {
       for (const candle of sorted(this.#open[0]!)) {
+        if (candle.changed && candle.count === 0) candle.flatten(this.#quietPrice(0, candle));
         if (candle.changed || (always && candle.count > 0)) this.#show(0, candle, candle, false);
       }
       return;
@@ -313,9 +387,13 @@ export class KlineSeries {
     const end = this.intervals[i]!.nextOpen(held.openTime);
     view.assign(held);
     for (const base of sorted(this.#open[0]!)) {
-      if (base.openTime >= held.openTime && base.openTime < end) view.merge(base);
+      if (base.openTime < held.openTime || base.openTime >= end) continue;
+      view.mergeShown(base);
+      if (held.count === 0 && base.count === 0) held.flatten(base.close);
     }
-    if (view.count > 0) this.#show(i, held, view, false);
+    // all of its trades were taken back
+    if (view.count === 0 && held.revision > 0) view.flatten(this.#quietPrice(i, held));
+    if (view.count > 0 || held.revision > 0) this.#show(i, held, view, false);
   }
 
   /** @param counted the candle that holds the revision, @param shown what is shown of it */
@@ -329,7 +407,8 @@ export class KlineSeries {
   }
 
   saveClosed(write: (interval: number, chunk: number, candles: CandleJson[] | null) => void): void {
-    for (const [i, closed] of this.#closed.entries()) closed.save((chunk, candles) => write(i, chunk, candles));
+    for (const [i, closed] of this.#closed.entries())
+      closed.save(this.context.clock.now, (chunk, candles) => write(i, chunk, candles));
   }
 
   loadClosed(interval: number, candles: readonly CandleJson[]): void {
@@ -344,7 +423,7 @@ export class KlineSeries {
       intervals: this.intervals.map(({ name }, i) => ({
         name,
         stream: this.streams[i]!.save(),
-        open: sorted(this.#open[i]!).map((candle) => candle.save()),
+        open: sorted(this.#open[i]!).map((candle) => candle.save(this.context.clock.now)),
         first: this.#first[i] ?? null,
         dirty: [...this.#dirty[i]!].sort((a, b) => a - b),
       })),

@@ -60,6 +60,11 @@ export class TradeIds {
     return true;
   }
 
+  /** The trade was taken back: it may come again. @returns false when it is not known */
+  forgetText(id: string): boolean {
+    return this.#texts.delete(id);
+  }
+
   #takeMissing(id: number): boolean {
     const ranges = this.#missing;
     for (let at = ranges.length - 2; at >= 0 && id <= ranges[at + 1]!; at -= 2) {

@@ -14,6 +14,7 @@ import {
 } from "../../schemas/units.js";
 import type { DecimalText, Micros } from "../../schemas/words.js";
 import type { IndexSettings } from "../settings.js";
+import { guarded } from "./index-guards.js";
 
 export interface IndexState {
   /** The last value, held while too few constituents count. */
@@ -26,7 +27,7 @@ const WEIGHT_SCALE = 8;
 
 /**
  * A composite price: the average of the constituents' prices by their configured weights, where prices further from
- * the median than the band do not count.
+ * the median than the band do not count, held against its guards.
  *
  *     value = Σ weightᵢ·priceᵢ / Σ weightᵢ over the constituents that count, rounded half even at the index's scale
  *
@@ -50,7 +51,7 @@ export function indexPrice(
       text,
       price: text === null ? 0 : parseUnits(text, scale),
       weight: parseUnits(constituent.weight, weightScale),
-      reason: reasonOf(input, now, parameters),
+      reason: reasonOf(input, now, constituent.staleAfterMs ?? parameters.staleAfterMs),
     };
   });
   const median = medianOf(known.filter(({ reason }) => reason === "ok").map(({ price }) => price));
@@ -65,18 +66,22 @@ export function indexPrice(
     return { exchange: constituent.exchange, symbol: constituent.symbol, price: text, weight: share, included, reason };
   });
   if (counted.length < parameters.minimumConstituents || total === 0) {
-    return { value: previous.value, status: previous.value === null ? "unavailable" : "degraded", constituents };
+    const { constituents: guards } = guarded(undefined, parameters.guards ?? [], prices, now);
+    const status = previous.value === null ? "unavailable" : "degraded";
+    return { value: previous.value, status, constituents: [...constituents, ...guards] };
   }
   const weighted = counted.reduce<Units>((sum, { price, weight }) => addProduct(sum, price, weight), 0);
   // Σ weight·price has the scale of both; dividing by Σ weight leaves the price's, shifted to the index's
-  const value = divideUnits(weighted, total, parameters.scale - scale, "half_even");
-  return { value: formatUnits(value, parameters.scale), status: "live", constituents };
+  const units = divideUnits(weighted, total, parameters.scale - scale, "half_even");
+  const value = formatUnits(units, parameters.scale);
+  const { status, constituents: guards } = guarded(value, parameters.guards ?? [], prices, now);
+  return { value, status, constituents: [...constituents, ...guards] };
 }
 
-function reasonOf(input: IndexInputPrice | undefined, now: Micros, parameters: IndexSettings): string {
+function reasonOf(input: IndexInputPrice | undefined, now: Micros, staleAfterMs: number): string {
   if (input === undefined || input.price === null) return "no_price";
   if (input.feed_down) return "feed_down";
-  return now - input.price_time > parameters.staleAfterMs * 1000 ? "stale" : "ok";
+  return now - input.price_time > staleAfterMs * 1000 ? "stale" : "ok";
 }
 
 /** Twice the median, so that the mean of the middle two stays an integer. */

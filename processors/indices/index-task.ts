@@ -113,7 +113,7 @@ export class IndexTask implements Task {
   #add(settings: IndexSettings): void {
     const { name } = settings;
     const sources = new Map<string, Source>();
-    for (const { symbol } of settings.constituents) {
+    for (const { symbol } of [...settings.constituents, ...(settings.guards ?? [])]) {
       sources.set(`market.raw/${this.options.partitionOf(symbol)}`, new Source());
     }
     const stream = new OutputStream("market.index", name, `index:${name}`, name, "aggregate");

@@ -40,6 +40,11 @@ export class Market {
     return this.contractType !== "inverse";
   }
 
+  /** Whether its trades lie on a chain and may be taken back. */
+  get retractable(): boolean {
+    return this.instrument?.chain !== undefined;
+  }
+
   /**
    * Takes in what governs the values from here on. Scales never shrink, so what is held stays exact.
    *

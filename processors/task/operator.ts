@@ -1,6 +1,7 @@
 import type { DepthTick, TickerTick } from "../../schemas/ticks.js";
 import type { Units } from "../../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import type { CleanOracle } from "../cleaning/oracle-price.js";
 import type { Outbox } from "../outbox.js";
 import type { ProcessSettings } from "../settings.js";
 import type { FeedHealth, Market, Markets, SymbolGroup } from "./market.js";
@@ -21,9 +22,12 @@ export type SaveState = (key: string, value: Json) => void;
 export interface Operator {
   readonly name: string;
   onTrade?(trade: CleanTrade): void;
+  /** A trade that was shown before is taken back; `idText` is its id. */
+  onRetraction?(trade: CleanTrade): void;
   onQuote?(quote: CleanQuote): void;
   onTicker?(market: Market, tick: TickerTick): void;
   onDepth?(market: Market, depth: CleanDepth): void;
+  onOracle?(price: CleanOracle): void;
   /** The task has seen its first time. */
   onTime?(now: Micros): void;
   /** The market's or its group's scales grew: bring what is held to the new ones. */
@@ -73,6 +77,11 @@ export interface CleanTrade {
   idEnd: number;
   /** The id as a number where it is one, else -1: orders trades of one exchange time. */
   idNumber: number;
+  /** Of a market whose trades may be taken back: the id as text; of a retraction that of the trade it takes back. */
+  idText: string;
+  /** Of a retraction, in `idBytes`: the id that it takes back, as it came; else -1. */
+  retractsStart: number;
+  retractsEnd: number;
 }
 
 export interface CleanQuote {

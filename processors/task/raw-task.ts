@@ -9,10 +9,11 @@ import {
   KIND_TRADE,
   RawBatchReader,
 } from "../../schemas/raw-batch-reader.js";
-import type { HeartbeatTick, InstrumentTick, TickerTick } from "../../schemas/ticks.js";
+import type { HeartbeatTick, InstrumentTick, OracleTick, TickerTick } from "../../schemas/ticks.js";
 import { schemaIdOf } from "../../schemas/wire.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { Cleaner, Refusal } from "../clean.js";
+import { cleanOracle } from "../cleaning/oracle-price.js";
 import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
 import type { ProcessSettings } from "../settings.js";
 import { rawOperators } from "../topology.js";
@@ -163,6 +164,9 @@ export class RawTask implements Task {
       case KIND_INSTRUMENT:
         this.#takeInstrument(reader.tick() as InstrumentTick);
         return;
+      case KIND_ORACLE:
+        this.#takeOracle(reader.tick() as OracleTick);
+        return;
       default:
         this.#takeMarketTick(reader);
     }
@@ -194,7 +198,8 @@ export class RawTask implements Task {
     }
     switch (reader.kind) {
       case KIND_TRADE:
-        for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
+        if (reader.retractsStart < 0) for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
+        else for (const operator of this.#operators) operator.onRetraction?.(this.#cleaner.trade);
         return;
       case KIND_QUOTE:
         for (const operator of this.#onQuote) operator.onQuote!(this.#cleaner.quote);
@@ -204,8 +209,6 @@ export class RawTask implements Task {
         return;
       case KIND_TICKER:
         this.#takeTicker(taken, reader);
-        return;
-      case KIND_ORACLE:
         return;
     }
   }
@@ -245,6 +248,13 @@ export class RawTask implements Task {
     }
     if (governed.grew) for (const operator of this.#operators) operator.onScale?.(governed.market);
     this.#announcements.instrument(tick);
+  }
+
+  /** An oracle's price is no market's: nothing governs it, and nobody trades at it. */
+  #takeOracle(tick: OracleTick): void {
+    const price = cleanOracle(tick, this.options.settings.futureToleranceMs);
+    if (price instanceof Refusal) this.#refuse(tick.exchange, tick.symbol, price.reason, price.detail);
+    else for (const operator of this.#operators) operator.onOracle?.(price);
   }
 
   #takeHeartbeat(tick: HeartbeatTick): void {

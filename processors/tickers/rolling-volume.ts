@@ -35,6 +35,16 @@ export class RollingVolume {
     this.#quote = addUnits(this.#quote, quote);
   }
 
+  /** Takes out what was added at a log time. */
+  subtract(at: Micros, base: Units, quote: Units): void {
+    const minute = this.#minutes.get(at - (at % MINUTE));
+    if (minute === undefined) return;
+    minute.base = subtractUnits(minute.base, base);
+    minute.quote = subtractUnits(minute.quote, quote);
+    this.#base = subtractUnits(this.#base, base);
+    this.#quote = subtractUnits(this.#quote, quote);
+  }
+
   /** Sums once 24 hours are covered; undefined before. */
   sums(now: Micros): { base: Units; quote: Units } | undefined {
     this.#expire(now);

@@ -12,7 +12,7 @@ const IN_CHAIN = [
   long("log_index", "index of the log in its block"),
 ];
 const OF_POOL = [text("exchange", "venue id with the fee tier, e.g. uniswap-v3-500"), text("pool"), text("symbol")];
-const RETRACTS = nullable("retracts", "string", "tx_hash:log_index of the event that a reorganisation took back");
+const RETRACTS = nullable("retracts", "string", "block_hash:log_index of the event that a reorganisation took back");
 
 export const BLOCK = record("Block", [
   text("chain"),

@@ -12,7 +12,7 @@ const CONSTITUENT = nested("IndexConstituent", [
 export const INDEX = record("Index", [
   text("name"),
   nullable("value", "string"),
-  text("status", "live, degraded or unavailable"),
+  text("status", "live, deviates, unguarded, degraded or unavailable"),
   ...STREAM,
   list("constituents", CONSTITUENT),
 ]);

@@ -64,6 +64,7 @@ export const OTHER_FIELDS = [
   nullable("inferred", "boolean"),
   nullable("feeds", { type: "array", items: FEED }),
   nullable("end", "boolean"),
+  nullable("chain", "string", "of an instrument whose trades may be taken back"),
 ];
 
 const RAW_TICK = nested("RawTick", [

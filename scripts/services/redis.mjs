@@ -44,12 +44,16 @@ export async function redisAnswers(address) {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  redis.on("error", () => undefined);
+  let wantsPassword = false;
+  redis.on("error", ({ message }) => {
+    wantsPassword ||= message.startsWith("NOAUTH");
+  });
   try {
     await redis.connect();
     return (await redis.ping()) === "PONG";
   } catch {
-    return false;
+    // it is there, and whoever asks may not know its password
+    return wantsPassword;
   } finally {
     redis.disconnect();
   }

@@ -254,6 +254,17 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       await consumer.close();
     });
 
+    test("a held partition that fails while no handler runs stops its consumer too", async () => {
+      await log.append(numbered(0, 1));
+      const collector = new Collector();
+      const consumer = await log.consume(group, [topic], collector);
+      await collector.count(1);
+      consumer.partitionFailed("another topic", 0, new Error("not held"));
+      consumer.partitionFailed(topic, 0, new Error("behind its back"));
+      await expect(consumer.failed).rejects.toThrow("behind its back");
+      await consumer.close();
+    });
+
     test("a group goes on where it committed after its consumer was closed", async () => {
       await log.append(numbered(0, 10));
       const first = new Collector();

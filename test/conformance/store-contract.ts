@@ -177,6 +177,30 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       expect(await store.trades({ ...all, exchange: "refused" })).toEqual([]);
     });
 
+    it("what stands of trades is those that no retraction took back, and those that came again after it", async () => {
+      const of = (sequence: number, trade_id: string, retracts: string | null = null) =>
+        trade("chain", sequence, { symbol: "WETH/USDC", trade_id, retracts });
+      const stream = [
+        ...[of(1, "0xa:1"), of(2, "0xa:2"), of(3, "0xb:1"), of(4, "0xb:1:retracted", "0xb:1")],
+        ...[of(5, "0xa:2:retracted", "0xa:2"), of(6, "0xa:2"), of(7, "0xc:1")],
+      ];
+      await store.insert("market.trade", stream);
+      // a repeat takes nothing back that came again
+      await store.insert("market.trade", stream.slice(2, 5));
+      const other = trade("elsewhere", 8, { symbol: "WETH/USDC", trade_id: "0xb:1" });
+      await store.insert("market.trade", [other]);
+      const standing = await store.query<{ exchange: string; trade_id: string; sequence_num: number }>(
+        "SELECT exchange, trade_id, sequence_num FROM standing_trades WHERE symbol = 'WETH/USDC' ORDER BY sequence_num",
+      );
+      expect(standing.map((row) => [row.exchange, row.trade_id, Number(row.sequence_num)])).toEqual([
+        ["chain", "0xa:1", 1],
+        ["chain", "0xa:2", 6],
+        ["chain", "0xc:1", 7],
+        ["elsewhere", "0xb:1", 8],
+      ]);
+      expect(await store.trades({ exchange: "chain", symbol: "WETH/USDC", limit: 10 })).toEqual(stream);
+    });
+
     it("any text comes back as it was", async () => {
       let sequence = 0;
       await fc.assert(

@@ -187,6 +187,25 @@ describe("groups over Kafka", () => {
     await consumer.close();
   });
 
+  test("a partition whose writer was fenced while nothing came is begun again", async () => {
+    const log = await created(2);
+    await fill(log, 0, 5, 2);
+    const collector = new Collector();
+    const assigned: number[] = [];
+    const consumer = await log.consume("fenced-quietly", [topic], {
+      assigned: async (_, partition) => {
+        assigned.push(partition);
+        return 0;
+      },
+      records: (...given) => collector.records(...given),
+    });
+    await expect.poll(() => collector.values(1).length, { timeout: 30_000 }).toBe(5);
+    consumer.partitionFailed(topic, 1, new Fenced("task"));
+    await expect.poll(() => collector.values(1).length, { timeout: 30_000 }).toBe(10);
+    expect(assigned.filter((partition) => partition === 1).length).toBe(2);
+    await consumer.close();
+  });
+
   test("a broker that is killed and comes back costs no record and changes no order", async () => {
     const log = await created(3);
     const other = await open();

@@ -1,21 +1,31 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import { LastValues } from "../../infra/bus/last-values.js";
 import { RedisBus } from "../../infra/bus/redis-bus.js";
-import { createLogger } from "../../infra/logging.js";
+import { createLogger, type Logger } from "../../infra/logging.js";
+import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
 import { busContract, Listener } from "../conformance/bus-contract.js";
 import { message } from "../push/messages.js";
 import { freePorts } from "../push/plant.js";
-import { type RedisServer, startRedis, startRedisCluster } from "../services/redis-server.js";
+import { startRedisCluster } from "../services/redis-cluster.js";
 import { seeded } from "./seeded.js";
 
 const logger = createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" });
 
-function connect(nodes: string[], more: { namespace?: string; cluster?: boolean; hours?: number } = {}) {
+interface Connecting {
+  readonly namespace?: string;
+  readonly cluster?: boolean;
+  readonly hours?: number;
+  readonly logger?: Logger;
+}
+
+function connect(nodes: string[], more: Connecting = {}) {
   const redis = { nodes, cluster: more.cluster ?? false, user: "", password: "" };
-  return RedisBus.connect({ redis, namespace: more.namespace ?? "", lastValueHours: more.hours ?? 1, logger });
+  const { namespace = "", hours: lastValueHours = 1 } = more;
+  return RedisBus.connect({ redis, namespace, lastValueHours, logger: more.logger ?? logger });
 }
 
 const opened = async (bus: RedisBus) => ({ bus, cleanup: () => bus.close() });
@@ -23,19 +33,21 @@ const trades = (channel: string, from: number, to: number): BusMessage[] =>
   Array.from({ length: to - from + 1 }, (_, i) => message(channel, from + i, "event", { price: "1" }));
 
 describe("one server", () => {
-  let server: RedisServer;
+  let server: RedisHandle;
   beforeAll(async () => {
     server = await startRedis();
   });
   afterAll(() => server.stop());
 
-  busContract("RedisBus", async () => opened(await connect([server.node])));
-  busContract("RedisBus in a namespace", async () => opened(await connect([server.node], { namespace: "test_1-a" })));
+  busContract("RedisBus", async () => opened(await connect([server.address])));
+  busContract("RedisBus in a namespace", async () =>
+    opened(await connect([server.address], { namespace: "test_1-a" })),
+  );
 
   it("keeps the literal payload under the literal key, with a time to live, a full book byte for byte", async () => {
     const client = new Redis(server.port);
     for (const namespace of ["", "desk"]) {
-      const bus = await connect([server.node], { namespace, hours: 2 });
+      const bus = await connect([server.address], { namespace, hours: 2 });
       const prefix = namespace === "" ? "" : "desk.";
       const side = Array.from({ length: 20_000 }, (_, i) => [`${61_837.63 + i}`, "0.001"]);
       const book = message("depth:BTC/USDT", 7, "snapshot", { bids: side, asks: side, is_snapshot: true, é: "数" });
@@ -62,7 +74,7 @@ describe("one server", () => {
   });
 
   it("namespaces do not see each other's channels", async () => {
-    const [bare, desk] = [await connect([server.node]), await connect([server.node], { namespace: "apart" })];
+    const [bare, desk] = [await connect([server.address]), await connect([server.address], { namespace: "apart" })];
     const name = `ticker:${randomUUID()}`;
     await desk.publish([message(name, 1, "value")]);
     expect(await bare.channels()).not.toContainEqual(expect.stringContaining(name));
@@ -73,7 +85,7 @@ describe("one server", () => {
 
   it("holds the same last values as the bus in memory, whatever comes in whatever order", async () => {
     const random = seeded("last values");
-    const bus = await connect([server.node]);
+    const bus = await connect([server.address]);
     for (let round = 0; round < 25; round++) {
       const memory = new LastValues();
       const at = randomUUID();
@@ -102,7 +114,7 @@ describe("one server", () => {
   });
 
   it("a book of which Redis has lost the increments counts as gone until the next whole one", async () => {
-    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const [bus, client] = [await connect([server.address]), new Redis(server.port)];
     const increment = (sequence: number) => message("depth:LOST", sequence, "increment", { is_snapshot: false });
     await bus.publish([message("depth:LOST", 1, "snapshot", { is_snapshot: true }), increment(2), increment(3)]);
     await client.del("increments:{depth:LOST}");
@@ -116,7 +128,7 @@ describe("one server", () => {
   });
 
   it("many publishes at once arrive in their order, and a lost script is no loss", async () => {
-    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const [bus, client] = [await connect([server.address]), new Redis(server.port)];
     const listener = new Listener();
     const channel = `trade:${randomUUID()}`;
     await (await bus.subscribe(listener)).add(channel);
@@ -133,7 +145,7 @@ describe("one server", () => {
   });
 
   it("readers whose connections are cut are told, and get what comes then", async () => {
-    const [bus, client] = [await connect([server.node]), new Redis(server.port)];
+    const [bus, client] = [await connect([server.address]), new Redis(server.port)];
     const listener = new Listener();
     const subscription = await bus.subscribe(listener);
     await subscription.add("trade:CUT");
@@ -151,19 +163,28 @@ describe("one server", () => {
 
 describe("a server that crashes", () => {
   it("holds publishes back until it is there again, and readers are told", async () => {
-    const first = await startRedis();
-    const bus = await connect([first.node]);
+    const server = await startRedis();
+    const said: string[] = [];
+    const bus = await connect([server.address], {
+      logger: pino({ level: "warn" }, { write: (line: string) => void said.push(line) }),
+    });
     const listener = new Listener();
     const subscription = await bus.subscribe(listener);
     await subscription.add("trade:A");
     await bus.publish(trades("trade:A", 1, 10));
     await listener.count(10);
-    await first.kill();
+    await server.kill();
     const held = [bus.publish(trades("trade:A", 11, 400)), bus.publish(trades("trade:A", 401, 500))];
     const added = subscription.add("ticker:A");
-    const early = await Promise.race([...held, added, new Promise((resolve) => setTimeout(resolve, 300, "held"))]);
-    expect(early).toBe("held");
-    const second = await startRedis({ port: first.port });
+    let settled = 0;
+    const count = () => void settled++;
+    for (const one of [...held, added]) one.then(count, count);
+    // said when three attempts were in vain
+    await expect
+      .poll(() => said.some((line) => line.includes("Redis does not take messages")), { timeout: 20_000 })
+      .toBe(true);
+    expect(settled).toBe(0);
+    await server.start();
     await Promise.all([...held, added]);
     await listener.until(() => listener.reconnections === 1);
     const last = await bus.last("trade:A");
@@ -171,10 +192,33 @@ describe("a server that crashes", () => {
     await bus.publish([...trades("trade:A", 501, 501), message("ticker:A", 1, "value")]);
     await listener.until(() => listener.heard.at(-1)?.channel === "ticker:A");
     expect(listener.heard.at(-2)!.sequence).toBe(501);
-    await second.kill();
+    await server.kill();
     const lost = bus.publish(trades("trade:A", 502, 502));
     await Promise.all([bus.close(), expect(lost).rejects.toMatchObject({ code: "TP_BUS_CLOSED" })]);
-    await Promise.all([first.stop(), second.stop()]);
+    await server.stop();
+  });
+
+  it("sends again, in order, what was under way when it died", async () => {
+    const server = await startRedis();
+    const bus = await connect([server.address]);
+    const listener = new Listener();
+    const subscription = await bus.subscribe(listener);
+    await subscription.add("trade:A");
+    await bus.publish(trades("trade:A", 1, 10));
+    server.pause();
+    const lots = Array.from({ length: 10 }, (_, i) => trades("trade:A", 11 + 200 * i, 210 + 200 * i));
+    const underWay = lots.map((lot) => bus.publish(lot));
+    const read = bus.last("trade:A");
+    await Promise.all([server.kill(), expect(read).rejects.toThrow()]);
+    await server.start();
+    await Promise.all(underWay);
+    const last = await bus.last("trade:A");
+    expect(last!.increments.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1911));
+    const client = new Redis(server.port);
+    expect(await client.info("errorstats")).not.toContain("NOSCRIPT");
+    client.disconnect();
+    await bus.close();
+    await server.stop();
   });
 
   it("is an error by its code when it is not there at the start", async () => {
@@ -185,7 +229,7 @@ describe("a server that crashes", () => {
       message: expect.stringContaining(`127.0.0.1:${port}`),
     });
     const server = await startRedis({ args: ["--requirepass", "secret"] });
-    await expect(connect([server.node])).rejects.toMatchObject({ code: "TP_REDIS_UNAVAILABLE" });
+    await expect(connect([server.address])).rejects.toMatchObject({ code: "TP_REDIS_UNAVAILABLE" });
     await server.stop();
   });
 });
@@ -196,7 +240,7 @@ describe("a cluster", () => {
     cluster = await startRedisCluster();
   });
   afterAll(() => cluster.stop());
-  const nodes = () => cluster.nodes.map(({ node }) => node);
+  const nodes = () => cluster.nodes.map(({ address }) => address);
 
   busContract("RedisBus over a cluster", async () => opened(await connect(nodes().slice(0, 1), { cluster: true })));
 

@@ -231,4 +231,18 @@ describe("book feed", () => {
     ]);
     expect(new Map(bids)).toEqual(venue.levels());
   });
+
+  it("a venue whose REST is always behind the stream still gives its fresh snapshot: what came meanwhile is kept", () => {
+    const venue = new VenueBook();
+    const { feed, story } = feedOf();
+    feed.depth(venue.snapshot());
+    for (let i = 0; i < 4; i++) feed.depth(venue.change(i, 1));
+    feed.onTime(bookFeedDefaults.snapshotEvery);
+    for (const behind of [2, 3, 5]) {
+      feed.depth(venue.change(5, behind));
+      feed.depth(venue.snapshot(behind));
+      expect(feed.isLive).toBe(true);
+    }
+    expect(story().at(-1)).toBe("snapshot 7");
+  });
 });

@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createLogger } from "../../infra/logging.js";
@@ -145,8 +146,10 @@ describe("connection", () => {
     const first = await serverWith();
     const { port } = first;
     first.stop();
-    const { connection, events } = connect(port);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    const lost: string[] = [];
+    const heard = pino({ level: "warn" }, { write: (line: string) => void lost.push(line) });
+    const { connection, events } = connect(port, {}, { logger: heard });
+    await until(() => lost.length >= 3, "three attempts in vain");
     expect(events).toEqual([]);
     await serverWith(port);
     await until(() => connection.connected, "connected");

@@ -1,6 +1,34 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseWithNumberTexts, plainText } from "../../ingest/exact-json.js";
+import { parseExactJson, parseWithNumberTexts, plainText } from "../../ingest/exact-json.js";
+
+it("numbers that a double may not hold become their own texts, all else is what JSON.parse makes of it", () => {
+  expect(
+    parseExactJson('{"id":1234567890123456789,"p":[0.1234567890123456789,-12.5],"s":"1234567890123456789"}'),
+  ).toEqual({
+    id: "1234567890123456789",
+    p: ["0.1234567890123456789", -12.5],
+    s: "1234567890123456789",
+  });
+  expect(parseExactJson(String.raw`{"a\"1234567890123456789":1,"b":"\\"}`)).toEqual({
+    'a"1234567890123456789': 1,
+    b: "\\",
+  });
+  const long = fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n });
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), long, (value, number) => {
+      const text = JSON.stringify(value, (_key, one) => (typeof one === "number" ? Math.round(one) % 1_000_000 : one));
+      const read = parseExactJson(`{"value":${text},"number":[${number}]}`) as { value: unknown; number: unknown };
+      expect(read.value).toEqual(JSON.parse(text));
+      expect(read.number).toEqual([String(number)]);
+    }),
+  );
+});
+
+it("what is no JSON does not become JSON", () => {
+  expect(() => parseExactJson("{1234567890123456789:1}")).toThrow(SyntaxError);
+  expect(() => parseExactJson("[01234567890123456789]")).toThrow(SyntaxError);
+});
 
 describe("JSON with its numbers' texts", () => {
   it("keeps digits that a float would lose, and zeros at the end", () => {
@@ -20,6 +48,16 @@ describe("JSON with its numbers' texts", () => {
       expect(parseWithNumberTexts(text)).toEqual(JSON.parse(text));
     }
     expect(parseWithNumberTexts('{"a\\\\":1.0,"":2.0,"\\"":3.0}')).toEqual({ "a\\": "1.0", "": "2.0", '"': "3.0" });
+  });
+
+  it("knows where a name with a backslash at its end ends", () => {
+    expect(parseWithNumberTexts(String.raw`{"\\":0,"a\\":1.10,"b\"c":2.0,"d":"\\","e":"\":3"}`)).toEqual({
+      "\\": "0",
+      "a\\": "1.10",
+      'b"c': "2.0",
+      d: "\\",
+      e: '":3',
+    });
   });
 
   it("is JSON.parse for any value, but for the numbers of members", () => {

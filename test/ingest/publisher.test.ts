@@ -180,3 +180,54 @@ describe("publisher", () => {
     }
   });
 });
+
+describe("confirmed", () => {
+  it("waits for what was published before, not for what comes after", async () => {
+    const log = new GatedLog(2);
+    const { publisher } = publisherOn(log);
+    expect(await publisher.confirmed()).toBe(true);
+    log.hang();
+    publisher.publish(trade("BTC/USDT", 1));
+    let answer: boolean | undefined;
+    const asked = publisher.confirmed().then((inLog) => {
+      answer = inLog;
+    });
+    await new Promise(setImmediate);
+    publisher.publish(trade("BTC/USDT", 2));
+    expect(answer).toBeUndefined();
+    log.goOn();
+    await asked;
+    expect(answer).toBe(true);
+    // the queue need not be idle
+    for (let id = 3; id < 2_000; id++) publisher.publish(trade("BTC/USDT", id));
+    expect(await publisher.confirmed()).toBe(true);
+    expect(log.ticks().map(({ number }) => number)).toEqual(Array.from({ length: 1_999 }, (_, index) => index + 1));
+  });
+
+  it("says when some of it was given up: the lease is gone, or the publisher closes", async () => {
+    const log = new GatedLog(1);
+    let mine = true;
+    const { publisher } = publisherOn(log, { mayPublish: () => mine });
+    log.refuse = new Error("no broker");
+    publisher.publish(trade("BTC/USDT", 1));
+    const first = publisher.confirmed();
+    mine = false;
+    expect(await first).toBe(false);
+    mine = true;
+    publisher.publish(trade("BTC/USDT", 2));
+    const second = publisher.confirmed();
+    await publisher.close(10);
+    expect(await second).toBe(false);
+    log.refuse = undefined;
+  });
+
+  it("numbers that a source gives rise, and those after them go on", async () => {
+    const log = new GatedLog(1);
+    const { publisher } = publisherOn(log);
+    publisher.publish(trade("BTC/USDT", 1), 4_096);
+    publisher.publish(trade("BTC/USDT", 2), 2 ** 52);
+    publisher.publish(trade("BTC/USDT", 3));
+    expect(await publisher.confirmed()).toBe(true);
+    expect(log.ticks().map(({ number }) => number)).toEqual([4_096, 2 ** 52, 2 ** 52 + 1]);
+  });
+});

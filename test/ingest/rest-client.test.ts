@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { createLogger } from "../../infra/logging.js";
 import { RestClient, type RestClientOptions } from "../../ingest/rest-client.js";
+import { until } from "./live-rig.js";
 
 const logger = createLogger({ level: "silent" });
 let cleanup: (() => void)[] = [];
@@ -53,17 +54,38 @@ describe("REST client", () => {
   });
 
   it("believes the venue's own count of weight, and waits rather than exceed it", async () => {
-    const { client, asked } = await clientTo((_, response) =>
-      response.writeHead(200, { "x-mbx-used-weight-1m": "5390" }).end("ok"),
+    let time = Date.UTC(2025, 0, 1, 0, 0, 59, 980);
+    let looks = 0;
+    const clock = () => {
+      looks++;
+      return time;
+    };
+    const { client, asked } = await clientTo(
+      (_, response) => response.writeHead(200, { "x-mbx-used-weight-1m": "5390" }).end("ok"),
+      { clock },
     );
     await client.get("/first", {}, 1);
     const second = client.get("/second", {}, 50);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const withinMinute = new Date().getSeconds() > 2;
-    if (withinMinute) expect(asked).toHaveLength(1);
+    // it looks at the clock whenever the minute should be over, and waits on while it is not
+    const before = looks;
+    await until(() => looks >= before + 3, "looked again");
+    expect(asked).toHaveLength(1);
+    time += 20;
+    expect((await second).text).toBe("ok");
+    expect(asked).toHaveLength(2);
+  });
+
+  it("refuses what waits when it is closed", async () => {
+    const clock = () => Date.UTC(2025, 0, 1);
+    const { client, asked } = await clientTo(
+      (_, response) => response.writeHead(200, { "x-mbx-used-weight-1m": "5390" }).end("ok"),
+      { clock },
+    );
+    await client.get("/first", {}, 1);
+    const second = client.get("/second", {}, 50);
     client.close();
-    if (withinMinute) await expect(second).rejects.toThrow("the client was closed");
-    else await second.catch(() => {});
+    await expect(second).rejects.toThrow("the client was closed");
+    expect(asked).toHaveLength(1);
   });
 
   it("tries again after faults of the server, not after its answers", async () => {
@@ -87,9 +109,12 @@ describe("REST client", () => {
     await expect(waiting).rejects.toMatchObject({ code: "TP_REST_FAILED" });
   });
 
-  it("a refusal for too many requests is waited for, also where its status is 200", async () => {
+  it.each([200, 400])("a refusal for too many requests is waited for, also where its status is %i", async (status) => {
     const { client, asked } = await clientTo(
-      (_, response, count) => response.end(count === 1 ? '{"error":["EGeneral:Too many requests"]}' : "{}"),
+      (_, response, count) => {
+        response.statusCode = count === 1 ? status : 200;
+        response.end(count === 1 ? '{"error":["EGeneral:Too many requests"]}' : "{}");
+      },
       { isRateLimit: (text) => text.includes("Too many"), limitPauseMs: 120 },
     );
     expect((await client.get("/0/public/Trades", {}, 1)).text).toBe("{}");

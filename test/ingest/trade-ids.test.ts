@@ -81,4 +81,37 @@ describe("trade ids", () => {
       }),
     );
   });
+
+  it("where ids only rise a jump is no hole, and a loss is fetched until an answer reaches beyond it", () => {
+    const ids = new TradeIds(false);
+    ids.seen("10", 1_000);
+    ids.seen("14", 2_000);
+    expect(ids.missing).toEqual([]);
+    ids.lost();
+    expect(ids.isOpenEnded).toBe(true);
+    ids.filled("17");
+    ids.answeredUpTo(17);
+    expect(ids.missing).toEqual([{ first: 18, last: Number.POSITIVE_INFINITY, since: 2_000 }]);
+    ids.seen("30", 3_000);
+    const asked = [...ids.missing];
+    expect(asked).toEqual([{ first: 18, last: 29, since: 2_000 }]);
+    expect(ids.isOpenEnded).toBe(false);
+    ids.filled("22");
+    ids.answeredUpTo(22);
+    expect(ids.lacks(asked)).toBe(true);
+    ids.filled("27");
+    ids.answeredUpTo(30);
+    expect(ids.lacks(asked)).toBe(false);
+    expect(ids.missing).toEqual([]);
+  });
+
+  it("where ids only rise a hole that no answer reaches beyond counts once, and an open one stays", () => {
+    const ids = new TradeIds(false);
+    ids.seen("10");
+    ids.lost();
+    ids.seen("30");
+    ids.lost();
+    expect(ids.settled([...ids.missing])).toBe(1);
+    expect(ids.missing).toEqual([{ first: 31, last: Number.POSITIVE_INFINITY, since: 0 }]);
+  });
 });

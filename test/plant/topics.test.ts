@@ -67,7 +67,7 @@ describe("topics in Kafka", () => {
     expect(before.code).toBe(1);
     expect(before.differs).toHaveLength(topicSettings(config).length);
     expect(before.differs[0]).toBe("differs: market.raw topic is missing, configured exists");
-    expect(await topics(config, "apply")).toMatchObject({ code: 0, stdout: "10 topics are as configured\n" });
+    expect(await topics(config, "apply")).toMatchObject({ code: 0, stdout: "16 topics are as configured\n" });
     const after = await topics(config);
     expect(after).toMatchObject({ code: 0, differs: [] });
     expect(after.lines.find((line) => line.startsWith("market.dlq"))).toMatch(/ 4 partitions /);

@@ -70,15 +70,18 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
     fc.constantFrom('"', "\\", 'a"b\\c', "\u007f", "é", "", "\u2028", "x".repeat(64), "😀".repeat(20)),
   );
   check(
-    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, (...drawn) => {
-      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange] = drawn;
+    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, fc.option(id), (...drawn) => {
+      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange, retracts] = drawn;
       const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
       market.priceScale = priceScale;
       market.qtyScale = qtyScale;
-      const idBytes = Buffer.from(`<${tradeId}>`);
+      const idBytes = Buffer.from(`<${tradeId}>${retracts ?? ""}`);
+      const idEnd = 1 + Buffer.byteLength(tradeId);
       const trade: CleanTrade = {
         ...{ market, price, qty, buy, exchangeTime: timestamp, receiveTime: now },
-        ...{ idBytes, idStart: 1, idEnd: idBytes.length - 1, idNumber: -1 },
+        ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
+        retractsStart: retracts === null ? -1 : idEnd + 1,
+        retractsEnd: retracts === null ? -1 : idBytes.length,
       };
       const stream = streamOf("market.trade", symbol, exchange);
       bench.clock.now = now;
@@ -86,7 +89,7 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
       expectSame("market.trade", stream, {
         ...{ symbol, exchange, trade_id: tradeId },
         ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
-        ...{ timestamp, epoch: now, sequence_num: 1, retracts: null },
+        ...{ timestamp, epoch: now, sequence_num: 1, retracts },
       });
     }),
     500,

@@ -6,7 +6,7 @@ import { Metrics } from "../../infra/metrics.js";
 import { runProcess } from "../../processors/process.js";
 import type { RawTick } from "../../schemas/ticks.js";
 import { logFolder, silent } from "../infra/log-folder.js";
-import { instrument, SECOND, START, trade } from "./market-ticks.js";
+import { instrument, SECOND, START, snapshot, trade } from "./market-ticks.js";
 import { codecs, onePartition, recordsOf } from "./task-rig.js";
 
 let folder: Awaited<ReturnType<typeof logFolder>>;
@@ -14,7 +14,8 @@ let log: Log;
 beforeEach(async () => {
   folder = await logFolder();
   log = await folder.open();
-  const topics = ["market.raw", "index.input", "market.trade", "market.ticker", "market.kline", "market.dlq"];
+  const outputs = ["market.trade", "market.ticker", "market.depth", "market.kline", "market.dlq"];
+  const topics = ["market.raw", "index.input", ...outputs];
   await log.createTopics(topics.map((name) => ({ name, partitions: 1, cleanup: "delete" as const })));
   await log.createTopics([{ name: "plant.state", partitions: 1, cleanup: "compact" }]);
 });
@@ -146,4 +147,87 @@ test("a stop without new records leaves the position where it was", async () => 
     await processing.stop();
   }
   expect(await trades()).toEqual(["1 1"]);
+});
+
+test("work goes on while a checkpoint is on its way, which stands for what was done before it", async () => {
+  let arrived = () => {};
+  const reached = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let writes = 0;
+  const through = faulty({
+    write: async () => {
+      if (++writes > 1) return;
+      arrived();
+      await gate;
+    },
+  });
+  await publish("first", instrument(START), trade(1, START));
+  const processing = await run(through, 1);
+  await reached;
+  await publish("second", trade(2, START + SECOND));
+  await expect.poll(trades, { timeout: 20_000, interval: 5 }).toEqual(["1 1", "2 2"]);
+  expect(await read("plant.state")).toEqual([]);
+  open();
+  await drained(processing);
+  await processing.stop();
+
+  const again = await run(log, 60_000);
+  await publish("third", trade(3, START + 2 * SECOND));
+  await expect.poll(trades, { timeout: 20_000, interval: 5 }).toEqual(["1 1", "2 2", "3 3"]);
+  await again.stop();
+});
+
+test("messages reach the bus while the log does not answer, and no more input is taken than may wait", async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const through = faulty({ append: () => gate });
+  const bus = new EmbeddedBus();
+  const ticks = Array.from({ length: 9_000 }, (_, at) => trade(at + 1, START + at));
+  await publish("many", instrument(START), ...ticks.slice(0, 6_000));
+  await publish("more", ...ticks.slice(6_000));
+  const processing = await runProcess({
+    ...{ log: through, bus, codecs, settings: onePartition, checkpointMs: 60_000 },
+    ...{ metrics: new Metrics(), logger: silent },
+  });
+  const { symbol, exchange } = ticks[0]!;
+  const newest = async () => (await bus.last(`trade:${symbol}@${exchange}`))?.sequence ?? 0;
+  await expect.poll(newest, { timeout: 20_000, interval: 5 }).toBeGreaterThan(3_000);
+  expect(await newest()).toBeLessThan(6_000);
+  expect(await trades()).toEqual([]);
+  open();
+  await drained(processing);
+  expect(await trades()).toHaveLength(9_000);
+  await processing.stop();
+});
+
+test("a checkpoint that can not be written ends the processing, though no more input comes", async () => {
+  const lost = new Error("the writer is gone");
+  let failures = 1;
+  const write = async () => {
+    if (failures-- > 0) throw lost;
+  };
+  const processing = await run(faulty({ write }), 1);
+  await publish("one", instrument(START), trade(1, START));
+  await expect(processing.failed).rejects.toBe(lost);
+  await processing.stop();
+});
+
+test("the metrics show a task's books as long as it has them", async () => {
+  const metrics = new Metrics();
+  const processing = await runProcess({
+    ...{ log, bus: new EmbeddedBus(), codecs, settings: onePartition, checkpointMs: 60_000 },
+    ...{ metrics, logger: silent },
+  });
+  await publish("one", instrument(START), snapshot(START, 1, [["100", "1"]], [["101", "1"]]));
+  const shown = async () => (await metrics.bookLive.get()).values.map(({ value, labels }) => [labels.symbol, value]);
+  await expect.poll(shown, { timeout: 20_000, interval: 5 }).toEqual([["BTC/USDT", 1]]);
+  await processing.stop();
+  expect(await shown()).toEqual([]);
 });

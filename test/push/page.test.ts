@@ -129,6 +129,10 @@ test("index constituents say how they weigh and why they do not; a lost feed sho
   await btc.step();
   const rows = page.locator('[data-index="BTC-USD"] tbody tr');
   await rows.nth(2).waitFor();
+  await rows
+    .nth(0)
+    .filter({ hasText: shown(btc.last) })
+    .waitFor();
   expect(await rows.nth(0).locator("td").allTextContents()).toEqual([
     "binance BTC/USDT",
     shown(btc.last),

@@ -160,6 +160,7 @@ export const NESTED = {
     ...{ high_24h: "text?", low_24h: "text?", volume_24h: "text?", quote_volume_24h: "text?", confidence: "text?" },
     ...{ round_id: "text?", native_id: "text?", status: "text?", contract_type: "text?", base: "text?" },
     ...{ quote: "text?", tick_size: "text?", lot_size: "text?", contract_size: "text?", inferred: "flag?" },
+    ...{ chain: "text?" },
     ...{ feeds: "records?", end: "flag?" },
   } satisfies WordsOf<RawTickRecord>,
 } as const satisfies Record<string, Words>;

@@ -130,6 +130,13 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
+  partitionFailed(topic: string, partition: number, error: unknown): void {
+    const owned = [...this.#owned.values()].find(
+      (one) => one.partition === partition && this.options.nameOf(one.topic) === topic,
+    );
+    if (owned !== undefined && !owned.failed && !owned.ending) this.#handlerFailed(owned, error);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#finish();
     return this.#closed;

@@ -174,6 +174,7 @@ function instrumentTickOf(fields: Fields, base: Base): InstrumentTick {
     tickSize: decimal(fields, "tick_size"),
     lotSize: decimal(fields, "lot_size"),
     contractSize: optionalDecimal(fields, "contract_size") ?? "1",
+    ...(typeof fields.chain === "string" && { chain: fields.chain }),
   };
 }
 

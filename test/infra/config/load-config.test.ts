@@ -149,6 +149,49 @@ describe("printConfig", () => {
     expect(again).toEqual(config);
   });
 
+  test("blanks keys and addresses with keys in them, in lists too", () => {
+    const endpoint = { keys: [{ name: "desk", key: "hunter2hunter2hunter2", exchanges: ["desk"] }] };
+    const feeds = [{ symbol: "BTC/USD", proxy: `0x${"ab".repeat(20)}` }];
+    const chainlink = [{ rpcUrls: ["https://node.example/v3/hunter2"], feeds }];
+    const text = printConfig(loadConfig({ env: {}, overrides: { ingest: { endpoint, oracles: { chainlink } } } }));
+    expect(text).not.toContain("hunter2");
+    expect(text).toContain("name: desk");
+    expect(text).toContain(`0x${"ab".repeat(20)}`);
+  });
+
+  test("an endpoint's key is long enough, and writes no venue that ingest takes in itself", () => {
+    const ingest = (key: string, exchange: string) => `
+ingest:
+  venues: [{ id: binance, symbols: [BTC/USDT] }]
+  endpoint: { keys: [{ name: desk, key: ${key}, exchanges: [${exchange}] }] }`;
+    expect(problems({ text: ingest("short", "desk") })[0]?.message).toContain("at least 16 characters");
+    expect(problems({ text: ingest("long-enough-for-a-key", "binance") })).toEqual([
+      {
+        path: "ingest.endpoint.keys[0].exchanges[0]",
+        message: "binance is taken in by ingest itself: give it a name of its own",
+      },
+    ]);
+    expect(problems({ text: ingest("long-enough-for-a-key", "desk") })).toEqual([]);
+  });
+
+  test("an engine's stream says what its kind needs", () => {
+    const stream = (fields: string, more = "") => `
+ingest:
+  engines:
+    - id: engine
+      kafka: { brokers: ["127.0.0.1:9092"] }
+      markets: [{ symbol: BTC/USDT, nativeId: BTC, tickSize: "0.01", lotSize: "1" }]
+      streams: [{ topic: t, kind: trade, fields: {${fields}}${more} }]`;
+    expect(problems({ text: stream("symbol: s, price: p, qty: q, side: x") })).toEqual([]);
+    expect(problems({ text: stream("symbol: s, price: p, qty: q") })).toEqual([
+      { path: "ingest.engines[0].streams[0].fields.side", message: "a stream of kind trade needs it" },
+    ]);
+    expect(problems({ text: stream("symbol: s, price: p, qty: q, side: x", ", format: avro") })).toEqual([
+      { path: "ingest.engines[0].streams[0].format", message: "avro needs the registry" },
+    ]);
+    expect(problems({ text: stream("symbol: 's t', price: p, qty: q, side: x") })[0]?.message).toContain("a path such");
+  });
+
   test("a password that is not set is shown as not set", () => {
     expect(printConfig(loadConfig({ env: {} }))).toContain('password: ""');
   });

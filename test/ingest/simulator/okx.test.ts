@@ -82,6 +82,7 @@ test("trades-all brings each trade, trades those of one taker at one price with 
   const entries = (client: StreamClient) =>
     client.messages.flatMap((text) => (JSON.parse(text).data ?? []) as Record<string, string>[]);
   await market.until(() => entries(market).some(({ count }) => Number(count) > 1));
+  await business.until(() => entries(business).length >= 8);
   venue.pause();
   await business.until(() => entries(business).at(-1)?.tradeId === String(venue.trades("BTC/USDT").at(-1)!.id));
   const all = entries(business);

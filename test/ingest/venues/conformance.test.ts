@@ -1,4 +1,5 @@
 import { printVenueTable, type VenueSubject, venueContract } from "../../conformance/venue-contract.js";
+import { bitstampDialect } from "./bitstamp-dialect.js";
 
 const subjects: readonly VenueSubject[] = [
   {
@@ -11,9 +12,19 @@ const subjects: readonly VenueSubject[] = [
   {
     venue: "kraken",
     dialect: "kraken",
-    settings: { bookDepth: 25 },
+    // The checksum is of ten levels: beyond them what the simulator spoils would not be seen.
+    settings: { bookDepth: 10 },
     gapReason: "checksum_mismatch",
     without: { V13: "it closes without a word" },
+  },
+  {
+    venue: "bitstamp",
+    dialect: bitstampDialect,
+    kinds: ["trade", "quote", "depth"],
+    without: {
+      V06: "nothing numbers its updates: a lost one shows nowhere, and is made good by the next snapshot",
+      V07: "its books have no checksum",
+    },
   },
 ];
 

@@ -1,0 +1,118 @@
+import type { RawTick } from "../../schemas/ticks.js";
+import { compareUnits, decimalsOf, parseUnits } from "../../schemas/units.js";
+import type { DecimalText, Micros } from "../../schemas/words.js";
+
+/** Why a line is refused: a stable word, the same that cleaning has for it, and what a person wants to know beside it. */
+export interface Fault {
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface TimeLimits {
+  /** How far an exchange time may lie ahead. */
+  readonly futureToleranceMs: number;
+  /** How far the exchange time of a trade may lie behind, unless it is said to be back-filled. */
+  readonly tooOldMs: number;
+}
+
+const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
+/** What history can hold. */
+const MOST_DECIMALS = 18;
+const MOST_DIGITS = 38;
+
+/**
+ * What is wrong with a tick that can be told from it alone, so that its sender hears of it; the rest is for cleaning.
+ *
+ * @param tick received at `now`
+ */
+export function faultOf(tick: RawTick, now: Micros, limits: TimeLimits): Fault | undefined {
+  if (!NAME.test(tick.symbol)) {
+    return { reason: "bad_name", detail: "symbol: letters, digits and / : . _ -, and at most 64 of them" };
+  }
+  const ahead = (tick.exchangeTime - now) / 1000 - limits.futureToleranceMs;
+  if (ahead > 0) return { reason: "from_the_future", detail: `exchange_time: ${ahead} ms beyond the tolerance` };
+  if (tick.kind === "trade" && tick.backfilled !== true) {
+    const behind = (now - tick.exchangeTime) / 1000 - limits.tooOldMs;
+    if (behind > 0) return { reason: "too_old", detail: `exchange_time: ${behind} ms beyond the limit` };
+  }
+  return valueFault(tick);
+}
+
+function valueFault(tick: RawTick): Fault | undefined {
+  switch (tick.kind) {
+    case "trade":
+      return positive("price", tick.price) ?? positive("qty", tick.qty);
+    case "quote":
+      return quoteFault(tick);
+    case "ticker":
+      return positive("last_price", tick.lastPrice) ?? tickerFault(tick);
+    case "depth":
+      return levelsFault("bids", tick.bids) ?? levelsFault("asks", tick.asks);
+    case "oracle":
+      return (
+        positive("price", tick.price) ??
+        (tick.confidence === undefined ? undefined : notNegative("confidence", tick.confidence))
+      );
+    case "instrument":
+      return (
+        positive("tick_size", tick.tickSize) ??
+        positive("lot_size", tick.lotSize) ??
+        positive("contract_size", tick.contractSize)
+      );
+    default:
+      return undefined;
+  }
+}
+
+function quoteFault(tick: RawTick & { kind: "quote" }): Fault | undefined {
+  const { bidPrice, bidQty, askPrice, askQty } = tick;
+  const given = (name: string, text: DecimalText) => (text === "" ? undefined : notNegative(name, text));
+  const fault =
+    (bidPrice === "" ? undefined : positive("bid_price", bidPrice)) ??
+    (askPrice === "" ? undefined : positive("ask_price", askPrice)) ??
+    given("bid_qty", bidQty) ??
+    given("ask_qty", askQty);
+  if (fault !== undefined || bidPrice === "" || askPrice === "") return fault;
+  const scale = Math.max(decimalsOf(bidPrice), decimalsOf(askPrice));
+  const crossed = compareUnits(parseUnits(bidPrice, scale), parseUnits(askPrice, scale)) >= 0;
+  return crossed ? { reason: "crossed", detail: "bid_price at or above ask_price" } : undefined;
+}
+
+function tickerFault(tick: RawTick & { kind: "ticker" }): Fault | undefined {
+  const { open24h, high24h, low24h, volume24h, quoteVolume24h } = tick;
+  for (const [name, text] of Object.entries({ open24h, high24h, low24h, volume24h, quoteVolume24h })) {
+    const fault = text === undefined ? undefined : notNegative(name.replace("24h", "_24h"), text);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function levelsFault(side: string, levels: readonly (readonly [DecimalText, DecimalText])[]): Fault | undefined {
+  for (const [price, qty] of levels) {
+    const fault = positive(`${side}: price`, price) ?? notNegative(`${side}: qty`, qty);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+const positive = (name: string, text: DecimalText): Fault | undefined => decimalFault(name, text, true);
+const notNegative = (name: string, text: DecimalText): Fault | undefined => decimalFault(name, text, false);
+
+function decimalFault(name: string, text: DecimalText, isPositive: boolean): Fault | undefined {
+  let decimals: number;
+  try {
+    decimals = decimalsOf(text);
+  } catch {
+    return { reason: "malformed", detail: `${name}: ${JSON.stringify(text.slice(0, 40))} is no decimal` };
+  }
+  if (decimals > MOST_DECIMALS) {
+    return { reason: "out_of_range", detail: `${name}: more than ${MOST_DECIMALS} decimals` };
+  }
+  const units = parseUnits(text, decimals);
+  if (String(units).length > MOST_DIGITS) {
+    return { reason: "out_of_range", detail: `${name}: more than ${MOST_DIGITS} digits` };
+  }
+  const sign = compareUnits(units, 0);
+  if (sign < 0 || (isPositive && sign === 0)) return { reason: "not_positive", detail: name };
+  return undefined;
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import type { PlantConfig } from "../infra/config/plant-config.js";
+import type { Log } from "../infra/log/log.js";
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import { wallClock } from "../ingest/clock.js";
+import { Intake } from "../ingest/endpoint/intake.js";
+import { endpointRoutes } from "../ingest/endpoint/routes.js";
+import { serveEndpoint } from "../ingest/endpoint/server.js";
+import type { Codecs } from "../schemas/codec.js";
+import { deadLettersOf, publisherOf } from "./tick-intake.js";
+
+/** `POST /v1/ingest` of this process: a path of REST where the process has the push role, else a port of its own. */
+export interface Endpoint {
+  readonly routes: (app: FastifyInstance) => Promise<void>;
+  /** Opens the port of its own. @returns what closes it @throws CannotListen */
+  serve(): Promise<() => Promise<void>>;
+  /** Drains what was taken in. */
+  close(): Promise<void>;
+}
+
+interface EndpointNeeds {
+  readonly log: Log;
+  readonly codecs: Codecs;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/**
+ * The endpoint of the configuration; undefined where it has no keys. It has a publisher of its own: leases say which
+ * process takes in a venue's feeds, and have nothing to say about ticks that are brought.
+ */
+export function openEndpoint(config: PlantConfig, needs: EndpointNeeds): Endpoint | undefined {
+  const { endpoint } = config.ingest;
+  if (endpoint.keys.length === 0) return undefined;
+  const { metrics, logger } = needs;
+  const clock = wallClock();
+  const epoch = clock();
+  const whole = { config, ...needs };
+  const publisher = publisherOf(whole, `endpoint-${epoch.toString(36)}-${randomUUID().slice(0, 8)}`);
+  const deadLetters = deadLettersOf(whole, epoch);
+  const intake = new Intake({
+    publisher,
+    deadLetters,
+    metrics,
+    clock,
+    bounds: endpoint,
+    times: config.process,
+  });
+  const parts = { config: endpoint, intake, metrics, logger };
+  return {
+    routes: (app) => endpointRoutes(app, parts),
+    async serve() {
+      const server = await serveEndpoint(parts);
+      logger.info({ url: `${server.url}/v1/ingest` }, "the ingest endpoint listens");
+      return () => server.stop();
+    },
+    async close() {
+      await Promise.all([publisher.close(3_000), deadLetters.close(1_000)]);
+    },
+  };
+}

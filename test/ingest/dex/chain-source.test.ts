@@ -1,0 +1,351 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { onePartition, TaskRig } from "../../processors/task-rig.js";
+import { Anvil } from "../evm/anvil.js";
+import { until } from "../live-rig.js";
+import { canonicalTrades, rounded } from "./canonical.js";
+import { ChainRig, poolsOf, standing, V2, V3 } from "./chain-rig.js";
+import { ROOT_OF_ONE, UniswapRig } from "./uniswap-rig.js";
+
+const token = 10n ** 18n;
+/** Some minutes ago: a chain's time may not run ahead of the clock, and blocks come faster here than they say. */
+const genesis = () => Math.floor(Date.now() / 1000) - 3_600;
+
+let anvil: Anvil;
+let uniswap: UniswapRig;
+let rig: ChainRig;
+beforeEach(async () => {
+  const time = genesis();
+  anvil = await Anvil.start(time);
+  uniswap = new UniswapRig(anvil, time);
+  await uniswap.deploy();
+  rig = await ChainRig.open();
+});
+afterEach(async () => {
+  await rig.close();
+  await anvil.kill();
+});
+
+/** @param digits of a price that are compared: a restart chooses its decimals anew */
+async function expectCanonical(symbol: string, address: `0x${string}`, digits = 60): Promise<void> {
+  const instrument = await rig.instrument(symbol);
+  const decimals = instrument.tickSize.length - 2;
+  const wanted = await canonicalTrades(anvil, uniswap, address);
+  const found = standing(await rig.trades(symbol));
+  expect(
+    found.map(({ tradeId, price, qty, side, exchangeTime: time }) => [
+      tradeId,
+      price.slice(0, digits),
+      qty,
+      side,
+      time,
+    ]),
+  ).toEqual(
+    wanted.map(({ tradeId, price, qty, buy, time }) => {
+      return [tradeId, rounded(price, decimals).slice(0, digits), qty, buy ? "buy" : "sell", time];
+    }),
+  );
+}
+
+describe.each(["http", "ws"])("over %s", (scheme) => {
+  it("swaps of a pair and a pool become trades at the pool's exact price", async () => {
+    rig.start(anvil, {
+      rpcUrls: [scheme === "ws" ? anvil.webSocketUrl : anvil.httpUrl],
+      startBlock: 0,
+      pools: poolsOf(uniswap),
+    });
+    await rig.caughtUp(anvil);
+    for (let block = 0; block < 5; block++) {
+      await uniswap.swap3(block % 2 === 0, 3n * token + BigInt(block));
+      await uniswap.swap2(true, 2n * token + 7n, 3n * token);
+      await uniswap.swap2(false, token, token / 5n);
+      await uniswap.mint3(-200, 100 + block * 10, token);
+      await uniswap.mine();
+      await rig.caughtUp(anvil);
+    }
+    await expectCanonical(V3.symbol, uniswap.pool);
+    await expectCanonical(V2.symbol, uniswap.pair);
+    expect(await rig.trades(V2.symbol)).toHaveLength(10);
+    expect(rig.ingest!.feeds()).toMatchObject([
+      { exchange: "uniswap-v2", feed: "local", connected: true },
+      { exchange: "uniswap-v3-500", feed: "local", connected: true },
+    ]);
+  });
+});
+
+describe("a reorganisation", () => {
+  it("takes back the trades of the dropped blocks, newest first, and tells those of the new ones", async () => {
+    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
+    for (let block = 0; block < 4; block++) {
+      await uniswap.swap3(true, token);
+      await uniswap.swap3(false, token);
+      await uniswap.mine();
+    }
+    await rig.caughtUp(anvil);
+    const before = await rig.trades(V3.symbol);
+    expect(before).toHaveLength(8);
+    await uniswap.rollback(2);
+    for (let block = 0; block < 3; block++) {
+      await uniswap.swap3(false, 5n * token);
+      await uniswap.mine(7);
+    }
+    await rig.caughtUp(anvil);
+    await until(async () => (await rig.trades(V3.symbol)).length === 15, "taken back and told anew");
+    const after = (await rig.trades(V3.symbol)).slice(8);
+    expect(after.map(({ retracts }) => retracts)).toEqual([
+      ...before
+        .slice(4)
+        .toReversed()
+        .map(({ tradeId }) => tradeId),
+      ...[undefined, undefined, undefined],
+    ]);
+    await expectCanonical(V3.symbol, uniswap.pool);
+  });
+
+  it("that leaves the chain shorter waits until other blocks stand in the place of the dropped ones", async () => {
+    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
+    await uniswap.swap3(true, token);
+    await uniswap.mine();
+    await rig.caughtUp(anvil);
+    await uniswap.rollback(1);
+    await uniswap.mine(5);
+    await rig.caughtUp(anvil);
+    await expect.poll(async () => standing(await rig.trades(V3.symbol))).toEqual([]);
+    expect(await rig.trades(V3.symbol)).toHaveLength(2);
+  });
+
+  it("within the confirmations that are asked for is never seen", async () => {
+    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap), confirmations: 3 });
+    for (let block = 0; block < 4; block++) {
+      await uniswap.swap3(true, token);
+      await uniswap.mine();
+    }
+    await uniswap.rollback(2);
+    for (let block = 0; block < 6; block++) {
+      await uniswap.swap3(false, token);
+      await uniswap.mine(7);
+    }
+    const told = Number(await anvil.rpc("eth_blockNumber")) - 3;
+    await expect.poll(async () => (await rig.metrics.chainBlock.get()).values[0]?.value).toBe(told);
+    const trades = await rig.trades(V3.symbol);
+    expect(trades.some(({ retracts }) => retracts !== undefined)).toBe(false);
+    const wanted = await canonicalTrades(anvil, uniswap, uniswap.pool);
+    expect(trades.map(({ tradeId }) => tradeId)).toEqual(wanted.slice(0, -3).map(({ tradeId }) => tradeId));
+  });
+});
+
+describe("the chain's own topics", () => {
+  it("say what happened, where in the chain, and what was taken back", async () => {
+    const heard: { channel: string; data: { price: string; retracts: string | null } }[] = [];
+    const reader = await rig.bus.subscribe({
+      messages: (messages) => void heard.push(...messages.map(({ payload }) => JSON.parse(payload))),
+    });
+    await reader.add("price.upd");
+    await reader.add(`pool.upd:${V2.symbol}@uniswap-v2`);
+    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
+    await uniswap.swap3(true, token);
+    await uniswap.mint3(-100, 100, token);
+    await uniswap.swap2(true, token, token);
+    await uniswap.mine();
+    await rig.caughtUp(anvil);
+    const dropped = await anvil.rpc<{ hash: string }>("eth_getBlockByNumber", "latest", false);
+    await uniswap.rollback(1);
+    await uniswap.burn3(-1000, 1000, token);
+    const hash = await uniswap.mine();
+    await until(
+      async () => (await rig.messages("liquidity.change")).some(({ block_hash }) => block_hash === hash),
+      "told",
+    );
+
+    const blocks = await rig.messages("block.new");
+    expect(blocks.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 4]);
+    expect(blocks.at(-1)).toMatchObject({
+      chain: "local",
+      hash,
+      retracts: dropped.hash,
+      transactions: 1,
+      sequence_num: 6,
+    });
+    const swaps = await rig.messages("swap.executed");
+    expect(swaps.map(({ exchange, retracts }) => [exchange, retracts === null])).toEqual(
+      expect.arrayContaining([
+        ["uniswap-v3-500", true],
+        ["uniswap-v3-500", false],
+        ["uniswap-v2", true],
+        ["uniswap-v2", false],
+      ]),
+    );
+    const [first, again] = swaps.filter(({ exchange }) => exchange === "uniswap-v3-500");
+    expect(first).toMatchObject({ pool: uniswap.pool, block_number: 4, block_hash: dropped.hash, amount0: "1" });
+    expect(again!.retracts).toBe(`${dropped.hash}:${first!.log_index}`);
+    expect(again).toMatchObject({ ...first, retracts: again!.retracts, sequence_num: 2 });
+    const changes = (await rig.messages("liquidity.change")).filter(({ pool }) => pool === uniswap.pool);
+    expect(
+      changes.map(({ action, liquidity, tick_lower, retracts }) => [action, liquidity, tick_lower, retracts === null]),
+    ).toEqual([
+      ["mint", "10000000000000000000000", -1000, true],
+      ["mint", String(token), -100, true],
+      ["mint", String(token), -100, false],
+      ["burn", String(token), -1000, true],
+    ]);
+    const syncs = (await rig.messages("pool.sync")).filter(({ pool }) => pool === uniswap.pair);
+    expect(syncs.at(-2)).toMatchObject({ reserve0: "100001", reserve1: "199999", retracts: null });
+    expect(syncs.at(-1)).toMatchObject({ reserve0: "100001", block_hash: dropped.hash });
+    expect(syncs.at(-1)!.retracts).toContain(dropped.hash);
+    expect(heard.filter(({ channel }) => channel === `pool.upd:${V2.symbol}@uniswap-v2`)).toHaveLength(syncs.length);
+    expect(heard.filter(({ channel }) => channel === "price.upd").length).toBeGreaterThan(syncs.length);
+    await reader.close();
+  });
+});
+
+describe("a restart", () => {
+  const blocks = async (count: number) => {
+    for (let block = 0; block < count; block++) {
+      await uniswap.swap3(block % 2 === 0, token + BigInt(block));
+      await uniswap.mine();
+    }
+  };
+  const positionFile = () => join(rig.folder, "chains", "local.json");
+  const start = () => rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap), positionFile: positionFile() });
+
+  it("goes on behind the last block, and takes back what was dropped meanwhile", async () => {
+    start();
+    await blocks(4);
+    await rig.caughtUp(anvil);
+    await rig.stopIngest();
+    const before = (await rig.trades(V3.symbol)).length;
+    await uniswap.rollback(2);
+    await blocks(5);
+    start();
+    await rig.caughtUp(anvil);
+    await expectCanonical(V3.symbol, uniswap.pool, 15);
+    const after = (await rig.trades(V3.symbol)).slice(before);
+    expect(after.filter(({ retracts }) => retracts !== undefined)).toHaveLength(2);
+    expect(after).toHaveLength(7);
+  });
+
+  it("after a crash tells some blocks again, and the plant takes each trade once", async () => {
+    start();
+    await blocks(2);
+    await rig.caughtUp(anvil);
+    await rig.stopIngest();
+    await cp(positionFile(), join(rig.folder, "older.json"));
+    start();
+    await blocks(3);
+    await uniswap.rollback(1);
+    await blocks(2);
+    await rig.caughtUp(anvil);
+    await expectCanonical(V3.symbol, uniswap.pool, 15);
+    await rig.stopIngest();
+    // as if it had been killed before it could save
+    await cp(join(rig.folder, "older.json"), positionFile());
+    await uniswap.rollback(2);
+    await blocks(4);
+    start();
+    await rig.caughtUp(anvil);
+    await rig.stopIngest();
+
+    const ticks = await rig.ticks();
+    const plant = new TaskRig({ ...onePartition, emissionMs: 0, klineIntervals: ["1m"] }, false).take(...ticks);
+    expect(plant.refused.length).toBeGreaterThan(0);
+    expect(new Set(plant.refused)).toEqual(new Set(["duplicate"]));
+    const live = new Set<string>();
+    for (const { exchange, trade_id, retracts } of plant.of("market.trade")) {
+      if (exchange !== "uniswap-v3-500") continue;
+      if (retracts !== null) expect(live.delete(retracts)).toBe(true);
+      else expect(live.has(trade_id) || !live.add(trade_id)).toBe(false);
+    }
+    const wanted = (await canonicalTrades(anvil, uniswap, uniswap.pool)).map(({ tradeId }) => tradeId);
+    // a block that was dropped while nobody knew of it is the one thing that a lost position can not take back
+    expect(wanted.filter((id) => !live.has(id))).toEqual([]);
+  });
+});
+
+describe("a factory", () => {
+  it.each([[0], [30]])(
+    "gives the pools it has, and those it makes later from their first block on (%i blocks behind)",
+    async (behind) => {
+      const factories = [
+        {
+          address: uniswap.factoryV3,
+          protocol: "v3",
+          family: "fork-v3",
+          tokens: uniswap.tokens,
+          fees: [500, 3000],
+          priceDigits: 15,
+        },
+        {
+          address: uniswap.factoryV2,
+          protocol: "v2",
+          family: "fork-v2",
+          tokens: uniswap.tokens,
+          fees: [],
+          fee: 2500,
+          priceDigits: 15,
+        },
+      ] as const;
+      const begin = () => rig.start(anvil, { startBlock: 0, pools: [], factories });
+      if (behind === 0) {
+        begin();
+        await rig.caughtUp(anvil);
+      }
+      await uniswap.createPool(3000);
+      const fresh = await uniswap.nextPool(3000);
+      await uniswap.initialize(fresh, ROOT_OF_ONE);
+      await uniswap.mint3(-600, 600, 1_000n * token, fresh);
+      await uniswap.swap3(true, token, fresh);
+      await uniswap.mine();
+      await uniswap.swap3(false, token, fresh);
+      await uniswap.mine();
+      for (let block = 0; block < behind; block++) await uniswap.mine();
+      if (behind > 0) begin();
+      await rig.caughtUp(anvil);
+      await until(
+        async () => (await rig.ticks()).some(({ exchange, kind }) => exchange === "fork-v3-3000" && kind === "trade"),
+        "trades",
+      );
+      const ticks = await rig.ticks();
+      const kinds = new Set(ticks.flatMap(({ kind, exchange }) => (kind === "instrument" ? [exchange] : [])));
+      expect(kinds).toEqual(new Set(["fork-v2", "fork-v3-500", "fork-v3-3000"]));
+      const trades = ticks.filter(({ kind, exchange }) => kind === "trade" && exchange === "fork-v3-3000");
+      expect(trades).toMatchObject([{ qty: "1", side: "sell" }, { side: "buy" }]);
+    },
+  );
+});
+
+describe.each(["http", "ws"])("pending transactions over %s", (scheme) => {
+  it("are told while they wait, and what became of them, again after a reorganisation", async () => {
+    rig.start(anvil, {
+      rpcUrls: [scheme === "ws" ? anvil.webSocketUrl : anvil.httpUrl],
+      startBlock: 0,
+      pools: poolsOf(uniswap),
+      transactions: { to: [uniswap.payer], maxWatched: 10, dropAfterBlocks: 2 },
+    });
+    await rig.caughtUp(anvil);
+    // the node's filter, where it is polled, must be there first
+    await until(async () => {
+      await uniswap.swap3(true, token);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return (await rig.messages("tx.pending")).length > 0;
+    }, "a pending transaction");
+    const [pending] = await rig.messages("tx.pending");
+    expect(pending).toMatchObject({
+      chain: "local",
+      from: uniswap.me,
+      to: uniswap.payer,
+      value: "0",
+      gas_limit: "8000000",
+    });
+    const hash = await uniswap.mine();
+    const confirmed = async () =>
+      (await rig.messages("tx.confirm")).filter(({ tx_hash }) => tx_hash === pending!.tx_hash);
+    await until(async () => (await confirmed()).length === 1, "a confirmation");
+    expect((await confirmed())[0]).toMatchObject({ status: "success", block_hash: hash, block_number: 4 });
+
+    await uniswap.rollback(1);
+    for (let block = 0; block < 4; block++) await uniswap.mine();
+    await until(async () => (await confirmed()).length === 2, "its fate");
+    expect((await confirmed())[1]).toMatchObject({ status: "dropped", block_hash: null });
+  });
+});
