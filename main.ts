@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { configCommand } from "./commands/config.js";
 import { dlqCommand } from "./commands/dlq.js";
 import { doctorCommand } from "./commands/doctor.js";
+import { klinesCommand } from "./commands/klines.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { recordCommand } from "./commands/record.js";
 import { replayCommand } from "./commands/replay.js";
@@ -22,6 +23,7 @@ for (const add of [
   roleCommands,
   replayCommand,
   recordCommand,
+  klinesCommand,
   configCommand,
   topicsCommand,
   schemasCommand,

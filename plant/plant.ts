@@ -14,7 +14,6 @@ import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
-import { chainSource } from "../ingest/dex/chain-source.js";
 import type { Ingest } from "../ingest/ingest.js";
 import { runIngest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
@@ -22,7 +21,6 @@ import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
 import { type Push, startPush } from "../push/push.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
-import { chainChoice, encodeChainMessage } from "./chains.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
@@ -138,20 +136,14 @@ class PlantStart {
       const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
-        venues: config.ingest.venues.map((venue) => ({
-          venue: venueOf(venue.id, venueSettings(venue)),
-          symbols: venue.symbols,
-          kinds: venue.kinds,
-        })),
-        sources: [
-          ...config.ingest.chains.map((chain) =>
-            chainSource(chainChoice(chain, config), {
-              encode: encodeChainMessage(codecs),
-              channels,
-            }),
-          ),
-          ...sourcesOf(config, codecs),
-        ],
+        venues: config.ingest.venues
+          .filter(({ connector }) => connector === "native")
+          .map((venue) => ({
+            venue: venueOf(venue.id, venueSettings(venue)),
+            symbols: venue.symbols,
+            kinds: venue.kinds,
+          })),
+        sources: sourcesOf(config, codecs, channels),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),

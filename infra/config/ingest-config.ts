@@ -13,6 +13,10 @@ const symbols = unique(symbolName, (symbol) => symbol).min(1, "expected at least
 const ingestVenue = z
   .strictObject({
     id: venueId.describe("The venue as ccxt spells it. It stands in every message as `exchange`."),
+    connector: z
+      .enum(["native", "ccxt"])
+      .default("native")
+      .describe("`native`: the plant's own connector of this venue; `ccxt`: any exchange that ccxt streams."),
     restUrl: httpUrl.optional().describe("Base URL of the venue's REST API; by default the venue's own."),
     wsUrl: webSocketUrl.optional().describe("Base URL of the venue's WebSocket; by default the venue's own."),
     symbols: symbols.describe("Unified symbols to take in."),

@@ -26,7 +26,10 @@ export const venueIds: readonly VenueId[] = Object.keys(registry).sort();
 /** The configuration or `--venue` names a venue that there is no connector for. */
 export class UnknownVenue extends PlantError {
   constructor(id: VenueId) {
-    super("TP_VENUE_UNKNOWN", `There is no venue "${id}". Known are: ${venueIds.join(", ")}.`);
+    super(
+      "TP_VENUE_UNKNOWN",
+      `There is no venue "${id}". Known are: ${venueIds.join(", ")}; others come with \`connector: ccxt\`.`,
+    );
   }
 }
 

@@ -1,7 +1,9 @@
 import { venueSettings } from "../../infra/config/ingest-config.js";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
+import { newCcxtExchange } from "../../ingest/ccxt/library.js";
+import { ccxtSettings } from "../../ingest/ccxt/settings.js";
 import { venueOf } from "../../ingest/venues/index.js";
-import { type Check, note, ok, reason } from "./finding.js";
+import { type Check, type Finding, note, ok, reason } from "./finding.js";
 
 /** Whether each venue's REST host answers anything. It may be away for good reasons: nothing here is wrong. */
 export function venueChecks({ ingest }: PlantConfig): Check[] {
@@ -11,6 +13,7 @@ export function venueChecks({ ingest }: PlantConfig): Check[] {
       name,
       todo: "look at the network and the venue's status",
       async run(signal) {
+        if (venue.connector === "ccxt") return ccxtFinding(name, venue);
         try {
           const { restUrl } = venueOf(venue.id, venueSettings(venue));
           const { status } = await fetch(restUrl, { signal: AbortSignal.any([signal, AbortSignal.timeout(8_000)]) });
@@ -21,4 +24,15 @@ export function venueChecks({ ingest }: PlantConfig): Check[] {
       },
     };
   });
+}
+
+/** An exchange of ccxt has many hosts: whether ccxt streams it at all is what can be wrong here. */
+async function ccxtFinding(name: string, venue: PlantConfig["ingest"]["venues"][number]): Promise<Finding[]> {
+  try {
+    ccxtSettings(venue.id, venueSettings(venue));
+    await newCcxtExchange(venue.id, {});
+    return [ok(name, "ccxt streams it")];
+  } catch (error) {
+    return [note(name, reason(error), "see docs/ccxt.md")];
+  }
 }

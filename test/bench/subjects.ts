@@ -1,4 +1,5 @@
 import { book } from "./book.js";
+import { ccxt } from "./ccxt.js";
 import { clusterLatency } from "./cluster/latency.js";
 import { clusterSink } from "./cluster/sink.js";
 import { clusterThroughput } from "./cluster/throughput.js";
@@ -16,6 +17,7 @@ export const subjects: Readonly<Record<string, () => Promise<Figure[]>>> = {
   decimals,
   frames,
   venueFrames,
+  ccxt,
   kline,
   book,
   processors,

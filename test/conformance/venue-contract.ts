@@ -13,6 +13,10 @@ export interface VenueSubject {
   /** The simulator's, or one of the test's own. */
   readonly dialect: DialectName | Dialect;
   readonly settings?: VenueSettings;
+  /** Its name in the table, where another connector of the same venue stands there too. */
+  readonly name?: string;
+  /** Takes the venue in in another way than by its own connector. */
+  readonly source?: NonNullable<Given[3]>["source"];
   /** Cases for which the venue's protocol has nothing, with the reason. */
   readonly without?: Readonly<Partial<Record<CaseNumber, string>>>;
   /** What the venue has streams of; of everything by default. */
@@ -56,14 +60,15 @@ const reasons: string[] = [];
 
 /** The cases as tests of one venue; what they found goes into the table. */
 export function venueContract(subject: VenueSubject): void {
-  const { venue, dialect, settings = {}, without = {} } = subject;
+  const { venue, dialect, settings = {}, without = {}, name = venue } = subject;
+  const source = subject.source && { source: subject.source };
 
-  describe(`conformance of ${venue}`, () => {
+  describe(`conformance of ${name}`, () => {
     for (const number of Object.keys(venueCases) as CaseNumber[]) {
       const why = without[number];
-      note(number, venue, why === undefined ? "failed" : "–");
+      note(number, name, why === undefined ? "failed" : "–");
       if (why !== undefined) {
-        reasons.push(`– ${number} ${venue}: ${why}`);
+        reasons.push(`– ${number} ${name}: ${why}`);
         continue;
       }
       it.concurrent(`${number} ${venueCases[number]}`, async () => {
@@ -74,14 +79,19 @@ export function venueContract(subject: VenueSubject): void {
           own: Given[2] = {},
           more: Given[3] = {},
         ) => {
-          const rig = await liveRig({ dialect, ...simulated }, options, { ...settings, ...own }, { venue, ...more });
+          const rig = await liveRig(
+            { dialect, ...simulated },
+            options,
+            { ...settings, ...own },
+            { venue, ...source, ...more },
+          );
           rigs.push(rig);
           await until(() => rig.ingest.isReady, "ready");
           return rig;
         };
         try {
           await cases[number](subject)(start);
-          note(number, venue, "ok");
+          note(number, name, "ok");
         } finally {
           for (const rig of rigs) await rig.stop();
         }

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { EmbeddedLog } from "../../infra/log/embedded-log.js";
 import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
-import { type IngestOptions, runIngest } from "../../ingest/ingest.js";
+import { type IngestOptions, runIngest, type VenueChoice } from "../../ingest/ingest.js";
 import { Simulator, type SimulatorOptions } from "../../ingest/simulator/server.js";
-import type { ConnectionPlan } from "../../ingest/venue.js";
+import type { MakeSource } from "../../ingest/source.js";
+import type { ConnectionPlan, Venue } from "../../ingest/venue.js";
 import { type VenueSettings, venueOf } from "../../ingest/venues/index.js";
 import { openCodecs } from "../../schemas/codec.js";
 import { EmbeddedRegistry } from "../../schemas/embedded-registry.js";
@@ -32,6 +33,12 @@ export async function liveRig(
     readonly symbols?: readonly string[];
     /** Changes the plans of the venue's connections, e.g. for shorter times. */
     readonly plan?: (plan: ConnectionPlan) => ConnectionPlan;
+    /** Takes the venue in another way than by its own connector. */
+    readonly source?: (
+      id: string,
+      choice: Omit<VenueChoice, "venue">,
+      settings: Readonly<Record<string, unknown>>,
+    ) => MakeSource;
   } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "tickplant-ingest-"));
@@ -69,16 +76,15 @@ export async function liveRig(
   const symbols = (simulated.symbols ?? ["BTC/USDT", "ETH/USDT"]).map(
     (given) => `${typeof given === "string" ? given : given.symbol}${suffix}`,
   );
-  const venue = venueOf(id, { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings });
+  const settings = { restUrl: simulator.url, wsUrl: simulator.wsUrl, ...venueSettings };
   const { plan = (given) => given } = more;
+  const choice: Omit<VenueChoice, "venue"> = {
+    symbols: [...symbols, ...(more.symbols ?? [])],
+    kinds: ["trade", "quote", "ticker", "depth"],
+  };
+  const planned = (venue: Venue): Venue => ({ ...venue, connections: (want) => venue.connections(want).map(plan) });
   const ingest = runIngest({
-    venues: [
-      {
-        venue: { ...venue, connections: (want) => venue.connections(want).map(plan) },
-        symbols: [...symbols, ...(more.symbols ?? [])],
-        kinds: ["trade", "quote", "ticker", "depth"],
-      },
-    ],
+    venues: more.source === undefined ? [{ venue: planned(venueOf(id, settings)), ...choice }] : [],
     log: slowLog,
     schemaIds: { "market.raw": codecs["market.raw"].schemaId },
     encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),
@@ -86,6 +92,7 @@ export async function liveRig(
     logger,
     heartbeatMs: 20,
     connection: { overlapMs: 300, backoff: { baseMs: 20, capMs: 100 } },
+    ...(more.source && { sources: [more.source(id, choice, settings)] }),
     ...options,
   });
 

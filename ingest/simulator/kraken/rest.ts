@@ -62,13 +62,12 @@ function pairOf({ instrument: of }: Market): [string, object] {
   return [base + quote, pair];
 }
 
-/** From `since` on (ns, exclusive), else the newest; at most `count`, and where the next page begins. */
+/** From `since` on (s or ns, exclusive), else the newest; at most `count`, and where the next page begins. */
 function trades({ instrument, trades: all, time }: Market, query: Query): object {
   const count = whole(query, "count", 1000, 1000);
   const since = query.get("since");
   if (since !== null && !/^\d{1,19}$/.test(since)) throw new RestError("", "EGeneral:Invalid arguments:since");
-  // Nanoseconds are beyond exact numbers.
-  const sinceMs = since === null ? undefined : Number(BigInt(since) / 1_000_000n);
+  const sinceMs = since === null ? undefined : millisOf(since);
   const start =
     sinceMs === undefined ? Math.max(0, all.length - count) : firstWhere(all, (trade) => trade.time > sinceMs);
   const page = all.slice(start, start + count);
@@ -77,6 +76,11 @@ function trades({ instrument, trades: all, time }: Market, query: Query): object
   while (page.length > 0 && all[end]?.time === page.at(-1)?.time) page.push(all[end++]!);
   const last = `${page.at(-1)?.time ?? time}000000`;
   return { [altnameOf(instrument)]: page.map((trade) => rowOf(instrument, trade)), last };
+}
+
+/** The venue takes a time in seconds and its own `last` in nanoseconds, which are beyond exact numbers. */
+function millisOf(since: string): number {
+  return since.length <= 10 ? Number(since) * 1_000 : Number(BigInt(since) / 1_000_000n);
 }
 
 function rowOf(of: SimulatedInstrument, trade: SimulatedTrade): unknown[] {

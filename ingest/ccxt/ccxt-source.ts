@@ -1,0 +1,327 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { FeedState } from "../../schemas/ticks.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
+import { backoffMs } from "../backoff.js";
+import { gapTick } from "../book-feed.js";
+import { Instruments } from "../instruments.js";
+import type { Hole } from "../publisher.js";
+import type { MakeSource, Source, SourceParts } from "../source.js";
+import type { FeedKind } from "../venue.js";
+import { CcxtMarket } from "./ccxt-market.js";
+import { type ExactExchange, exactExchange } from "./exact-exchange.js";
+import { UnknownCcxtExchange } from "./library.js";
+import { quirksOf } from "./quirks.js";
+import { type CcxtSettings, ccxtSettings } from "./settings.js";
+import { watchesOf } from "./streams.js";
+import { instrumentTick, tradeTick } from "./ticks.js";
+import { backfillTrades } from "./trade-backfill.js";
+import { type WatchFault, WatchLoop } from "./watch-loop.js";
+
+export interface CcxtChoice {
+  /** The exchange as ccxt spells it. */
+  readonly id: VenueId;
+  readonly symbols: readonly string[];
+  readonly kinds: readonly FeedKind[];
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly snapshotEvery: Micros;
+  readonly backfill: boolean;
+  /** Between attempts after errors; ccxt has a pause of its own before it connects again. */
+  readonly backoff?: { readonly baseMs: number; readonly capMs: number };
+}
+
+const instrumentsEvery: Micros = 3_600_000_000;
+/** After a reconnect without any trade: back-fill nevertheless. */
+const quietMarket: Micros = 2_000_000;
+const gaugesEvery: Micros = 1_000_000;
+const backfillAttempts = 5;
+/** What the way down waits for ccxt. */
+const stopMs = 1_000;
+const defaultBackoff = { baseMs: 500, capMs: 30_000 };
+
+/**
+ * An exchange that the plant takes in through ccxt.
+ *
+ * @throws VenueSettingsInvalid
+ */
+export function ccxtSource(choice: CcxtChoice): MakeSource {
+  const settings = ccxtSettings(choice.id, choice.settings);
+  return (parts) => new CcxtSource(choice, settings, parts);
+}
+
+class CcxtSource implements Source {
+  private readonly abort = new AbortController();
+  private readonly known = new Instruments();
+  private readonly markets = new Map<string, CcxtMarket>();
+  private readonly loops: WatchLoop<unknown>[] = [];
+  private exact: ExactExchange | undefined;
+  /** Sockets open and streams running; connected once the subscriptions are sent too. */
+  private isOpen = false;
+  private isConnected = false;
+  private since: Micros;
+  private connectedAt: Micros = 0;
+  private instrumentsAt: Micros = 0;
+  private gaugesAt: Micros = 0;
+  private running: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly choice: CcxtChoice,
+    private readonly settings: CcxtSettings,
+    private readonly parts: SourceParts,
+  ) {
+    this.since = parts.clock();
+  }
+
+  async start(): Promise<void> {
+    const { id } = this.choice;
+    const { clock } = this.parts;
+    this.exact = await exactExchange(id, this.settings, clock, {
+      connection: () => this.onConnection(),
+      unreadable: (text, error) => this.onUnreadable(text, error),
+    });
+    for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
+      const isKnown = await this.refreshInstruments();
+      if (attempt === 0) this.startBooks();
+      if (isKnown) break;
+      await this.pause(attempt);
+    }
+    if (this.abort.signal.aborted) return;
+    for (const { symbol, status } of this.known.all()) if (status === "trading") this.addMarket(symbol);
+    this.running = Promise.all(this.loops.map((loop) => loop.run()));
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort();
+    const closed = Promise.all([this.exact?.ccxt.close(), this.running]).catch(() => {});
+    // a call of ccxt may be amid a pause or a request of its own, which nothing ends
+    await Promise.race([closed, delay(stopMs, undefined, { ref: false })]);
+  }
+
+  states(): FeedState[] {
+    this.lookAtConnections();
+    return [{ exchange: this.choice.id, feed: "ccxt", connected: this.isConnected, since: this.since }];
+  }
+
+  get isReady(): boolean {
+    if (this.running === undefined || (this.loops.length > 0 && !this.isConnected)) return false;
+    for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
+    return true;
+  }
+
+  onTime(now: Micros): void {
+    this.lookAtConnections();
+    for (const market of this.markets.values()) {
+      market.book?.onTime(now);
+      if (market.missingSince === undefined || !this.isConnected) continue;
+      const isQuiet = now - this.connectedAt >= quietMarket && market.backfilledEarly !== market.losses;
+      if (market.isResumed || isQuiet) void this.backfill(market);
+    }
+    if (this.instrumentsAt > 0 && now - this.instrumentsAt >= instrumentsEvery) void this.refreshInstruments();
+    if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
+  }
+
+  onHole({ symbol, kind }: Hole): void {
+    const market = this.markets.get(symbol);
+    if (kind === "depth") market?.book?.showAgain(this.parts.clock());
+    else market?.lost();
+  }
+
+  owns(exchange: VenueId): boolean {
+    return exchange === this.choice.id;
+  }
+
+  /** What an earlier session left in the log may be long past: no book is right before its snapshot. */
+  private startBooks(): void {
+    const { id: exchange, symbols, kinds } = this.choice;
+    const { clock, publisher } = this.parts;
+    if (!kinds.includes("depth")) return;
+    for (const symbol of symbols)
+      publisher.publish(gapTick("session_start", { exchange, symbol, receiveTime: clock() }, 0));
+  }
+
+  private addMarket(symbol: string): void {
+    const { id, kinds, snapshotEvery, backoff = defaultBackoff } = this.choice;
+    const { publisher, logger, metrics } = this.parts;
+    const { exact } = this;
+    if (exact === undefined) return;
+    const { watches, absent } = watchesOf(exact.ccxt, symbol, kinds, this.settings.snapshotLevels);
+    const market = new CcxtMarket({
+      exchange: id,
+      instrument: this.known.of(symbol)!,
+      kinds: watches.flatMap((watch) => watch.kinds),
+      publish: (tick) => publisher.publish(tick),
+      refuse: (reason, what) => this.refuse(reason, what),
+      snapshotEvery,
+      tradesLimit: this.settings.tradesLimit,
+    });
+    this.markets.set(symbol, market);
+    for (const kind of absent) {
+      metrics.dropped.inc({ place: "ccxt", reason: `no_stream_${kind}` });
+      logger.error(
+        { code: "TP_CCXT_STREAM", exchange: id, symbol, kind },
+        "ccxt streams none of these; leave the kind out",
+      );
+    }
+    for (const { kinds: carried, watch, take } of watches) {
+      this.loops.push(
+        new WatchLoop<unknown>({
+          watch,
+          take: (value) => this.guard(() => take(market, value, exact.receiveTime)),
+          fault: (fault, error) => this.onFault(market, carried, fault, error),
+          signal: this.abort.signal,
+          backoff,
+        }),
+      );
+    }
+  }
+
+  /** What fails in taking in one thing must not look like ccxt's own failure. */
+  private guard(take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.parts.metrics.dropped.inc({ place: "ccxt", reason: "reader_failed" });
+      this.parts.logger.error({ err: error, exchange: this.choice.id }, "taking in what ccxt gave failed");
+    }
+  }
+
+  private onFault(market: CcxtMarket, kinds: readonly FeedKind[], fault: WatchFault, error: unknown): void {
+    const { metrics, logger, clock } = this.parts;
+    const { symbol } = market.instrument;
+    metrics.dropped.inc({ place: "ccxt", reason: fault });
+    const { name, message } = error as Error;
+    logger.warn({ exchange: this.choice.id, symbol, kinds, error: name, why: message }, "a stream of ccxt broke off");
+    const meant = fault === "checksum_mismatch" && quirksOf(this.choice.id).noChecksum ? "sequence_gap" : fault;
+    for (const kind of kinds) market.interrupted(kind, meant, clock());
+    this.lookAtConnections();
+  }
+
+  private onUnreadable(text: string, error: unknown): void {
+    const { metrics, deadLetters, clock } = this.parts;
+    metrics.dropped.inc({ place: "ccxt", reason: "unreadable_frame" });
+    deadLetters.frame(this.choice.id, text, "unreadable_frame", (error as Error).message, clock());
+  }
+
+  private refuse(reason: string, what: unknown): void {
+    const { metrics, deadLetters, clock } = this.parts;
+    metrics.dropped.inc({ place: "ccxt", reason });
+    if (what === undefined) return;
+    const text = JSON.stringify(what) ?? "";
+    deadLetters.frame(this.choice.id, text, reason, "as ccxt shows it", clock());
+  }
+
+  private async backfill(market: CcxtMarket): Promise<void> {
+    const { choice, exact } = this;
+    const { publisher, metrics, logger, clock } = this.parts;
+    const { missingSince, losses } = market;
+    if (market.isBackfilling || missingSince === undefined || exact === undefined) return;
+    const sums = quirksOf(choice.id).sums === true;
+    if (!choice.backfill || sums || exact.ccxt.has.fetchTrades !== true) {
+      if (sums) this.refuse("backfill_sums", undefined);
+      market.missingSince = undefined;
+      return;
+    }
+    market.isBackfilling = true;
+    const { symbol } = market.instrument;
+    // while the stream has not gone on, once: the rest is fetched when it has
+    market.backfilledEarly = losses;
+    try {
+      for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
+        try {
+          const end = await backfillTrades(
+            { since: missingSince, until: () => market.resumedAt },
+            {
+              // some exchanges refuse a limit above their own
+              fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
+              recent: market.recent,
+              toTick: (trade) => tradeTick(choice.id, trade, clock()),
+              publish: (trade) => publisher.publish(trade),
+              room: () => publisher.room(),
+            },
+          );
+          if (end === "open") return;
+          if (end !== "closed") metrics.dropped.inc({ place: "ccxt", reason: end });
+          if (market.losses === losses) market.missingSince = undefined;
+          return;
+        } catch (error) {
+          logger.warn({ symbol, attempt, why: (error as Error).message }, "back-fill of trades failed");
+          await this.pause(attempt);
+        }
+      }
+      metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
+      if (market.isResumed && market.losses === losses) market.missingSince = undefined;
+    } finally {
+      market.isBackfilling = false;
+    }
+  }
+
+  /** Asks for the markets and publishes what has changed. @returns false when the exchange did not answer */
+  private async refreshInstruments(): Promise<boolean> {
+    const { id, symbols } = this.choice;
+    const { clock, publisher, logger } = this.parts;
+    const { ccxt } = this.exact!;
+    const now = clock();
+    try {
+      const isFirst = this.instrumentsAt === 0;
+      this.instrumentsAt = now;
+      const markets = await ccxt.loadMarkets(!isFirst);
+      for (const symbol of symbols) {
+        const market = markets[symbol];
+        if (market === undefined) {
+          logger.error(
+            { code: "TP_SYMBOL_UNKNOWN", exchange: id },
+            `${id} has no ${symbol}: spell symbols as ccxt does`,
+          );
+          continue;
+        }
+        const instrument = instrumentTick(ccxt, market, clock());
+        this.known.put(instrument);
+        publisher.publish(instrument);
+      }
+      return true;
+    } catch (error) {
+      this.instrumentsAt = 0;
+      if (error instanceof UnknownCcxtExchange) throw error;
+      logger.warn({ exchange: id, why: (error as Error).message }, "no markets from the exchange; asking again");
+      return false;
+    }
+  }
+
+  private onConnection(): void {
+    const now = this.parts.clock();
+    this.connectedAt = now;
+    this.lookAtConnections();
+  }
+
+  /** Up while every connection of ccxt is open, has sent its subscriptions, and no stream pauses after an error. */
+  private lookAtConnections(): void {
+    const { clock, logger, metrics } = this.parts;
+    const clients = Object.values(this.exact?.ccxt.clients ?? {});
+    const open =
+      clients.length > 0 && clients.every((client) => client.isConnected) && this.loops.every(({ isUp }) => isUp);
+    if (this.isOpen && !open && !this.abort.signal.aborted)
+      metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
+    this.isOpen = open;
+    const connected = open && clients.every(({ throttler }) => throttler?.running !== true);
+    if (connected === this.isConnected) return;
+    this.isConnected = connected;
+    this.since = clock();
+    logger.info({ exchange: this.choice.id, feed: "ccxt" }, connected ? "connected" : "disconnected");
+  }
+
+  private setGauges(now: Micros): void {
+    this.gaugesAt = now;
+    const { metrics } = this.parts;
+    const { id: exchange } = this.choice;
+    metrics.feedConnected.set({ exchange, feed: "ccxt" }, this.isConnected ? 1 : 0);
+    const age = now - (this.exact?.receiveTime ?? now);
+    metrics.feedStaleness.set({ exchange, feed: "ccxt" }, age / 1_000_000);
+    for (const [symbol, { book }] of this.markets) {
+      if (book !== undefined) metrics.bookLive.set({ exchange, symbol }, book.isLive ? 1 : 0);
+    }
+  }
+
+  private async pause(attempt: number): Promise<void> {
+    const ms = backoffMs(attempt, this.choice.backoff ?? defaultBackoff);
+    await delay(ms, undefined, { signal: this.abort.signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,44 @@
+import type { VenueId } from "../../schemas/words.js";
+
+/** What the plant asks of one exchange in another way than ccxt does by itself. */
+export interface Quirks {
+  /** Into ccxt's `options`. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** ccxt passes the maker's side on: the taker's is the other. */
+  readonly makerSide?: true;
+  /** Its books have no checksum: what ccxt names a checksum error is one of the sequence. */
+  readonly noChecksum?: true;
+  /** ccxt streams sums of trades, while REST answers each: nothing can be fetched without coming twice. */
+  readonly sums?: true;
+  /** Best prices come with the ticker, asked for with these parameters: ccxt mixes up the two streams. */
+  readonly tickerWithQuotes?: Readonly<Record<string, unknown>>;
+  /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
+  readonly tradeId?: string;
+}
+
+/**
+ * Binance's aggregated trades have ids of their own: those that are fetched must be those that are streamed. Its small
+ * ticker, which ccxt asks for by itself, leaves out what the whole one has.
+ */
+const binance = (fetchTradesMethod: string): Quirks => ({
+  noChecksum: true,
+  options: { fetchTradesMethod, watchTicker: { name: "ticker" }, watchTickers: { name: "ticker" } },
+});
+
+const quirks: Readonly<Record<VenueId, Quirks>> = {
+  // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
+  coinbase: { makerSide: true },
+  kraken: { tickerWithQuotes: { event_trigger: "bbo" } },
+  // each trade by itself is streamed to those with a key alone
+  okx: { sums: true },
+  // REST's ids are these, those of ccxt's stream are others
+  htx: { tradeId: "tradeId" },
+  binance: binance("publicGetTrades"),
+  binanceus: binance("publicGetTrades"),
+  binanceusdm: binance("fapiPublicGetTrades"),
+  binancecoinm: binance("dapiPublicGetTrades"),
+};
+
+export function quirksOf(id: VenueId): Quirks {
+  return Object.hasOwn(quirks, id) ? quirks[id]! : {};
+}

@@ -1,0 +1,204 @@
+import { CcxtMarket } from "../../../ingest/ccxt/ccxt-market.js";
+import { exactExchange } from "../../../ingest/ccxt/exact-exchange.js";
+import type { CcxtClient, CcxtExchange } from "../../../ingest/ccxt/library.js";
+import { ccxtSettings } from "../../../ingest/ccxt/settings.js";
+import { watchesOf } from "../../../ingest/ccxt/streams.js";
+import { instrumentTick } from "../../../ingest/ccxt/ticks.js";
+import { type WatchFault, WatchLoop } from "../../../ingest/ccxt/watch-loop.js";
+import type { FeedKind } from "../../../ingest/venue.js";
+import type { RawTick } from "../../../schemas/ticks.js";
+
+/** A market as ccxt describes it, of the parts that its handlers look at. */
+export function market(id: string, symbol: string, more: Readonly<Record<string, unknown>> = {}) {
+  const [pair = "", settle] = symbol.split(":");
+  const [base, quote] = pair.split("/");
+  const kind = settle === undefined ? "spot" : "swap";
+  return {
+    id,
+    lowercaseId: id.toLowerCase(),
+    symbol,
+    base,
+    quote,
+    baseId: base,
+    quoteId: quote,
+    settle,
+    type: kind,
+    spot: kind === "spot",
+    swap: kind === "swap",
+    future: false,
+    option: false,
+    contract: kind === "swap",
+    linear: kind === "swap" ? settle === quote : undefined,
+    inverse: kind === "swap" ? settle !== quote : undefined,
+    contractSize: kind === "swap" ? 1 : undefined,
+    active: true,
+    precision: { price: "0.00000001", amount: "0.00000001" },
+    limits: {},
+    info: {},
+    ...more,
+  };
+}
+
+export interface RecordedExchangeOptions {
+  readonly id: string;
+  readonly markets: readonly ReturnType<typeof market>[];
+  readonly kinds: readonly FeedKind[];
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /**
+   * Sockets by address as ccxt opens them, else one for all; a frame goes to the socket that has sent this text
+   * (`feed`).
+   */
+  readonly apart?: boolean;
+  /** What the exchange answers to what ccxt sends. */
+  readonly answer?: (sent: string) => readonly string[];
+  /** The recorded answer of REST to a URL. */
+  readonly rest?: (url: string) => string | undefined;
+}
+
+/** Members of ccxt that a recording stands in for. */
+interface Sockets {
+  enableRateLimit: boolean;
+  fetch: (url: string) => Promise<unknown>;
+  markets_by_id: unknown;
+}
+interface FakedClient extends CcxtClient {
+  connect: () => unknown;
+  send: (message: unknown) => Promise<void>;
+  isOpen: () => boolean;
+  close: () => void;
+  connected: { resolve: (value: unknown) => void };
+  isConnected: boolean;
+  futures: Record<string, unknown>;
+}
+
+/**
+ * An exchange of ccxt as the plant uses it, but for its sockets: ccxt's own watch methods, clients and handlers, into
+ * which recorded frames are fed.
+ */
+export async function recordedExchange(options: RecordedExchangeOptions) {
+  const { id, markets, kinds, answer, rest } = options;
+  const settings = ccxtSettings(id, options.settings ?? {});
+  const unreadable: { text: string; error: unknown }[] = [];
+  let now = 1;
+  const exact = await exactExchange(id, settings, () => now, {
+    unreadable: (text, error) => unreadable.push({ text, error }),
+  });
+  const { ccxt } = exact;
+  ccxt.setMarkets(markets);
+  const sockets = withoutSockets(ccxt, answer, options.apart === true);
+  // a recording has no limits of rate
+  (ccxt as unknown as Sockets).enableRateLimit = false;
+  (ccxt as unknown as Sockets).fetch = async (url) => {
+    const body = rest?.(url);
+    if (body === undefined) throw new Error(`not recorded: ${url}`);
+    return ccxt.parseJson(body);
+  };
+  const ticks: RawTick[] = [];
+  const refused: string[] = [];
+  const faults: { kinds: readonly FeedKind[]; fault: WatchFault; error: Error }[] = [];
+  const abort = new AbortController();
+  const byMarket = markets.map(({ symbol }) => {
+    const { watches, absent } = watchesOf(ccxt, symbol, kinds, settings.snapshotLevels);
+    const taken = new CcxtMarket({
+      exchange: id,
+      instrument: instrumentTick(ccxt, ccxt.markets![symbol]!, now),
+      kinds: watches.flatMap((watch) => watch.kinds),
+      publish: (tick) => ticks.push(tick) > 0,
+      refuse: (reason) => refused.push(reason),
+      snapshotEvery: Number.MAX_SAFE_INTEGER,
+      tradesLimit: settings.tradesLimit,
+    });
+    const loops = watches.map(
+      ({ watch, take, kinds: carried }) =>
+        new WatchLoop({
+          watch,
+          take: (value) => take(taken, value, exact.receiveTime),
+          fault: (fault, error) => {
+            faults.push({ kinds: carried, fault, error: error as Error });
+            for (const kind of carried) taken.interrupted(kind, fault, now);
+          },
+          signal: abort.signal,
+          backoff: { baseMs: 1, capMs: 1 },
+        }),
+    );
+    return { market: taken, loops, absent };
+  });
+  const running = Promise.all(byMarket.flatMap(({ loops }) => loops.map((loop) => loop.run())));
+  await settle();
+
+  return {
+    ccxt,
+    ticks,
+    refused,
+    faults,
+    unreadable,
+    markets: byMarket,
+    /**
+     * @param receiveTime µs
+     * @param sent what the socket has sent to which it comes, where sockets are apart
+     */
+    async feed(data: string | Uint8Array, receiveTime: number, sent = ""): Promise<void> {
+      now = receiveTime;
+      for (let turn = 0; sockets.of(sent) === undefined && turn < 400; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const client = sockets.of(sent);
+      if (client === undefined)
+        throw new Error(`ccxt has sent nothing of ${sent}: ${faults.map(({ error }) => error.message).join("; ")}`);
+      client.onMessage({ data });
+      await settle();
+    },
+    /** A frame, and as many turns of promises as ccxt's watchers take to see it: without a turn of the event loop. */
+    async feedNow(data: string, sent: string): Promise<void> {
+      const before = ticks.length;
+      sockets.of(sent)!.onMessage({ data });
+      for (let turn = 0; turn < promiseTurns && ticks.length === before; turn++) await undefined;
+    },
+    async stop(): Promise<void> {
+      abort.abort();
+      for (const client of Object.values(ccxt.clients)) client.reject(new Error("the recording ends"));
+      // a call of ccxt may wait for what no recording brings
+      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 100))]);
+    },
+  };
+}
+
+/** More than any of its watchers takes. */
+const promiseTurns = 40;
+
+/** All microtasks and one turn of the loop, in which ccxt's watchers ask again. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Clients that are open from the start and send into `answer`. */
+function withoutSockets(ccxt: CcxtExchange, answer: RecordedExchangeOptions["answer"], apart: boolean) {
+  const { client: clientOf } = ccxt;
+  const clients = new Map<string, { client: FakedClient; sent: string[] }>();
+  ccxt.client = (url) => {
+    const name = apart ? url : "all";
+    const known = clients.get(name);
+    if (known !== undefined) {
+      ccxt.clients[url] = known.client;
+      return known.client;
+    }
+    const client = clientOf.call(ccxt, url) as FakedClient;
+    const sent: string[] = [];
+    clients.set(name, { client, sent });
+    client.connected.resolve(url);
+    client.isConnected = true;
+    client.connect = () => client.connected;
+    client.isOpen = () => true;
+    client.close = () => {};
+    client.send = async (message) => {
+      const text = typeof message === "string" ? message : JSON.stringify(message);
+      sent.push(text);
+      for (const reply of answer?.(text) ?? []) setImmediate(() => client.onMessage({ data: reply }));
+    };
+    return client;
+  };
+  return {
+    of: (sentText: string) =>
+      [...clients.values()].find(({ sent }) => !apart || sent.some((text) => text.includes(sentText)))?.client,
+  };
+}
