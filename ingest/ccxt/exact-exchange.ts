@@ -58,7 +58,8 @@ export async function exactExchange(
     },
     hooks,
   );
-  listenToBooks(ccxt);
+  const { bookLevels } = quirksOf(id);
+  listenToBooks(ccxt, bookLevels && (settings.snapshotLevels ?? bookLevels));
   listenToConnections(ccxt, hooks);
   return state;
 }
@@ -148,9 +149,10 @@ function textOf(client: CcxtClient, data: unknown): string | undefined {
   return client.decompressBinary ? Buffer.from(data).toString() : undefined;
 }
 
-function listenToBooks(ccxt: CcxtExchange): void {
+/** @param levels a side that the exchange sends, where ccxt would take it for fewer */
+function listenToBooks(ccxt: CcxtExchange, levels: number | undefined): void {
   const { orderBook, countedOrderBook } = ccxt;
-  ccxt.orderBook = (snapshot, depth) => recordedBook((rest) => orderBook.call(ccxt, rest, depth), snapshot);
+  ccxt.orderBook = (snapshot, depth) => recordedBook((rest) => orderBook.call(ccxt, rest, levels ?? depth), snapshot);
   ccxt.countedOrderBook = (snapshot, depth) =>
     recordedBook((rest) => countedOrderBook.call(ccxt, rest, depth), snapshot);
 }

@@ -12,6 +12,11 @@ export interface Quirks {
   readonly sums?: true;
   /** Best prices come with the ticker, asked for with these parameters: ccxt mixes up the two streams. */
   readonly tickerWithQuotes?: Readonly<Record<string, unknown>>;
+  /**
+   * Levels a side that the exchange sends where none are asked for: ccxt would keep as many as its snapshot has asks, and
+   * lose what comes later.
+   */
+  readonly bookLevels?: number;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -28,7 +33,7 @@ const binance = (fetchTradesMethod: string): Quirks => ({
 const quirks: Readonly<Record<VenueId, Quirks>> = {
   // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
   coinbase: { makerSide: true },
-  kraken: { tickerWithQuotes: { event_trigger: "bbo" } },
+  kraken: { tickerWithQuotes: { event_trigger: "bbo" }, bookLevels: 10 },
   // each trade by itself is streamed to those with a key alone
   okx: { sums: true },
   // REST's ids are these, those of ccxt's stream are others

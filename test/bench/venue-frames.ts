@@ -7,10 +7,11 @@ import { recording } from "../recordings.js";
 import { type Figure, measure } from "./figure.js";
 import { instrumentOf } from "./instruments.js";
 
-/** Frames to ticks of OKX and Kraken beside JSON.parse of the same frames, and with their books' rules. */
+/** Frames to ticks of OKX, Kraken and Bitstamp beside JSON.parse of the same frames, and with their books' rules. */
 export async function venueFrames(): Promise<Figure[]> {
-  const okx = received("OKX");
-  const kraken = received("KRAKEN");
+  const okx = received("OKX.shared-symbols");
+  const kraken = received("KRAKEN.shared-symbols");
+  const bitstamp = received("BITSTAMP");
   const booksOfOkx = okx.filter(({ text }) => text.includes('"channel":"books"') && text.includes('"action"'));
   const booksOfKraken = kraken.filter(({ text }) => text.startsWith("[") && text.includes('"book-1000"'));
   return [
@@ -29,6 +30,8 @@ export async function venueFrames(): Promise<Figure[]> {
     await reading("okx", "books", booksOfOkx, 10),
     await reading("kraken", "book, v1", booksOfKraken, 2),
     await reading("kraken", "book, v2", asV2(booksOfKraken), 2),
+    await reading("bitstamp", "live_trades", streamed(bitstamp, "live_trades"), 2_000),
+    await reading("bitstamp", "diff_order_book", streamed(bitstamp, "diff_order_book"), 50),
     await checked("okx", "books", booksOfOkx, 10),
     await checked("kraken", "book, v1", booksOfKraken, 2),
   ];
@@ -36,13 +39,18 @@ export async function venueFrames(): Promise<Figure[]> {
 
 /** What was received on the sockets of one of cryptofeed's recordings. */
 function received(name: string): Frame[] {
-  const path = recording(`cryptofeed/v3/${name}.shared-symbols.jsonl.gz`);
+  const path = recording(`cryptofeed/v3/${name}.jsonl.gz`);
   return gunzipSync(readFileSync(path))
     .toString("utf8")
     .split("\n")
     .filter((line) => line.startsWith('{"t":"recv"'))
     .map((line) => JSON.parse(line) as { data: string; ts: number; conn: string })
     .map(({ data, ts, conn }) => ({ text: data, receiveTime: Math.round(ts * 1e6), origin: { socket: conn } }));
+}
+
+/** Bitstamp's frames of one kind of stream, its answers aside. */
+function streamed(frames: readonly Frame[], channel: string): Frame[] {
+  return frames.filter(({ text }) => text.includes(`"channel":"${channel}_`) && !text.includes('"bts:'));
 }
 
 type V1Part = Record<string, string | [string, string, string][]>;

@@ -21,6 +21,8 @@ export interface VenueSubject {
   readonly without?: Readonly<Partial<Record<CaseNumber, string>>>;
   /** What the venue has streams of; of everything by default. */
   readonly kinds?: readonly FeedKind[];
+  /** How many symbols V02 asks for; 100 by default. */
+  readonly many?: number;
   /** How it learns of a lost depth update. */
   readonly gapReason?: "sequence_gap" | "checksum_mismatch";
 }
@@ -186,10 +188,10 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
     },
 
   V02:
-    ({ settings }) =>
+    ({ settings, many = 100 }) =>
     async (start) => {
       const depth = Number(settings?.bookDepth ?? Number.POSITIVE_INFINITY);
-      const symbols = Array.from({ length: 100 }, (_, i) => `C${i}/USDT`);
+      const symbols = Array.from({ length: many }, (_, i) => `C${i}/USDT`);
       const rig = await start({ symbols, rate: 2, ordersPerSide: 20 });
       rig.simulator.pause();
       for (const symbol of rig.symbols) {
