@@ -1,3 +1,4 @@
+import { Deadline } from "../infra/deadline.js";
 import { PlantError } from "../infra/errors.js";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
@@ -136,14 +137,16 @@ export class RestClient implements Rest {
   }
 
   private async fetch({ url }: Request): Promise<{ text: string; url: string }> {
-    const signal = AbortSignal.any([this.abort.signal, AbortSignal.timeout(this.options.timeoutMs ?? 10_000)]);
+    const deadline = new Deadline(this.options.timeoutMs ?? 10_000, this.abort.signal);
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, { signal, headers: this.options.headers ?? {} });
+      response = await fetch(url, { signal: deadline.signal, headers: this.options.headers ?? {} });
       text = await response.text();
     } catch (cause) {
       throw new RestFailed(url, (cause as Error).message, undefined, { cause });
+    } finally {
+      deadline.end();
     }
     const used = Number(response.headers.get("x-mbx-used-weight-1m"));
     if (used > this.usedWeight) this.usedWeight = used;

@@ -1,5 +1,6 @@
 import { venueSettings } from "../../infra/config/ingest-config.js";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
+import { Deadline } from "../../infra/deadline.js";
 import { newCcxtExchange } from "../../ingest/ccxt/library.js";
 import { ccxtSettings } from "../../ingest/ccxt/settings.js";
 import { venueOf } from "../../ingest/venues/index.js";
@@ -14,12 +15,15 @@ export function venueChecks({ ingest }: PlantConfig): Check[] {
       todo: "look at the network and the venue's status",
       async run(signal) {
         if (venue.connector === "ccxt") return ccxtFinding(name, venue);
+        const deadline = new Deadline(8_000, signal);
         try {
           const { restUrl } = venueOf(venue.id, venueSettings(venue));
-          const { status } = await fetch(restUrl, { signal: AbortSignal.any([signal, AbortSignal.timeout(8_000)]) });
+          const { status } = await fetch(restUrl, { signal: deadline.signal });
           return [ok(name, `${restUrl} answers (HTTP ${status})`)];
         } catch (error) {
           return [note(name, `REST does not answer: ${reason(error)}`, "look at the network and the venue's status")];
+        } finally {
+          deadline.end();
         }
       },
     };

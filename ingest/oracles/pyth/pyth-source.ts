@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { PythConfig } from "../../../infra/config/oracle-config.js";
+import { Deadline } from "../../../infra/deadline.js";
 import type { Logger } from "../../../infra/logging.js";
 import type { FeedState } from "../../../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../../../schemas/words.js";
@@ -105,24 +106,17 @@ class PythSource implements Source {
 
   /** Until the server ends it or falls silent. */
   async #stream(up: () => void): Promise<void> {
-    const { silenceMs } = this.options;
-    const silent = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const alive = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => silent.abort(new Error(`silent for ${silenceMs} ms`)), silenceMs);
-    };
-    alive();
-    const signal = AbortSignal.any([this.#abort.signal, silent.signal]);
+    const silence = new Deadline(this.options.silenceMs, this.#abort.signal);
+    const alive = () => silence.extend();
     const unreadable = (text: string, error: PythUnreadable) => this.#refuse(text, error);
     try {
-      for await (const updates of streamedUpdates(this.#request, signal, alive, unreadable)) {
+      for await (const updates of streamedUpdates(this.#request, silence.signal, alive, unreadable)) {
         up();
         for (const update of updates) await this.#take(update);
       }
       throw new Error("the server ended the stream");
     } finally {
-      clearTimeout(timer);
+      silence.end();
     }
   }
 
@@ -130,14 +124,16 @@ class PythSource implements Source {
   async #poll(up: () => void): Promise<void> {
     const { pollMs, silenceMs } = this.options;
     for (;;) {
-      const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(silenceMs)]);
+      const silence = new Deadline(silenceMs, this.#abort.signal);
       try {
-        const updates = await latestUpdates(this.#request, signal);
+        const updates = await latestUpdates(this.#request, silence.signal);
         up();
         for (const update of updates) await this.#take(update);
       } catch (error) {
         if (!(error instanceof PythUnreadable)) throw error;
         this.#refuse("", error);
+      } finally {
+        silence.end();
       }
       await delay(pollMs, undefined, { signal: this.#abort.signal });
     }
