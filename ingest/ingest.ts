@@ -13,7 +13,7 @@ import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
 import { LeasedSources, sourceLeases } from "./leased-sources.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
-import type { MakeSource } from "./source.js";
+import type { LeaseNotes, MakeSource } from "./source.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
@@ -116,7 +116,8 @@ export function runIngest(options: IngestOptions): Ingest {
     return feed;
   }
 
-  const parts = { log, publisher, deadLetters, metrics, logger, clock, session, epoch };
+  const notes = options.leases && notesOf(options.leases.leases, session);
+  const parts = { log, publisher, deadLetters, metrics, logger, clock, notes, session, epoch };
   const sources = new LeasedSources(options.sources ?? [], parts, logger);
   if (keeper === undefined) feeds.change(new Set(leaseNames(options.venues)), new Map());
   else keeper.start();
@@ -147,6 +148,11 @@ export function runIngest(options: IngestOptions): Ingest {
     },
   };
 }
+
+const notesOf = (leases: Leases, owner: string): LeaseNotes => ({
+  load: (lease) => leases.noted(lease),
+  save: (lease, text) => leases.note(owner, lease, text),
+});
 
 function keeperOf(
   { venues, sources = [], leases, logger }: IngestOptions,

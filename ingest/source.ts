@@ -36,9 +36,18 @@ export interface SourceParts {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** What a source wants whoever takes it over to know, by the source's lease; undefined where nobody can. */
+  readonly notes?: LeaseNotes | undefined;
   /** Ingest's session and the time it began. */
   readonly session: string;
   readonly epoch: Micros;
+}
+
+/** Kept with the leases. */
+export interface LeaseNotes {
+  load(lease: string): Promise<string | undefined>;
+  /** @returns false when the lease is somebody else's meanwhile, and nothing was kept */
+  save(lease: string, text: string): Promise<boolean>;
 }
 
 /**

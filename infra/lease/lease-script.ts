@@ -40,3 +40,11 @@ for i = 0, #KEYS / 3 - 1 do
   end
 end
 return 0`;
+
+/** A note of whoever has the lease. KEYS: the lease, the note. ARGV: owner, the note. Answers 1 where it was taken. */
+export const noteScript = `
+local owner = ARGV[1]
+local held = redis.call('GET', KEYS[1])
+if not held or string.sub(held, 1, #owner + 1) ~= owner .. ' ' then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+return 1`;

@@ -1,5 +1,5 @@
 import type { RedisClient } from "../redis-connection.js";
-import { keepScript, releaseScript } from "./lease-script.js";
+import { keepScript, noteScript, releaseScript } from "./lease-script.js";
 
 /** One name's lease as the store answers it. */
 export interface LeaseAnswer {
@@ -24,11 +24,16 @@ export interface Leases {
     progress: readonly string[],
   ): Promise<LeaseAnswer[]>;
   release(owner: string, names: readonly string[], progress: readonly string[]): Promise<void>;
+  /** Keeps what the holder of a name wants the next one to know. @returns whether this owner still holds the name */
+  note(owner: string, name: string, text: string): Promise<boolean>;
+  /** What the holder of the name noted last, whoever it was. */
+  noted(name: string): Promise<string | undefined>;
 }
 
 interface Scripted {
   tickplantKeep(keys: number, ...values: (string | number)[]): Promise<(number | string)[]>;
   tickplantRelease(keys: number, ...values: (string | number)[]): Promise<unknown>;
+  tickplantNote(keys: number, ...values: string[]): Promise<unknown>;
 }
 
 /** Leases in Redis: all in one slot, so that one call keeps all of them. */
@@ -39,6 +44,7 @@ export class RedisLeases implements Leases {
   ) {
     client.defineCommand("tickplantKeep", { lua: keepScript });
     client.defineCommand("tickplantRelease", { lua: releaseScript });
+    client.defineCommand("tickplantNote", { lua: noteScript });
   }
 
   async keep(
@@ -59,8 +65,25 @@ export class RedisLeases implements Leases {
     await (this.client as unknown as Scripted).tickplantRelease(keys.length, ...keys, owner, ...progress);
   }
 
+  async note(owner: string, name: string, text: string): Promise<boolean> {
+    const keys = [this.#keys([name])[0]!, this.#noteKey(name)];
+    return (await (this.client as unknown as Scripted).tickplantNote(keys.length, ...keys, owner, text)) === 1;
+  }
+
+  async noted(name: string): Promise<string | undefined> {
+    return (await this.client.get(this.#noteKey(name))) ?? undefined;
+  }
+
+  #noteKey(name: string): string {
+    return `lease-note:${this.#tag}:${name}`;
+  }
+
+  get #tag(): string {
+    return `{${this.namespace === "" ? "" : `${this.namespace}.`}ingest}`;
+  }
+
   #keys(names: readonly string[]): string[] {
-    const tag = `{${this.namespace === "" ? "" : `${this.namespace}.`}ingest}`;
+    const tag = this.#tag;
     return names.flatMap((name) => [`lease:${tag}:${name}`, `lease-token:${tag}:${name}`, `progress:${tag}:${name}`]);
   }
 }

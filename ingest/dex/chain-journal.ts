@@ -1,5 +1,3 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../infra/logging.js";
 import type { BlockHead } from "../evm/chain.js";
@@ -11,12 +9,20 @@ export interface ChainPosition {
   readonly kept: readonly KeptBlock[];
 }
 
+/** Where the position is kept, as text. */
+export interface PositionStore {
+  readonly name: string;
+  /** @returns undefined where there is none */
+  load(): Promise<string | undefined>;
+  save(text: string): Promise<void>;
+}
+
 const VERSION = 1;
 const SAVE_EVERY_MS = 1_000;
 const FLUSH_MS = 5_000;
 
 /**
- * Keeps a chain's position in a file, written whole and only once the log holds all that it stands for: after a crash
+ * Keeps a chain's position, written whole and only once the log holds all that it stands for: after a crash
  * some blocks are told again, under the same ids, and none is missed.
  */
 export class ChainJournal {
@@ -24,7 +30,7 @@ export class ChainJournal {
   #savedAt = 0;
 
   constructor(
-    readonly file: string,
+    readonly store: PositionStore,
     /** Resolves when all that was published so far is in the log. */
     readonly flushed: () => Promise<unknown>,
     readonly logger: Logger,
@@ -32,18 +38,14 @@ export class ChainJournal {
 
   /** The position of the run before; undefined where there is none, or none that can be read. */
   async load(): Promise<ChainPosition | undefined> {
-    let text: string;
-    try {
-      text = await readFile(this.file, "utf8");
-    } catch {
-      return undefined;
-    }
+    const text = await this.store.load();
+    if (text === undefined) return undefined;
     try {
       const { version, told, kept } = JSON.parse(text, revive) as ChainPosition & { version: number };
       if (version === VERSION && Array.isArray(told) && Array.isArray(kept)) return { told, kept };
-      this.logger.warn({ file: this.file }, "the chain's position is of another version; it begins anew");
+      this.logger.warn({ store: this.store.name }, "the chain's position is of another version; it begins anew");
     } catch (error) {
-      this.logger.warn({ err: error, file: this.file }, "the chain's position can not be read; it begins anew");
+      this.logger.warn({ err: error, store: this.store.name }, "the chain's position can not be read; it begins anew");
     }
     return undefined;
   }
@@ -62,11 +64,9 @@ export class ChainJournal {
     try {
       const late = delay(FLUSH_MS, "late", { ref: false });
       if ((await Promise.race([this.flushed(), late])) === "late") return;
-      await mkdir(dirname(this.file), { recursive: true });
-      await writeFile(`${this.file}.new`, text, { flush: true });
-      await rename(`${this.file}.new`, this.file);
+      await this.store.save(text);
     } catch (error) {
-      this.logger.warn({ err: error, file: this.file }, "the chain's position was not saved");
+      this.logger.warn({ err: error, store: this.store.name }, "the chain's position was not saved");
     }
   }
 

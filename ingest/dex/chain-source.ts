@@ -6,9 +6,9 @@ import { type BlockHead, type ChainLog, ChainRefused, type Hex } from "../evm/ch
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
 import type { Hole } from "../publisher.js";
-import type { MakeSource, Source, SourceParts } from "../source.js";
+import { leased, type MakeSource, type Source, type SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
-import { ChainJournal, type ChainPosition } from "./chain-journal.js";
+import { ChainJournal, type ChainPosition, type PositionStore } from "./chain-journal.js";
 import { ChainTopics, type EncodeChainMessage } from "./chain-topics.js";
 import { poolTopics } from "./events.js";
 import { type FactoryChoice, poolsOfFactory } from "./factory.js";
@@ -18,6 +18,7 @@ import { PoolInvalid } from "./pool.js";
 import { PoolCalls } from "./pool-calls.js";
 import { PoolDepth } from "./pool-depth.js";
 import { PoolFeed } from "./pool-feed.js";
+import { filePosition, leasedPosition } from "./position-stores.js";
 import type { LadderShape } from "./virtual-depth.js";
 
 const FIVE_MINUTES: Micros = 300_000_000;
@@ -37,7 +38,10 @@ export interface ChainChoice
   readonly transactions?: PendingChoice | undefined;
   /** Without, the pools' state is not shown as depth. */
   readonly depth?: LadderShape | undefined;
-  /** Where it keeps its position over restarts; without, each run begins at `startBlock` or the newest block. */
+  /**
+   * Where it keeps its position over restarts, where one process has the chain without a lease; else it is kept beside the
+   * lease. Without either, each run begins at `startBlock` or the newest block.
+   */
   readonly positionFile?: string | undefined;
   /** Distance of the snapshots of each book. */
   readonly snapshotEvery?: Micros;
@@ -50,10 +54,15 @@ export interface ChainOutputs {
 }
 
 /** A chain's pools as a source of ticks. */
-export const chainSource =
-  (choice: ChainChoice, outputs: ChainOutputs): MakeSource =>
-  (parts) =>
-    new ChainSource(choice, parts, outputs);
+export const chainSource = (choice: ChainChoice, outputs: ChainOutputs): MakeSource =>
+  leased(leaseOf(choice), (parts) => new ChainSource(choice, parts, outputs));
+
+const leaseOf = ({ id }: ChainChoice) => `chain|${id}`;
+
+function positionOf(choice: ChainChoice, { notes }: SourceParts): PositionStore | undefined {
+  if (notes !== undefined) return leasedPosition(notes, leaseOf(choice));
+  return choice.positionFile === undefined ? undefined : filePosition(choice.positionFile);
+}
 
 class ChainSource implements Source {
   readonly #choice: ChainChoice;
@@ -69,6 +78,7 @@ class ChainSource implements Source {
   #awaited: PoolChoice[];
   /** Factories that have not said yet which pools there are. */
   #unasked: FactoryChoice[];
+  #former: ChainPosition | undefined;
   #follower: ChainFollower | undefined;
   #wasConnected = false;
 
@@ -98,21 +108,22 @@ class ChainSource implements Source {
     });
     this.#awaited = [...choice.pools];
     this.#unasked = [...(choice.factories ?? [])];
-    if (choice.positionFile === undefined) return;
+    const position = positionOf(choice, parts);
+    if (position === undefined) return;
     const flushed = () => Promise.all([parts.publisher.flushed(), this.#topics.flushed()]);
-    this.#journal = new ChainJournal(choice.positionFile, flushed, logger);
+    this.#journal = new ChainJournal(position, flushed, logger);
   }
 
   async start(): Promise<void> {
     const { confirmations, reorgDepth, pollMs, logRange, startBlock, backoff } = this.#choice;
     const { metrics, clock, logger } = this.#parts;
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt++) {
-      if (await this.#loadPools(attempt === 0)) break;
+      if ((await this.#loadPools(attempt === 0)) && (await this.#loadPosition(attempt === 0))) break;
       const pauseMs = backoffMs(attempt, backoff ?? { baseMs: 500, capMs: 30_000 });
       await delay(pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => {});
     }
-    const former = await this.#journal?.load();
     if (this.#stopped.signal.aborted) return;
+    const former = this.#former;
     if (former !== undefined) this.#feed.restore(former.kept);
     const from = former?.told ?? startBlock;
     this.#follower = new ChainFollower({
@@ -186,6 +197,17 @@ class ChainSource implements Source {
       return true;
     } catch (error) {
       if (first) logger.warn({ err: error }, "the chain does not say what its pools are; asking again");
+      return false;
+    }
+  }
+
+  /** @returns false when it is not known whether there is one */
+  async #loadPosition(first: boolean): Promise<boolean> {
+    try {
+      this.#former = await this.#journal?.load();
+      return true;
+    } catch (error) {
+      if (first) this.#parts.logger.warn({ err: error }, "where the chain stood can not be read; asking again");
       return false;
     }
   }

@@ -81,6 +81,19 @@ describe("leases in Redis", () => {
     await holds(one.seen).toBe(0);
   });
 
+  test("a note is kept for whoever comes next, and only of the holder", async () => {
+    const [name] = names as [string, string];
+    const one = await keeper("one");
+    await holds(one.seen).toBe(2);
+    const leases = new RedisLeases(one.seen.client, namespace);
+    expect(await leases.noted(name)).toBeUndefined();
+    expect(await leases.note("one", name, '{"block":7}')).toBe(true);
+    expect(await leases.note("two", name, "of another")).toBe(false);
+    await one.keeper.stop();
+    expect(await leases.note("one", name, "too late")).toBe(false);
+    expect(await leases.noted(name)).toBe('{"block":7}');
+  });
+
   test("a clock that jumps as after a pause ends what was held at once", async () => {
     let ahead = 0;
     const one = await keeper("one", "", () => performance.now() + ahead);

@@ -8,7 +8,7 @@ import { Metrics } from "../../../infra/metrics.js";
 import { ChainChannels } from "../../../ingest/dex/chain-channels.js";
 import { type ChainChoice, chainSource } from "../../../ingest/dex/chain-source.js";
 import type { PoolChoice } from "../../../ingest/dex/load-pool.js";
-import { type Ingest, runIngest } from "../../../ingest/ingest.js";
+import { type Ingest, type IngestOptions, runIngest } from "../../../ingest/ingest.js";
 import type { DexMessageOfTopic } from "../../../schemas/dex-messages.js";
 import { rawBatchType } from "../../../schemas/raw-batch-type.js";
 import { type RawBatch, tickOfRecord } from "../../../schemas/raw-tick-record.js";
@@ -61,7 +61,17 @@ export class ChainRig {
   }
 
   start(anvil: Anvil, choice: Partial<ChainChoice> & Pick<ChainChoice, "pools">): void {
-    this.ingest = runIngest({
+    this.ingest = this.run(anvil, choice);
+  }
+
+  /** An ingest role of its own into the same log. */
+  run(
+    anvil: Anvil,
+    choice: Partial<ChainChoice> & Pick<ChainChoice, "pools">,
+    options: Pick<IngestOptions, "leases"> = {},
+  ): Ingest {
+    return runIngest({
+      ...options,
       venues: [],
       sources: [
         chainSource(

@@ -1,7 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../../infra/config/load-config.js";
+import { RedisLeases } from "../../../infra/lease/redis-leases.js";
+import { connectRedis, type RedisClient } from "../../../infra/redis-connection.js";
 import { onePartition, TaskRig } from "../../processors/task-rig.js";
+import { redisForTests } from "../../services/shared-services.js";
 import { Anvil } from "../evm/anvil.js";
 import { until } from "../live-rig.js";
 import { canonicalTrades, rounded } from "./canonical.js";
@@ -260,6 +265,49 @@ describe("a restart", () => {
     // a block that was dropped while nobody knew of it is the one thing that a lost position can not take back
     expect(wanted.filter((id) => !live.has(id))).toEqual([]);
   });
+});
+
+it("of two processes one has the chain; the other goes on where it stood, and takes back what was dropped meanwhile", async () => {
+  const redis = await redisForTests();
+  const namespace = randomUUID().slice(0, 8);
+  const clients: RedisClient[] = [];
+  const run = async () => {
+    const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });
+    const client = await connectRedis({ redis: bus.redis!, logger: rig.logger, purpose: "leases" });
+    clients.push(client);
+    const leases = { leases: new RedisLeases(client, namespace), ttlMs: 900 };
+    return rig.run(anvil, { startBlock: 0, pools: poolsOf(uniswap) }, { leases });
+  };
+  const swaps = async (count: number) => {
+    for (let block = 0; block < count; block++) {
+      await uniswap.swap3(block % 2 === 0, token + BigInt(block));
+      await uniswap.mine();
+    }
+  };
+  try {
+    await swaps(4);
+    rig.ingest = await run();
+    await until(() => rig.ingest!.feeds().length > 0, "the first has the chain");
+    await rig.caughtUp(anvil);
+    const standby = await run();
+    await expectCanonical(V3.symbol, uniswap.pool, 15);
+    expect(standby.feeds()).toEqual([]);
+    await rig.stopIngest();
+    const before = (await rig.trades(V3.symbol)).length;
+    await uniswap.rollback(2);
+    await swaps(5);
+    rig.ingest = standby;
+    await until(() => standby.feeds().length > 0, "the standby has the chain");
+    await rig.caughtUp(anvil);
+    await expectCanonical(V3.symbol, uniswap.pool, 15);
+    const after = (await rig.trades(V3.symbol)).slice(before);
+    expect(after.filter(({ retracts }) => retracts !== undefined)).toHaveLength(2);
+    expect(after).toHaveLength(7);
+  } finally {
+    await rig.stopIngest();
+    for (const client of clients) client.disconnect();
+    await redis.stop();
+  }
 });
 
 describe("a factory", () => {
