@@ -353,7 +353,10 @@ export class KlineSeries {
     if (dirty.size === 0) return false;
     for (const openTime of [...dirty].sort((a, b) => a - b)) {
       const candle = this.#closed[i]!.get(openTime);
-      if (candle !== undefined) this.#show(i, candle, candle, true);
+      if (candle === undefined) continue;
+      this.#show(i, candle, candle, true);
+      // a checkpoint may have come between the amendment and this: its revision has changed since
+      this.#closed[i]!.touch(openTime);
     }
     dirty.clear();
     return true;

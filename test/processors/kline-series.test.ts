@@ -215,6 +215,44 @@ describe("K-lines", () => {
     expect(newest(klines, "binance", "5m").get(START)!.flags).toEqual(["feed_down"]);
   });
 
+  test("go on counting revisions where a checkpoint lay between a late trade and what it changed", () => {
+    const settings = { ...onePartition, klineIntervals: ["1m"] };
+    const late = (id: number, now: Micros) => trade(id, now, { exchangeTime: START + SECOND });
+    const pause = START + 5 * MINUTE;
+    const state = new Map<string, string | null>();
+    const save = (rig: TaskRig) => {
+      for (const { key, value } of rig.task.checkpoint()) state.set(key, value);
+    };
+    const before = new TaskRig(settings, false).take(
+      instrument(START),
+      trade(1, START + SECOND),
+      heartbeat(pause),
+      late(2, pause + SECOND),
+      // shown once more, but not yet
+      late(3, pause + SECOND + 1_000),
+    );
+    save(before);
+    before.take(heartbeat(pause + 2 * SECOND));
+    save(before);
+    const restored = new TaskRig(settings, false);
+    const position = restored.task.restore(
+      new Map([...state].filter((entry): entry is [string, string] => entry[1] !== null)),
+    );
+    const rest = recordsOf([late(4, pause + 3 * SECOND), heartbeat(pause + 4 * SECOND)], 1, "after");
+    restored.process(rest, position!);
+    const revisions = (rig: TaskRig) =>
+      rig.of("market.kline").flatMap(({ exchange, open_time, trade_count, revision }) => {
+        return exchange === "binance" && open_time === START ? [[trade_count, revision]] : [];
+      });
+    expect([...revisions(before), ...revisions(restored)]).toEqual([
+      [1, 1],
+      [1, 2],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+    ]);
+  });
+
   test("take no trade older than 48 hours: it goes to the dead letters", () => {
     const now = START + 100 * HOUR;
     const rig = new TaskRig(onePartition, false).take(
