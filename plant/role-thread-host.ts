@@ -6,6 +6,8 @@ import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread
 const STOP_DEADLINE_MS = 4_000;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
+/** What a tick leaves behind lives for a batch: most of it should be gone before it is looked at. */
+const YOUNG_MB = 96;
 
 /**
  * A role in a thread of its own could not start, or can not go on; the message says why. The plant stops then with what
@@ -35,6 +37,7 @@ export class RoleThread {
       transferList: busPort === undefined ? [] : [busPort],
       stderr: false,
       stdout: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;

@@ -56,6 +56,7 @@ export class RedisPublisher {
   private readonly underWay = new Set<Promise<void>>();
   private failed: { group: Group; error: unknown }[] = [];
   private repairing = false;
+  private scheduled = false;
   private closed = false;
   private readonly announced = new Map<string, number>();
   private readonly renewed = new Map<string, number>();
@@ -80,7 +81,13 @@ export class RedisPublisher {
     return new Promise((resolve, reject) => {
       const call = { left: messages.length, resolve, reject };
       for (const message of messages) this.waiting.push({ message, call });
-      this.send();
+      if (this.scheduled) return;
+      this.scheduled = true;
+      // what is published in the same turn of the loop leaves in one round
+      setImmediate(() => {
+        this.scheduled = false;
+        this.send();
+      });
     });
   }
 

@@ -45,6 +45,13 @@ export class WriterLost extends PlantError {
   }
 }
 
+/** The log holds what this plant can not read: write it in another form, or give the topic to somebody else. */
+export class RecordsUnreadable extends PlantError {
+  constructor(what: string) {
+    super("TP_LOG_UNREADABLE", `the log holds ${what}: change what the topic is written with`);
+  }
+}
+
 /** A handler worked on one batch for too long: its place goes to another process. */
 export class HandlerStalled extends PlantError {
   constructor(place: string, stallMs: number) {

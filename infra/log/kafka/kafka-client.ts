@@ -81,7 +81,6 @@ export interface KafkaBroker {
   readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
   readonly connectionPool: { readonly host: string; readonly port: number; send(request: unknown): Promise<unknown> };
   disconnect(): Promise<void>;
-  fetch(request: FetchRequest): Promise<{ responses: readonly { partitions: readonly FetchedPartition[] }[] }>;
   listOffsets(request: unknown): Promise<{
     responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
   }>;
@@ -91,42 +90,7 @@ export interface KafkaBroker {
   offsetCommit(request: unknown): Promise<unknown>;
 }
 
-export interface FetchRequest {
-  readonly isolationLevel: 0 | 1;
-  readonly maxWaitTime: number;
-  readonly minBytes: number;
-  readonly maxBytes: number;
-  readonly topics: readonly {
-    topic: string;
-    partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
-  }[];
-}
-
-export interface FetchedPartition {
-  readonly partition: number;
-  readonly highWatermark: string;
-}
-
-/** kafkajs's view of one fetched partition: `messages` without control records and aborted transactions. */
-export interface FetchedBatch {
-  readonly messages: readonly FetchedMessage[];
-  readonly rawMessages: readonly FetchedMessage[];
-}
-
-export interface FetchedMessage {
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly timestamp: string;
-  readonly offset: string;
-}
-
 const inside = createRequire(import.meta.url);
-/** Leaves out what transactions that were aborted wrote, and control records. */
-export const Batch = inside("kafkajs/src/consumer/batch") as new (
-  topic: string,
-  fetchedOffset: string,
-  fetched: FetchedPartition,
-) => FetchedBatch;
 export const produceResponse = inside("kafkajs/src/protocol/requests/produce/v7/response") as {
   decode(bytes: Buffer): Promise<ProduceResponse>;
 };

@@ -1,11 +1,12 @@
-import kafkajs, { type EachBatchPayload, type Kafka, type Consumer as KafkaJsConsumer } from "kafkajs";
+import type { Kafka, Consumer as KafkaJsConsumer } from "kafkajs";
 import type { Logger } from "../../logging.js";
 import type { Metrics } from "../../metrics.js";
 import { Fenced } from "../errors.js";
 import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, WriterLost } from "./errors.js";
-import type { FetchedMessage } from "./kafka-client.js";
-import { type KafkaReader, recordOf } from "./kafka-reader.js";
+import { type Fetched, Fetcher } from "./fetcher.js";
+import { clusterOf, type KafkaCluster } from "./kafka-client.js";
+import type { KafkaReader } from "./kafka-reader.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
 import { stickyAssigner } from "./sticky-assigner.js";
 
@@ -26,23 +27,30 @@ export interface KafkaConsumerOptions {
   readonly closed: () => void;
 }
 
-const MAX_WAIT_MS = 250;
 const REBALANCE_TIMEOUT_MS = 30_000;
 const REJOIN_PAUSE_MS = 500;
-/** A batch that takes longer is worked on beside the loop that fetches: others go on, and signs of life are sent. */
+/** A batch that takes longer is worked on beside the loop that fetches: others go on. */
 const ASIDE_AFTER_MS = 100;
-const CONCURRENT = 64;
+const SIGN_OF_LIFE_MS = 250;
+const WATCH_MS = 500;
 
 /**
- * A member of a consumer group. kafkajs fetches and keeps the membership; here is what the plant needs beyond: a task's
- * state is restored before its first record, nothing is handled twice within one ownership, only what is owned is
- * committed, a lost position is said, a slow partition holds no other back, and whatever ends the membership, it joins
- * again.
+ * A member of a consumer group. kafkajs keeps the membership, with all partitions paused; here is the rest: a task's state
+ * is restored before its first record, nothing is handled twice within one ownership, nothing new is handed on while the
+ * partitions are shared out anew, only what is owned is committed, a lost position is said, a slow partition holds no
+ * other back, and whatever ends the membership, it joins again.
  */
 export class KafkaConsumer implements Consumer {
   readonly failed: Promise<never>;
   #fail!: (error: unknown) => void;
   #consumer: KafkaJsConsumer | undefined;
+  #fetcher: Fetcher | undefined;
+  #cluster: KafkaCluster | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
+  /** Partitions are being shared out anew. */
+  #rebalancing = false;
+  /** When the group heard of this member last, by performance.now(). */
+  #heardAt = 0;
   #memberId = "";
   #closed: Promise<void> | undefined;
   #stopped = false;
@@ -66,20 +74,37 @@ export class KafkaConsumer implements Consumer {
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       heartbeatInterval: Math.max(100, Math.floor(sessionTimeoutMs / 6)),
-      maxWaitTimeInMs: MAX_WAIT_MS,
+      // how often kafkajs, with nothing to fetch, looks whether a heartbeat is due
+      maxWaitTimeInMs: SIGN_OF_LIFE_MS,
       allowAutoTopicCreation: false,
       partitionAssigners: [stickyAssigner(() => [...this.#owned.keys()])],
       retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 10, restartOnFailure: async () => false },
     });
+    const cluster = clusterOf(kafka);
+    const fetcher = this.#fetcherOf(cluster);
     this.#consumer = consumer;
-    const { GROUP_JOIN, CRASH } = consumer.events;
+    this.#cluster = cluster;
+    this.#fetcher = fetcher;
+    const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH } = consumer.events;
     let member = false;
     const joined = new Promise<void>((resolve, reject) => {
       consumer.on(GROUP_JOIN, ({ payload }) => {
         if (this.#consumer !== consumer) return;
-        this.#joined(consumer, payload.memberId, payload.memberAssignment);
+        consumer.pause(topics.map((topic) => ({ topic })));
+        this.#heardAt = performance.now();
+        this.#rebalancing = false;
+        this.#joined(payload.memberId, payload.memberAssignment);
+        fetcher.wake();
         member = true;
         resolve();
+      });
+      consumer.on(REBALANCING, () => {
+        if (this.#consumer === consumer) this.#rebalancing = true;
+      });
+      consumer.on(HEARTBEAT, () => {
+        const wasKnown = this.#isKnown;
+        this.#heardAt = performance.now();
+        if (!wasKnown) fetcher.wake();
       });
       consumer.on(CRASH, ({ payload }) => {
         reject(payload.error);
@@ -91,19 +116,47 @@ export class KafkaConsumer implements Consumer {
     });
     joined.catch(() => {});
     try {
-      await consumer.connect();
+      await Promise.all([consumer.connect(), cluster.connect()]);
+      await cluster.addMultipleTargetTopics(topics);
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: CONCURRENT,
-        eachBatch: (payload) => this.#take(consumer, payload),
-      });
+      await consumer.run({ autoCommit: false, eachBatch: async () => {} });
       await joined;
+      this.#watchdog ??= setInterval(() => this.#watch(), Math.min(WATCH_MS, this.options.stallMs / 4));
     } catch (error) {
-      await consumer.disconnect().catch(() => {});
+      fetcher.stop();
+      await Promise.all([consumer.disconnect().catch(() => {}), cluster.disconnect().catch(() => {})]);
       throw error;
     }
+  }
+
+  #fetcherOf(cluster: KafkaCluster): Fetcher {
+    const fetcher = new Fetcher({
+      cluster,
+      ready: () => (this.#fetcher === fetcher ? this.#ready() : []),
+      take: (fetched) => this.#take(fetched),
+      outOfRange: async (owned) => {
+        // what came before the hole is handled first
+        await owned.running;
+        if (isFree(owned)) await this.#mend(owned);
+      },
+      unreadable: (owned, error) => this.#handlerFailed(owned, error),
+      logger: this.options.logger,
+    });
+    return fetcher;
+  }
+
+  *#ready(): Iterable<OwnedPartition> {
+    if (!this.#mayHandOn) return;
+    for (const owned of this.#owned.values()) if (isFree(owned)) yield owned;
+  }
+
+  /** The group has heard of this member so lately that nobody else has its partitions. */
+  get #isKnown(): boolean {
+    return performance.now() - this.#heardAt < this.options.sessionTimeoutMs;
+  }
+
+  get #mayHandOn(): boolean {
+    return !this.#stopped && !this.#rebalancing && this.#isKnown;
   }
 
   async lag(): Promise<{ topic: string; partition: number; lag: number }[]> {
@@ -156,6 +209,8 @@ export class KafkaConsumer implements Consumer {
   /** Every partition is given back while the membership still stands, then the group is left. */
   async #leave(): Promise<void> {
     const consumer = this.#consumer;
+    const cluster = this.#cluster;
+    this.#fetcher?.stop();
     let failure: unknown;
     await Promise.all(
       [...this.#owned.values()].map((owned) =>
@@ -165,8 +220,10 @@ export class KafkaConsumer implements Consumer {
       ),
     );
     this.#owned.clear();
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
     this.#consumer = undefined;
-    await consumer?.disconnect().catch(() => {});
+    await Promise.all([consumer?.disconnect().catch(() => {}), cluster?.disconnect().catch(() => {})]);
     if (failure !== undefined && this.#stopped) throw failure;
   }
 
@@ -201,7 +258,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   /** A new share of the partitions. Under a new member id somebody else may have held them all meanwhile. */
-  #joined(consumer: KafkaJsConsumer, memberId: string, assignment: Record<string, number[]>): void {
+  #joined(memberId: string, assignment: Record<string, number[]>): void {
     const stranger = memberId !== this.#memberId;
     this.#memberId = memberId;
     const wanted = new Map(
@@ -214,41 +271,47 @@ export class KafkaConsumer implements Consumer {
       this.#owned.delete(name);
       owned.released = this.#release(owned, false).catch((error: unknown) => this.#handlerFailed(owned, error));
       const place = wanted.get(name);
-      if (place !== undefined) this.#gain(consumer, place.topic, place.partition, owned.released);
+      if (place !== undefined) this.#gain(place.topic, place.partition, owned.released);
     }
     for (const [name, { topic, partition }] of wanted) {
-      const kept = this.#owned.get(name);
-      if (kept === undefined) this.#gain(consumer, topic, partition, Promise.resolve());
-      // kafkajs begins at the committed offset again
-      else if (kept.position !== undefined && !kept.aside) this.#seek(consumer, kept, kept.position);
+      if (!this.#owned.has(name)) this.#gain(topic, partition, Promise.resolve());
     }
     this.options.logger.debug({ group: this.options.groupId, partitions: wanted.size }, "partitions shared out");
   }
 
-  #gain(consumer: KafkaJsConsumer, topic: string, partition: number, before: Promise<void>): void {
+  #gain(topic: string, partition: number, before: Promise<void>): void {
     const owned = new OwnedPartition(topic, partition);
     this.#owned.set(owned.name, owned);
     this.#aside(
-      consumer,
       owned,
       before.then(() => this.#assign(owned)),
     );
   }
 
   async #assign(owned: OwnedPartition): Promise<void> {
-    const { handler, nameOf, reader, groupId, logger } = this.options;
+    const { handler, nameOf, reader, groupId } = this.options;
     const { topic, partition } = owned;
     if (owned.ending) return;
     const wanted = await handler.assigned?.(nameOf(topic), partition);
     owned.assigned = true;
-    const position = wanted ?? (await reader.committed(groupId, topic, [partition])).get(partition);
-    const { start, end } = await reader.offsets(topic, partition);
-    owned.position = position ?? start;
+    owned.position = wanted ?? (await reader.committed(groupId, topic, [partition])).get(partition);
+    await this.#mend(owned);
+  }
+
+  /** Brings a position into what the log holds; where none is known, to its beginning. */
+  async #mend(owned: OwnedPartition): Promise<void> {
+    const { topic, partition, position } = owned;
+    const { start, end } = await this.options.reader.offsets(topic, partition);
+    owned.position ??= start;
     if (owned.position < start) this.#lost(owned, start);
     else if (owned.position > end) {
-      logger.warn({ topic, partition, position, end }, "the position lies behind the log's end: going on at the end");
+      this.options.logger.warn(
+        { topic, partition, position, end },
+        "the position lies behind the log's end: going on at the end",
+      );
       owned.position = end;
     }
+    owned.fetchAt = owned.position;
   }
 
   #lost(owned: OwnedPartition, start: number): void {
@@ -260,41 +323,49 @@ export class KafkaConsumer implements Consumer {
     handler.lost?.(nameOf(topic), partition, records);
   }
 
-  async #take(consumer: KafkaJsConsumer, { batch, resolveOffset, isStale }: EachBatchPayload): Promise<void> {
-    const owned = this.#owned.get(partitionName(batch.topic, batch.partition));
-    if (owned === undefined || owned.ending || owned.aside || this.#stopped || isStale()) return;
-    const { rawMessages } = batch as unknown as { rawMessages: FetchedMessage[] };
-    const first = Number(rawMessages[0]?.offset ?? 0);
-    if (first > owned.position!) {
-      const { start } = await this.options.reader.offsets(owned.topic, owned.partition);
-      if (start > owned.position!) this.#lost(owned, start);
+  /** Hands on what came of some partitions; those that take long go on beside the others. */
+  async #take(fetched: readonly Fetched[]): Promise<void> {
+    const handling: OwnedPartition[] = [];
+    for (const part of fetched) {
+      const { owned } = part;
+      if (!this.#mayHandOn || !isFree(owned) || part.from !== owned.position) {
+        // it comes again, once it may
+        owned.fetchAt = owned.position;
+        continue;
+      }
+      owned.running = this.#handle(part);
+      handling.push(owned);
     }
-    const work = this.#handle(owned, batch.messages as unknown as FetchedMessage[], Number(batch.lastOffset()) + 1);
-    owned.running = work;
-    if (await within(work, ASIDE_AFTER_MS)) {
-      if (!owned.ending && !owned.failed) resolveOffset(batch.lastOffset());
-    } else this.#aside(consumer, owned, work);
+    if (handling.length === 0) return;
+    if (await within(Promise.all(handling.map(({ running }) => running)), ASIDE_AFTER_MS)) return;
+    for (const owned of handling) if (owned.busySince > 0) this.#aside(owned, owned.running);
   }
 
-  async #handle(owned: OwnedPartition, messages: readonly FetchedMessage[], next: number): Promise<void> {
-    const { handler, nameOf, stallMs } = this.options;
-    const place = `${nameOf(owned.topic)}/${owned.partition}`;
-    const watchdog = setTimeout(() => {
-      owned.failed = true;
-      this.#stopped = true;
-      this.#fail(new HandlerStalled(place, stallMs));
-      // no more signs of life: the brokers give its partitions to others
-      void this.#consumer?.disconnect().catch(() => {});
-    }, stallMs);
+  async #handle({ owned, records, next }: Fetched): Promise<void> {
+    const { handler, nameOf } = this.options;
+    owned.busySince = performance.now();
     try {
-      const position = owned.position!;
-      const fresh = messages.filter(({ offset }) => Number(offset) >= position).map(recordOf);
-      if (fresh.length > 0) await handler.records(nameOf(owned.topic), owned.partition, fresh);
-      owned.position = Math.max(position, next);
+      if (records.length > 0) await handler.records(nameOf(owned.topic), owned.partition, records);
+      owned.position = next;
     } catch (error) {
       this.#handlerFailed(owned, error);
     } finally {
-      clearTimeout(watchdog);
+      owned.busySince = 0;
+    }
+  }
+
+  /** A handler that is stuck: no more signs of life, and the brokers give its partitions to others. */
+  #watch(): void {
+    const { stallMs, nameOf } = this.options;
+    const now = performance.now();
+    for (const owned of this.#owned.values()) {
+      if (owned.failed || owned.busySince === 0 || now - owned.busySince < stallMs) continue;
+      owned.giveUp();
+      if (this.#stopped) continue;
+      this.#stopped = true;
+      this.#fetcher?.stop();
+      this.#fail(new HandlerStalled(`${nameOf(owned.topic)}/${owned.partition}`, stallMs));
+      void this.#consumer?.disconnect().catch(() => {});
     }
   }
 
@@ -319,35 +390,29 @@ export class KafkaConsumer implements Consumer {
     this.#fail(error);
   }
 
-  /** Works on a partition beside the fetching loop: it is paused, and goes on where the work ends. */
-  #aside(consumer: KafkaJsConsumer, owned: OwnedPartition, work: Promise<void>): void {
-    const { topic, partition } = owned;
+  /** Works on a partition beside the fetching loop; it goes on where the work ends. */
+  #aside(owned: OwnedPartition, work: Promise<void>): void {
     owned.aside = true;
-    consumer.pause([{ topic, partitions: [partition] }]);
     owned.running = work.then(
-      () => this.#back(consumer, owned),
+      () => this.#back(owned),
       (error: unknown) => this.#handlerFailed(owned, error),
     );
   }
 
-  #back(consumer: KafkaJsConsumer, owned: OwnedPartition): void {
+  #back(owned: OwnedPartition): void {
     owned.aside = false;
-    if (owned.ending || owned.failed || this.#consumer !== consumer || this.#stopped) return;
-    this.#seek(consumer, owned, owned.position!);
-    consumer.resume([{ topic: owned.topic, partitions: [owned.partition] }]);
-  }
-
-  #seek(consumer: KafkaJsConsumer, { topic, partition }: OwnedPartition, offset: number): void {
-    try {
-      consumer.seek({ topic, partition, offset: String(offset) });
-    } catch (error) {
-      if (!(error instanceof kafkajs.KafkaJSError)) throw error;
-    }
+    owned.fetchAt = owned.position;
+    if (isFree(owned)) this.#fetcher?.wake();
   }
 }
 
+/** Its records may be handed on. */
+function isFree({ assigned, aside, ending, failed }: OwnedPartition): boolean {
+  return assigned && !aside && !ending && !failed;
+}
+
 /** Whether the work is done by then. */
-function within(work: Promise<void>, ms: number): Promise<boolean> {
+function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(false), ms);
     work

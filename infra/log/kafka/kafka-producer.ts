@@ -1,7 +1,8 @@
 import type { Logger } from "../../logging.js";
 import type { Metrics } from "../../metrics.js";
+import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogRefused, LogUnavailable } from "./errors.js";
-import { type KafkaBroker, type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
+import { type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
 import { encodeBatch, type OutRecord } from "./record-batch.js";
 
 export interface KafkaProducerOptions {
@@ -122,7 +123,7 @@ export class KafkaProducer {
   #dispatch(lanes: readonly Lane[]): void {
     const requests = new Map<string, { nodeId: number; acks: 1 | -1; parts: Sending[] }>();
     for (const lane of lanes) {
-      const nodeId = this.#leaderOf(lane);
+      const nodeId = leaderOf(this.options.cluster, lane.topic, lane.partition);
       const acks = this.options.acks(lane.topic);
       const name = `${nodeId}/${acks}`;
       let request = requests.get(name);
@@ -134,16 +135,6 @@ export class KafkaProducer {
       request.parts.push(take(lane));
     }
     for (const { nodeId, acks, parts } of requests.values()) void this.#send(nodeId, acks, parts);
-  }
-
-  /** -1 when nobody leads the partition now. */
-  #leaderOf({ topic, partition }: Lane): number {
-    try {
-      const found = this.options.cluster.findTopicPartitionMetadata(topic);
-      return found.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-    } catch {
-      return -1;
-    }
   }
 
   async #send(nodeId: number, acks: 1 | -1, parts: readonly Sending[]): Promise<void> {
@@ -186,19 +177,7 @@ export class KafkaProducer {
       },
       response: { decode: produceResponse.decode, parse: async (data: ProduceResponse) => data },
     };
-    return (await this.#inTime(broker, broker.connectionPool.send(request))) as ProduceResponse;
-  }
-
-  /** kafkajs's own timeouts do not bound a request on a connection that hangs. */
-  #inTime(broker: KafkaBroker, sent: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.options.cluster.removeBroker(broker.connectionPool);
-        void broker.disconnect().catch(() => {});
-        reject(new LogUnavailable("an append", new Error(`no answer within ${REQUEST_DEADLINE_MS} ms`)));
-      }, REQUEST_DEADLINE_MS);
-      sent.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
+    return askBroker(cluster, broker, request, "an append", REQUEST_DEADLINE_MS);
   }
 
   #done({ lane, owners }: Sending): void {
@@ -227,8 +206,6 @@ export class KafkaProducer {
     const now = performance.now();
     const first = parts[0]!.lane;
     if (first.since === 0) logger.warn({ why: text(failure), topic: first.topic }, "an append is not acknowledged");
-    const { host, port } = (failure ?? {}) as { host?: string; port?: number };
-    if (host !== undefined && port !== undefined) cluster.removeBroker({ host, port });
     let waited = 0;
     for (const { lane } of parts) {
       if (lane.since === 0) lane.since = now;
@@ -236,12 +213,7 @@ export class KafkaProducer {
     }
     const pause = Math.min(LAST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, waited / 4));
     await new Promise((resolve) => setTimeout(resolve, pause));
-    try {
-      if (!cluster.isConnected()) await cluster.connect();
-      await cluster.refreshMetadata();
-    } catch {
-      // the next attempt tells
-    }
+    await recoverCluster(cluster, failure);
     for (const { lane, records, owners } of parts) {
       if (this.#closed || performance.now() - lane.since >= deliveryTimeoutMs) {
         const error = new LogUnavailable(`an append to ${lane.topic}/${lane.partition}`, failure);

@@ -1,11 +1,17 @@
 import { OffsetOutOfRange, UnknownTopic } from "../errors.js";
 import type { StoredRecord } from "../log.js";
-import { LogUnavailable } from "./errors.js";
-import { Batch, type FetchedMessage, type KafkaBroker, type KafkaCluster } from "./kafka-client.js";
+import { askBroker, recoverCluster } from "./broker-request.js";
+import { LogUnavailable, RecordsUnreadable } from "./errors.js";
+import { type FetchAnswer, fetchRequest } from "./fetch-protocol.js";
+import type { KafkaBroker, KafkaCluster } from "./kafka-client.js";
+import { type DecodedRecords, decodeRecords } from "./record-set.js";
 
 const EARLIEST = "-2";
 const LATEST = "-1";
 const FETCH_WAIT_MS = 100;
+const FETCH_DEADLINE_MS = 12_000;
+const OFFSET_OUT_OF_RANGE = 1;
+const NO_SESSION = { sessionId: 0, sessionEpoch: -1 };
 /** What a record takes beside its value, about. */
 const RECORD_BYTES = 12;
 const ATTEMPTS = 8;
@@ -19,7 +25,7 @@ export class KafkaReader {
    * Records from an offset on that transactions have not left open, at least one if there is any.
    *
    * @returns the records, and where to go on: behind control records too
-   * @throws OffsetOutOfRange, LogUnavailable
+   * @throws OffsetOutOfRange, LogUnavailable, RecordsUnreadable
    */
   async read(
     topic: string,
@@ -28,9 +34,8 @@ export class KafkaReader {
     maxBytes: number,
   ): Promise<{ records: StoredRecord[]; next: number }> {
     for (let at = offset; ; ) {
-      const { messages, rawMessages } = await this.#fetch(topic, partition, at, maxBytes);
-      const next = rawMessages.length === 0 ? at : Number(rawMessages.at(-1)!.offset) + 1;
-      if (messages.length > 0) return bounded(messages, maxBytes, next);
+      const { records, next } = await this.#fetch(topic, partition, at, maxBytes);
+      if (records.length > 0) return bounded(records, maxBytes, next);
       if (next === at) return { records: [], next };
       at = next;
     }
@@ -84,24 +89,25 @@ export class KafkaReader {
     });
   }
 
-  async #fetch(topic: string, partition: number, offset: number, maxBytes: number) {
-    const from = String(offset);
+  async #fetch(topic: string, partition: number, offset: number, maxBytes: number): Promise<DecodedRecords> {
+    const request = {
+      maxWaitMs: FETCH_WAIT_MS,
+      maxBytes,
+      ...NO_SESSION,
+      places: [{ topic, partition, offset, maxBytes }],
+      forgotten: [],
+    };
     return this.#patiently(`a read of ${topic}/${partition}`, async () => {
       const broker = await this.#leader(topic, partition);
-      try {
-        const { responses } = await broker.fetch({
-          isolationLevel: 1,
-          maxWaitTime: FETCH_WAIT_MS,
-          minBytes: 1,
-          maxBytes,
-          topics: [{ topic, partitions: [{ partition, fetchOffset: from, maxBytes }] }],
-        });
-        return new Batch(topic, from, responses[0]!.partitions[0]!);
-      } catch (error) {
-        if ((error as Error).name !== "KafkaJSOffsetOutOfRange") throw error;
+      const asked = askBroker<FetchAnswer>(this.cluster, broker, fetchRequest(request), "a read", FETCH_DEADLINE_MS);
+      const { partitions } = await asked;
+      const [found] = partitions;
+      if (found?.errorCode === OFFSET_OUT_OF_RANGE) {
         const { start, end } = await this.offsets(topic, partition);
         throw new OffsetOutOfRange(topic, partition, offset, start, end);
       }
+      if (found === undefined || found.errorCode !== 0) throw new Error(`Kafka's error ${found?.errorCode}`);
+      return decodeRecords(found.bytes, offset, found.aborted);
     });
   }
 
@@ -119,7 +125,7 @@ export class KafkaReader {
       try {
         return await ask();
       } catch (error) {
-        if (error instanceof OffsetOutOfRange || error instanceof UnknownTopic) throw error;
+        if (isFinal(error)) throw error;
         last = error;
       }
     }
@@ -127,36 +133,26 @@ export class KafkaReader {
   }
 
   async #recover(attempt: number, error: unknown): Promise<void> {
-    const { host, port } = error as { host?: string; port?: number };
-    if (host !== undefined && port !== undefined) this.cluster.removeBroker({ host, port });
     await new Promise((resolve) => setTimeout(resolve, FIRST_BACKOFF_MS * 2 ** attempt));
-    try {
-      if (!this.cluster.isConnected()) await this.cluster.connect();
-      await this.cluster.refreshMetadata();
-    } catch {
-      // the next attempt tells
-    }
+    await recoverCluster(this.cluster, error);
   }
 }
 
+/** Another attempt would end the same way. */
+function isFinal(error: unknown): boolean {
+  return error instanceof OffsetOutOfRange || error instanceof UnknownTopic || error instanceof RecordsUnreadable;
+}
+
 /** A broker answers with whole batches; what is beyond about maxBytes is left for the next read. */
-function bounded(messages: readonly FetchedMessage[], maxBytes: number, next: number) {
+function bounded(all: StoredRecord[], maxBytes: number, next: number): DecodedRecords {
   let bytes = 0;
   let count = 0;
-  for (const { value } of messages) {
+  for (const { value } of all) {
     if (count > 0 && bytes >= maxBytes) break;
     bytes += (value?.length ?? 0) + RECORD_BYTES;
     count++;
   }
-  const records = messages.slice(0, count).map(recordOf);
-  return { records, next: count === messages.length ? next : records.at(-1)!.offset + 1 };
-}
-
-export function recordOf({ offset, key, value, timestamp }: FetchedMessage): StoredRecord {
-  return {
-    offset: Number(offset),
-    key: key === null ? null : key.toString(),
-    value,
-    timestamp: Number(timestamp) * 1000,
-  };
+  if (count === all.length) return { records: all, next };
+  const records = all.slice(0, count);
+  return { records, next: records.at(-1)!.offset + 1 };
 }
