@@ -7,7 +7,7 @@ const STOP_DEADLINE_MS = 4_000;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
 /** What a tick leaves behind lives for a batch: most of it should be gone before it is looked at. */
-const YOUNG_MB = 96;
+const YOUNG_MB = 192;
 
 /**
  * A role in a thread of its own could not start, or can not go on; the message says why. The plant stops then with what

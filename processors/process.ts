@@ -103,7 +103,7 @@ class RunningTask {
   readonly #sink: LogSink;
   /** State that a failed write left behind; it goes with the next one. */
   readonly #unwritten = new Map<string, string | null>();
-  #lastCheckpoint = performance.now();
+  #lastCheckpoint: number;
   #timer: NodeJS.Timeout | undefined;
   #busy: Promise<unknown> = Promise.resolve();
   #checkpointing: Promise<void> | undefined;
@@ -129,7 +129,9 @@ class RunningTask {
     private readonly tell: (task: RunningTask, error: unknown) => void,
   ) {
     this.#sink = sink;
-    const { log, bus, logger, metrics } = ports;
+    const { log, bus, logger, metrics, checkpointMs, settings } = ports;
+    // tasks that begin together do not write their states together: what is processed meanwhile would wait
+    this.#lastCheckpoint = performance.now() - (checkpointMs * (partition % settings.partitions)) / settings.partitions;
     this.#outgoing = new Outgoing({
       log,
       bus,
