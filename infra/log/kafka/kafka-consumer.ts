@@ -1,14 +1,14 @@
-import type { Kafka, Consumer as KafkaJsConsumer } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import type { Logger } from "../../logging.js";
 import type { Metrics } from "../../metrics.js";
 import { Fenced } from "../errors.js";
 import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, WriterLost } from "./errors.js";
 import { type Fetched, Fetcher } from "./fetcher.js";
+import { GroupMembership } from "./group-membership.js";
 import { clusterOf, type KafkaCluster } from "./kafka-client.js";
 import type { KafkaReader } from "./kafka-reader.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
-import { stickyAssigner } from "./sticky-assigner.js";
 
 export interface KafkaConsumerOptions {
   readonly kafka: Kafka;
@@ -27,30 +27,24 @@ export interface KafkaConsumerOptions {
   readonly closed: () => void;
 }
 
-const REBALANCE_TIMEOUT_MS = 30_000;
 const REJOIN_PAUSE_MS = 500;
 /** A batch that takes longer is worked on beside the loop that fetches: others go on. */
 const ASIDE_AFTER_MS = 100;
-const SIGN_OF_LIFE_MS = 250;
 const WATCH_MS = 500;
 
 /**
- * A member of a consumer group. kafkajs keeps the membership, with all partitions paused; here is the rest: a task's state
- * is restored before its first record, nothing is handled twice within one ownership, nothing new is handed on while the
- * partitions are shared out anew, only what is owned is committed, a lost position is said, a slow partition holds no
- * other back, and whatever ends the membership, it joins again.
+ * The partitions that a member of a consumer group has: a task's state is restored before its first record, nothing is
+ * handled twice within one ownership, nothing new is handed on while the partitions are shared out anew, only what is owned
+ * is committed, a lost position is said, a slow partition holds no other back, and whatever ends the membership, it joins
+ * again.
  */
 export class KafkaConsumer implements Consumer {
   readonly failed: Promise<never>;
   #fail!: (error: unknown) => void;
-  #consumer: KafkaJsConsumer | undefined;
+  #membership: GroupMembership | undefined;
   #fetcher: Fetcher | undefined;
   #cluster: KafkaCluster | undefined;
   #watchdog: NodeJS.Timeout | undefined;
-  /** Partitions are being shared out anew. */
-  #rebalancing = false;
-  /** When the group heard of this member last, by performance.now(). */
-  #heardAt = 0;
   #memberId = "";
   #closed: Promise<void> | undefined;
   #stopped = false;
@@ -68,63 +62,34 @@ export class KafkaConsumer implements Consumer {
 
   /** Joins the group; resolves when it is a member. */
   async start(): Promise<void> {
-    const { kafka, groupId, topics, sessionTimeoutMs, logger } = this.options;
-    const consumer = kafka.consumer({
-      groupId,
-      sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      heartbeatInterval: Math.max(100, Math.floor(sessionTimeoutMs / 6)),
-      // how often kafkajs, with nothing to fetch, looks whether a heartbeat is due
-      maxWaitTimeInMs: SIGN_OF_LIFE_MS,
-      allowAutoTopicCreation: false,
-      partitionAssigners: [stickyAssigner(() => [...this.#owned.keys()])],
-      retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 10, restartOnFailure: async () => false },
-    });
+    const { kafka, groupId, topics, sessionTimeoutMs, stallMs, logger } = this.options;
     const cluster = clusterOf(kafka);
     const fetcher = this.#fetcherOf(cluster);
-    this.#consumer = consumer;
+    const membership = new GroupMembership({
+      ...{ kafka, groupId, topics, sessionTimeoutMs },
+      holding: () => [...this.#owned.keys()],
+      joined: (memberId, assignment) => {
+        this.#joined(memberId, assignment);
+        fetcher.wake();
+      },
+      heardAgain: () => fetcher.wake(),
+      ended: (error) => {
+        if (this.#stopped) return;
+        logger.warn({ groupId, why: error.message }, "the membership in the group ended; joining again");
+        void this.#rejoin();
+      },
+    });
+    this.#membership = membership;
     this.#cluster = cluster;
     this.#fetcher = fetcher;
-    const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH } = consumer.events;
-    let member = false;
-    const joined = new Promise<void>((resolve, reject) => {
-      consumer.on(GROUP_JOIN, ({ payload }) => {
-        if (this.#consumer !== consumer) return;
-        consumer.pause(topics.map((topic) => ({ topic })));
-        this.#heardAt = performance.now();
-        this.#rebalancing = false;
-        this.#joined(payload.memberId, payload.memberAssignment);
-        fetcher.wake();
-        member = true;
-        resolve();
-      });
-      consumer.on(REBALANCING, () => {
-        if (this.#consumer === consumer) this.#rebalancing = true;
-      });
-      consumer.on(HEARTBEAT, () => {
-        const wasKnown = this.#isKnown;
-        this.#heardAt = performance.now();
-        if (!wasKnown) fetcher.wake();
-      });
-      consumer.on(CRASH, ({ payload }) => {
-        reject(payload.error);
-        // before the first time, whoever starts it says what follows
-        if (!member || this.#consumer !== consumer || this.#stopped) return;
-        logger.warn({ groupId, why: payload.error.message }, "the membership in the group ended; joining again");
-        void this.#rejoin();
-      });
-    });
-    joined.catch(() => {});
     try {
-      await Promise.all([consumer.connect(), cluster.connect()]);
+      await cluster.connect();
       await cluster.addMultipleTargetTopics(topics);
-      await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({ autoCommit: false, eachBatch: async () => {} });
-      await joined;
-      this.#watchdog ??= setInterval(() => this.#watch(), Math.min(WATCH_MS, this.options.stallMs / 4));
+      await membership.join();
+      this.#watchdog ??= setInterval(() => this.#watch(), Math.min(WATCH_MS, stallMs / 4));
     } catch (error) {
       fetcher.stop();
-      await Promise.all([consumer.disconnect().catch(() => {}), cluster.disconnect().catch(() => {})]);
+      await Promise.all([membership.leave(), cluster.disconnect().catch(() => {})]);
       throw error;
     }
   }
@@ -150,13 +115,8 @@ export class KafkaConsumer implements Consumer {
     for (const owned of this.#owned.values()) if (isFree(owned)) yield owned;
   }
 
-  /** The group has heard of this member so lately that nobody else has its partitions. */
-  get #isKnown(): boolean {
-    return performance.now() - this.#heardAt < this.options.sessionTimeoutMs;
-  }
-
   get #mayHandOn(): boolean {
-    return !this.#stopped && !this.#rebalancing && this.#isKnown;
+    return !this.#stopped && this.#membership?.isSure === true;
   }
 
   async lag(): Promise<{ topic: string; partition: number; lag: number }[]> {
@@ -172,9 +132,9 @@ export class KafkaConsumer implements Consumer {
   /** Commits where the partition is this member's; elsewhere it is somebody else's to say. @returns whether it did */
   async commit(topic: string, partition: number, offset: number): Promise<boolean> {
     const owned = this.#owned.get(partitionName(topic, partition));
-    if (owned === undefined || owned.lost || this.#consumer === undefined) return false;
+    if (owned === undefined || owned.lost || this.#membership === undefined) return false;
     try {
-      await this.#consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
+      await this.#membership.commit(topic, partition, offset);
       return true;
     } catch (error) {
       // the group is being shared out anew: what was not committed is done again
@@ -208,9 +168,10 @@ export class KafkaConsumer implements Consumer {
 
   /** Every partition is given back while the membership still stands, then the group is left. */
   async #leave(): Promise<void> {
-    const consumer = this.#consumer;
+    const membership = this.#membership;
     const cluster = this.#cluster;
     this.#fetcher?.stop();
+    membership?.forget();
     let failure: unknown;
     await Promise.all(
       [...this.#owned.values()].map((owned) =>
@@ -222,8 +183,8 @@ export class KafkaConsumer implements Consumer {
     this.#owned.clear();
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
-    this.#consumer = undefined;
-    await Promise.all([consumer?.disconnect().catch(() => {}), cluster?.disconnect().catch(() => {})]);
+    this.#membership = undefined;
+    await Promise.all([membership?.leave(), cluster?.disconnect().catch(() => {})]);
     if (failure !== undefined && this.#stopped) throw failure;
   }
 
@@ -365,7 +326,7 @@ export class KafkaConsumer implements Consumer {
       this.#stopped = true;
       this.#fetcher?.stop();
       this.#fail(new HandlerStalled(`${nameOf(owned.topic)}/${owned.partition}`, stallMs));
-      void this.#consumer?.disconnect().catch(() => {});
+      void this.#membership?.leave();
     }
   }
 
