@@ -83,7 +83,7 @@ export interface Kline {
   is_closed: boolean;
   /** Counts this K-line's emissions, from 1. */
   revision: number;
-  /** `feed_down`, `amended`. */
+  /** `feed_down`, `amended`; in history also `backfilled`: the exchange's own, without quote volume, count and taker volumes. */
   flags: string[];
   timestamp: Micros;
   epoch: number;
