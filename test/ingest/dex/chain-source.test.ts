@@ -1,18 +1,35 @@
 import { randomUUID } from "node:crypto";
 import { cp } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../infra/config/load-config.js";
 import { RedisLeases } from "../../../infra/lease/redis-leases.js";
 import { connectRedis, type RedisClient } from "../../../infra/redis-connection.js";
+import { sourceCases } from "../../conformance/source-table.js";
 import { onePartition, TaskRig } from "../../processors/task-rig.js";
 import { redisForTests } from "../../services/shared-services.js";
 import { Anvil } from "../evm/anvil.js";
+import { TcpProxy } from "../evm/tcp-proxy.js";
 import { until } from "../live-rig.js";
 import { canonicalTrades, rounded } from "./canonical.js";
 import { ChainRig, poolsOf, standing, V2, V3 } from "./chain-rig.js";
+import { expectDepth } from "./expect-depth.js";
 import { ROOT_OF_ONE, UniswapRig } from "./uniswap-rig.js";
 
+const noBook = "a chain's depth is made of its pools' state, which blocks carry whole";
+const conforms = sourceCases("chain", {
+  V02: "a chain is asked for all pools at once",
+  V04: "a pool has no quote",
+  V06: noBook,
+  V07: noBook,
+  V13: "nodes announce no end",
+  V14: "connections to nodes have no greatest age",
+  V17: "a pool does not end",
+  V19: "blocks come when nobody trades, too",
+});
 const token = 10n ** 18n;
 /** Some minutes ago: a chain's time may not run ahead of the clock, and blocks come faster here than they say. */
 const genesis = () => Math.floor(Date.now() / 1000) - 3_600;
@@ -54,7 +71,7 @@ async function expectCanonical(symbol: string, address: `0x${string}`, digits = 
 }
 
 describe.each(["http", "ws"])("over %s", (scheme) => {
-  it("swaps of a pair and a pool become trades at the pool's exact price", async () => {
+  conforms("V01 V03 V15 V18", "swaps of a pair and a pool become trades at the pool's exact price", async () => {
     rig.start(anvil, {
       rpcUrls: [scheme === "ws" ? anvil.webSocketUrl : anvil.httpUrl],
       startBlock: 0,
@@ -79,34 +96,106 @@ describe.each(["http", "ws"])("over %s", (scheme) => {
   });
 });
 
-describe("a reorganisation", () => {
-  it("takes back the trades of the dropped blocks, newest first, and tells those of the new ones", async () => {
-    rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
-    for (let block = 0; block < 4; block++) {
-      await uniswap.swap3(true, token);
-      await uniswap.swap3(false, token);
+conforms("V05 V10", "goes on behind the last block after its connections were lost; depth is the chain's", async () => {
+  const proxy = await TcpProxy.start(anvil.port);
+  try {
+    const pools = poolsOf(uniswap);
+    rig.start(anvil, { rpcUrls: [`ws://127.0.0.1:${proxy.port}`], startBlock: 0, pools });
+    const swap = async () => {
+      await uniswap.swap3(true, 3n * token);
+      await uniswap.swap2(true, 2n * token, token);
+      await uniswap.mint3(-300, 200, token);
       await uniswap.mine();
-    }
+    };
+    await swap();
     await rig.caughtUp(anvil);
-    const before = await rig.trades(V3.symbol);
-    expect(before).toHaveLength(8);
-    await uniswap.rollback(2);
-    for (let block = 0; block < 3; block++) {
-      await uniswap.swap3(false, 5n * token);
-      await uniswap.mine(7);
-    }
+    for (const { symbol } of [V2, V3]) await expectDepth(rig, anvil, uniswap, symbol);
+    proxy.cut();
+    await until(() => rig.ingest!.feeds().every(({ connected }) => !connected), "the loss is noticed");
+    for (let block = 0; block < 12; block++) await swap();
+    proxy.mend();
     await rig.caughtUp(anvil);
-    await until(async () => (await rig.trades(V3.symbol)).length === 15, "taken back and told anew");
-    const after = (await rig.trades(V3.symbol)).slice(8);
-    expect(after.map(({ retracts }) => retracts)).toEqual([
-      ...before
-        .slice(4)
-        .toReversed()
-        .map(({ tradeId }) => tradeId),
-      ...[undefined, undefined, undefined],
-    ]);
     await expectCanonical(V3.symbol, uniswap.pool);
-  });
+    await expectCanonical(V2.symbol, uniswap.pair);
+    for (const { symbol } of [V2, V3]) await expectDepth(rig, anvil, uniswap, symbol);
+  } finally {
+    await proxy.close();
+  }
+});
+
+conforms(
+  "V11 V12 V16",
+  "garbage and refusals of a node are asked again; what is no pool is left out, and all others flow",
+  async () => {
+    let answers = 0;
+    const node = createServer(async (request, response) => {
+      answers += 1;
+      const body = await text(request);
+      // at first, and now and then
+      if (answers <= 3 || answers % 50 === 0) response.writeHead(429).end("too many requests");
+      else if (answers <= 6 || answers % 50 === 25) response.end("<html>");
+      else {
+        const headers = { "content-type": "application/json" };
+        response
+          .writeHead(200, headers)
+          .end(await (await fetch(anvil.httpUrl, { method: "POST", headers, body })).text());
+      }
+    });
+    await new Promise<void>((resolve) => node.listen(0, "127.0.0.1", resolve));
+    try {
+      const pools = [
+        ...poolsOf(uniswap),
+        { ...V3, address: uniswap.tokens[0], protocol: "v3" as const, symbol: "NO/POOL", priceDigits: 18 },
+      ];
+      const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+      rig.start(anvil, { rpcUrls: [url], startBlock: 0, pools });
+      for (let block = 0; block < 3; block++) {
+        await uniswap.swap3(true, token);
+        await uniswap.mine();
+      }
+      await rig.caughtUp(anvil);
+      await expectCanonical(V3.symbol, uniswap.pool);
+      expect(answers).toBeGreaterThan(20);
+      expect((await rig.ticks()).some(({ symbol }) => symbol === "NO/POOL")).toBe(false);
+    } finally {
+      node.closeAllConnections();
+      node.close();
+    }
+  },
+);
+
+describe("a reorganisation", () => {
+  conforms(
+    "V09",
+    "takes back the trades of the dropped blocks, newest first, and tells those of the new ones",
+    async () => {
+      rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
+      for (let block = 0; block < 4; block++) {
+        await uniswap.swap3(true, token);
+        await uniswap.swap3(false, token);
+        await uniswap.mine();
+      }
+      await rig.caughtUp(anvil);
+      const before = await rig.trades(V3.symbol);
+      expect(before).toHaveLength(8);
+      await uniswap.rollback(2);
+      for (let block = 0; block < 3; block++) {
+        await uniswap.swap3(false, 5n * token);
+        await uniswap.mine(7);
+      }
+      await rig.caughtUp(anvil);
+      await until(async () => (await rig.trades(V3.symbol)).length === 15, "taken back and told anew");
+      const after = (await rig.trades(V3.symbol)).slice(8);
+      expect(after.map(({ retracts }) => retracts)).toEqual([
+        ...before
+          .slice(4)
+          .toReversed()
+          .map(({ tradeId }) => tradeId),
+        ...[undefined, undefined, undefined],
+      ]);
+      await expectCanonical(V3.symbol, uniswap.pool);
+    },
+  );
 
   it("that leaves the chain shorter waits until other blocks stand in the place of the dropped ones", async () => {
     rig.start(anvil, { startBlock: 0, pools: poolsOf(uniswap) });
@@ -230,7 +319,7 @@ describe("a restart", () => {
     expect(after).toHaveLength(7);
   });
 
-  it("after a crash tells some blocks again, and the plant takes each trade once", async () => {
+  conforms("V08", "after a crash tells some blocks again, and the plant takes each trade once", async () => {
     start();
     await blocks(2);
     await rig.caughtUp(anvil);

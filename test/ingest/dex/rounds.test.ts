@@ -6,10 +6,10 @@ import { seed } from "../../processors/seed.js";
 import { onePartition, recordsOf, TaskRig } from "../../processors/task-rig.js";
 import { Anvil } from "../evm/anvil.js";
 import { TcpProxy } from "../evm/tcp-proxy.js";
-import { bookOf, until } from "../live-rig.js";
+import { until } from "../live-rig.js";
 import { canonicalTrades, rounded } from "./canonical.js";
-import { depthOfChain } from "./chain-depth.js";
 import { ChainRig, poolsOf, standing, V2, V3 } from "./chain-rig.js";
+import { expectDepth } from "./expect-depth.js";
 import { UniswapRig } from "./uniswap-rig.js";
 
 const ROUNDS = 20;
@@ -160,22 +160,6 @@ async function expectCanonical(symbol: string, address: `0x${string}`): Promise<
   return chain.length;
 }
 
-/** The book in the log is what the contract offers now. */
-async function expectDepth(symbol: string): Promise<void> {
-  const { tickSize } = await rig.instrument(symbol);
-  const choice = poolsOf(uniswap).find((one) => one.symbol === symbol)!;
-  const { bids, asks } = await depthOfChain(anvil, choice, tickSize.length - 2);
-  const wanted = { live: true, bids, asks };
-  const ours = async () => {
-    const { live, bids, asks } = bookOf(await rig.depths(symbol));
-    const order = (side: ReadonlyMap<string, string>) => [...side].sort((a, b) => Number(a[0]) - Number(b[0]));
-    return { live, bids: order(bids).reverse(), asks: order(asks) };
-  };
-  const same = async () => JSON.stringify(await ours()) === JSON.stringify(wanted);
-  await until(same, `the depth of ${symbol} is the chain's`).catch(() => {});
-  expect(await ours()).toEqual(wanted);
-}
-
 async function showPlant(): Promise<void> {
   const ticks = await rig.ticks();
   const fresh: RawTick[] = ticks.slice(shown);
@@ -200,7 +184,7 @@ it(`${ROUNDS} rounds of swaps, mints and mishaps: no event is lost or doubled, K
     await mishaps[mishap]!();
     await test(`round ${round}: ${mishap}`, async () => {
       swaps = (await expectCanonical(V3.symbol, uniswap.pool)) + (await expectCanonical(V2.symbol, uniswap.pair));
-      for (const { symbol } of [V2, V3]) await expectDepth(symbol);
+      for (const { symbol } of [V2, V3]) await expectDepth(rig, anvil, uniswap, symbol);
     });
   }
   expect(plant.refused).toEqual([]);
