@@ -1,4 +1,4 @@
-import type { AbortedTransaction } from "./record-set.js";
+import { type AbortedTransaction, int64 } from "./record-set.js";
 
 const FETCH = 1;
 const VERSION = 11;
@@ -136,8 +136,4 @@ function decode(bytes: Buffer): FetchAnswer {
     }
   }
   return { errorCode, sessionId, partitions };
-}
-
-function int64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * HIGH + bytes.readUInt32BE(at + 4);
 }

@@ -1,6 +1,5 @@
 import type { Kafka } from "kafkajs";
 import type { Logger } from "../../logging.js";
-import type { Metrics } from "../../metrics.js";
 import { Fenced } from "../errors.js";
 import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, WriterLost } from "./errors.js";
@@ -23,7 +22,6 @@ export interface KafkaConsumerOptions {
   readonly sessionTimeoutMs: number;
   readonly stallMs: number;
   readonly logger: Logger;
-  readonly metrics?: Metrics | undefined;
   readonly closed: () => void;
 }
 
@@ -230,9 +228,9 @@ export class KafkaConsumer implements Consumer {
     for (const [name, owned] of [...this.#owned]) {
       if (wanted.has(name) && !stranger) continue;
       this.#owned.delete(name);
-      owned.released = this.#release(owned, false).catch((error: unknown) => this.#handlerFailed(owned, error));
+      const released = this.#release(owned, false).catch((error: unknown) => this.#handlerFailed(owned, error));
       const place = wanted.get(name);
-      if (place !== undefined) this.#gain(place.topic, place.partition, owned.released);
+      if (place !== undefined) this.#gain(place.topic, place.partition, released);
     }
     for (const [name, { topic, partition }] of wanted) {
       if (!this.#owned.has(name)) this.#gain(topic, partition, Promise.resolve());

@@ -1,7 +1,6 @@
 import type { Admin, Kafka } from "kafkajs";
 import type { KafkaConfig } from "../../config/services-config.js";
 import type { Logger } from "../../logging.js";
-import type { Metrics } from "../../metrics.js";
 import { LogClosed, UnknownTopic } from "../errors.js";
 import type {
   Consumer,
@@ -27,7 +26,6 @@ export interface KafkaLogOptions {
   /** Begins the names of topics, groups and transactional ids; empty for none. */
   readonly namespace: string;
   readonly logger: Logger;
-  readonly metrics?: Metrics;
 }
 
 /** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
@@ -60,7 +58,6 @@ export class KafkaLog implements Log {
       acks: (topic) => (topic === raw ? 1 : -1),
       deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
       logger: options.logger,
-      metrics: options.metrics,
     });
     this.#reader = new KafkaReader(cluster);
   }
@@ -174,7 +171,6 @@ export class KafkaLog implements Log {
       sessionTimeoutMs,
       stallMs,
       logger: this.options.logger,
-      metrics: this.options.metrics,
       closed: () => {
         if (this.#consumers.get(group) === consumer) this.#consumers.delete(group);
       },

@@ -1,5 +1,4 @@
 import type { Logger } from "../../logging.js";
-import type { Metrics } from "../../metrics.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogRefused, LogUnavailable } from "./errors.js";
 import { type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
@@ -11,7 +10,6 @@ export interface KafkaProducerOptions {
   readonly acks: (topic: string) => 1 | -1;
   readonly deliveryTimeoutMs: number;
   readonly logger: Logger;
-  readonly metrics?: Metrics | undefined;
 }
 
 /** A record on its way, by the name of its topic at the brokers. */

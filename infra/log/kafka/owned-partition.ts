@@ -17,7 +17,6 @@ export class OwnedPartition {
   /** Its work goes on beside the fetching loop. */
   aside = false;
   running: Promise<void> = Promise.resolve();
-  released: Promise<void> = Promise.resolve();
   #givenUp!: () => void;
   readonly #stuck = new Promise<void>((resolve) => {
     this.#givenUp = resolve;

@@ -126,7 +126,8 @@ function decompressed(bytes: Buffer, codec: number): Buffer {
   }
 }
 
-function int64(bytes: Buffer, offset: number): number {
+/** Of Kafka's messages; exact up to 2^53. */
+export function int64(bytes: Buffer, offset: number): number {
   return bytes.readInt32BE(offset) * HIGH + bytes.readUInt32BE(offset + 4);
 }
 

@@ -123,7 +123,7 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
     );
     return { market: taken, loops, absent };
   });
-  const running = Promise.all(byMarket.flatMap(({ loops }) => loops.map((loop) => loop.run())));
+  for (const { loops } of byMarket) for (const loop of loops) void loop.run();
   await settle();
 
   return {
@@ -157,8 +157,8 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
     async stop(): Promise<void> {
       abort.abort();
       for (const client of Object.values(ccxt.clients)) client.reject(new Error("the recording ends"));
-      // a call of ccxt may wait for what no recording brings
-      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 100))]);
+      // nobody waits for the loops: a call of ccxt may be amid what no recording brings
+      await settle();
     },
   };
 }
