@@ -1,7 +1,7 @@
 import type { Micros } from "../schemas/words.js";
 import { AggregateBook, type AggregateBookJson } from "./books/aggregate-book.js";
 import { type BookJson, OrderBook } from "./books/order-book.js";
-import type { DepthHead } from "./outbox.js";
+import type { DepthHead } from "./messages/depth-message.js";
 import type { Market } from "./task/market.js";
 import type { CleanDepth, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
 import { OutputStream, streamName } from "./task/output-stream.js";

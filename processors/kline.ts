@@ -2,7 +2,7 @@ import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
 import { baseOf, type Interval, interval } from "./candles/intervals.js";
 import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
-import type { Scales } from "./outbox.js";
+import type { Scales } from "./messages/kline-message.js";
 import { orderedIntervals } from "./settings.js";
 import type { Market, SymbolGroup } from "./task/market.js";
 import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";

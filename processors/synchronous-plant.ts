@@ -86,6 +86,7 @@ export class SynchronousPlant {
   #sink(): OutputSink {
     return {
       channels: false,
+      texts: true,
       record: ({ topic, key }, value, _timestamp, json) => {
         if (topic === "index.input") this.#inputs.push(value);
         this.#options.onOutput({ topic, key, value, json });

@@ -1,4 +1,5 @@
 import type { BusMessage, LastValue } from "./bus.js";
+import { EncodedMessage } from "./encoded-message.js";
 
 /** Increments kept behind a snapshot. With more than these the last value counts as gone until the next snapshot. */
 const mostIncrements = 10_000;
@@ -23,7 +24,8 @@ interface Channel {
 export class LastValues {
   private readonly byChannel = new Map<string, Channel>();
 
-  put(message: BusMessage): void {
+  put(given: BusMessage): void {
+    const message = given instanceof EncodedMessage ? given.detached() : given;
     const channel = this.byChannel.get(message.channel);
     if (channel === undefined) {
       this.byChannel.set(message.channel, begin(message));

@@ -1,4 +1,5 @@
 import type { BusMessage, LastValue } from "./bus.js";
+import { payloadLength } from "./encoded-message.js";
 
 /** What a thread says to the hub. */
 export type ToHub =
@@ -70,6 +71,6 @@ const mostCharacters = 32 * 1024 * 1024;
 
 export function charactersOf(messages: readonly BusMessage[]): number {
   let characters = 0;
-  for (const { payload } of messages) characters += payload.length;
+  for (const message of messages) characters += payloadLength(message);
   return characters;
 }

@@ -9,6 +9,11 @@ export class RedisNames {
     this.prefix = namespace === "" ? "" : `${namespace}.`;
   }
 
+  /** Characters of the namespace in every name. */
+  get prefixLength(): number {
+    return this.prefix.length;
+  }
+
   channel(name: string): string {
     return this.prefix + name;
   }
@@ -19,7 +24,12 @@ export class RedisNames {
   }
 
   last(name: string): string {
-    return `last:{${this.prefix}${name}}`;
+    return `${this.lastStart}${name}}`;
+  }
+
+  /** What stands before the channel's name in the key of its last value. */
+  get lastStart(): string {
+    return `last:{${this.prefix}`;
   }
 
   increments(name: string): string {
@@ -62,9 +72,12 @@ const otherNamespace = /^(?!(?:price|pool)\.upd(?::|$))[A-Za-z0-9_-]+\./;
 
 const eventKinds = /^(?:trade|signal|price\.upd|pool\.upd)(?::|$)/;
 
+/** Whether a channel's messages are a book with increments. */
+export const isBook = (channel: string): boolean => channel.startsWith("depth:");
+
 /** What a channel's messages are, which its name tells: its own whole values, a book with increments, or events. */
 export function contentOf(channel: string): "value" | "book" | "events" {
-  if (channel.startsWith("depth:")) return "book";
+  if (isBook(channel)) return "book";
   return eventKinds.test(channel) ? "events" : "value";
 }
 

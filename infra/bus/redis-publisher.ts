@@ -4,8 +4,9 @@ import { Cluster } from "ioredis";
 import type { Logger } from "../logging.js";
 import type { RedisClient } from "../redis-connection.js";
 import type { BusMessage } from "./bus.js";
+import { EncodedMessage, payloadLength } from "./encoded-message.js";
 import { BusClosed } from "./errors.js";
-import { contentOf, type RedisNames } from "./redis-names.js";
+import { isBook, type RedisNames } from "./redis-names.js";
 import { RoundWriter } from "./redis-round.js";
 import { publishScript, publishScriptSha } from "./redis-scripts.js";
 import { slotOf } from "./redis-slot.js";
@@ -18,16 +19,22 @@ interface Call {
   reject(error: Error): void;
 }
 
-interface Entry {
-  readonly message: BusMessage;
-  readonly call: Call;
-}
-
 /** What one script call takes: in a cluster, messages of one slot. */
 interface Group {
   /** Counts groups as they were made: what failed goes again in this order. */
   readonly number: number;
-  readonly entries: Entry[];
+  readonly messages: BusMessage[];
+  /** The call that each of the messages came with. */
+  readonly calls: Call[];
+}
+
+/** What is known of a channel in a cluster, and of one whose messages do not say when they renew. */
+interface Known {
+  /** In a cluster; -1 until it is asked for. */
+  slot: number;
+  /** When its time to live was last renewed, and when it was last announced, by performance.now(). */
+  renewedAt: number;
+  announcedAt: number;
 }
 
 export interface PublisherSettings {
@@ -50,7 +57,8 @@ const announceAgainMs = 20 * 60_000;
  * was under way has settled and the failed ones have gone through, in their order: an outage delays and repeats.
  */
 export class RedisPublisher {
-  private readonly waiting: Entry[] = [];
+  private waiting: BusMessage[] = [];
+  private waitingCalls: Call[] = [];
   private taken = 0;
   private groups = 0;
   private readonly underWay = new Set<Promise<void>>();
@@ -58,16 +66,15 @@ export class RedisPublisher {
   private repairing = false;
   private scheduled = false;
   private closed = false;
-  private readonly announced = new Map<string, number>();
-  private readonly renewed = new Map<string, number>();
-  private readonly slots = new Map<string, number>();
+  private readonly known = new Map<string, Known>();
   private readonly isCluster: boolean;
   /** The server that is connected has run the script. */
   private knowsScript = false;
-  private readonly writer = new RoundWriter();
+  private readonly writer: RoundWriter;
 
   constructor(private readonly settings: PublisherSettings) {
-    const { client } = settings;
+    const { client, names } = settings;
+    this.writer = new RoundWriter(names.lastStart);
     this.isCluster = client instanceof Cluster;
     client.on("close", () => {
       this.knowsScript = false;
@@ -80,7 +87,10 @@ export class RedisPublisher {
     if (messages.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const call = { left: messages.length, resolve, reject };
-      for (const message of messages) this.waiting.push({ message, call });
+      for (const message of messages) {
+        this.waiting.push(message);
+        this.waitingCalls.push(call);
+      }
       if (this.scheduled) return;
       this.scheduled = true;
       // what is published in the same turn of the loop leaves in one round
@@ -96,12 +106,11 @@ export class RedisPublisher {
     const end = performance.now() + closingMs;
     while (this.busy() && performance.now() < end) await wait(5);
     this.closed = true;
-    const left = [
-      ...this.failed.splice(0).flatMap(({ group }) => group.entries),
-      ...this.waiting.splice(0).slice(this.taken),
-    ];
+    const left = [...this.failed.splice(0).flatMap(({ group }) => group.calls), ...this.waitingCalls.slice(this.taken)];
+    this.waiting = [];
+    this.waitingCalls = [];
     this.taken = 0;
-    for (const { call } of left) call.reject(new BusClosed());
+    for (const call of left) call.reject(new BusClosed());
   }
 
   private busy(): boolean {
@@ -116,40 +125,52 @@ export class RedisPublisher {
     }
   }
 
-  private take(): Entry[] {
+  private take(): Group {
     const most = this.isCluster ? mostMessagesOfCluster : mostMessages;
     const from = this.taken;
     let characters = 0;
     while (this.taken < this.waiting.length && this.taken - from < most && characters < mostCharacters) {
-      characters += this.waiting[this.taken++]!.message.payload.length;
+      characters += payloadLength(this.waiting[this.taken++]!);
     }
-    const round = this.waiting.slice(from, this.taken);
+    const messages = this.waiting.slice(from, this.taken);
+    const calls = this.waitingCalls.slice(from, this.taken);
     if (this.taken === this.waiting.length || this.taken > 10_000) {
-      this.waiting.splice(0, this.taken);
+      this.waiting = this.waiting.slice(this.taken);
+      this.waitingCalls = this.waitingCalls.slice(this.taken);
       this.taken = 0;
     }
-    return round;
+    return { number: this.groups++, messages, calls };
   }
 
-  private groupsOf(round: Entry[]): Group[] {
-    if (!this.isCluster) return [{ number: this.groups++, entries: round }];
+  private groupsOf(round: Group): Group[] {
+    if (!this.isCluster) return [round];
     const groups = new Map<number, Group>();
-    for (const entry of round) {
-      const slot = this.slotOf(entry.message.channel);
-      const group = groups.get(slot);
-      if (group === undefined) groups.set(slot, { number: this.groups++, entries: [entry] });
-      else group.entries.push(entry);
+    for (const [at, message] of round.messages.entries()) {
+      const slot = this.slotOf(message.channel);
+      let group = groups.get(slot);
+      if (group === undefined) {
+        group = { number: this.groups++, messages: [], calls: [] };
+        groups.set(slot, group);
+      }
+      group.messages.push(message);
+      group.calls.push(round.calls[at]!);
     }
     return [...groups.values()];
   }
 
-  private slotOf(channel: string): number {
-    let slot = this.slots.get(channel);
-    if (slot === undefined) {
-      slot = slotOf(this.settings.names.channel(channel));
-      this.slots.set(channel, slot);
+  private knownOf(channel: string): Known {
+    let known = this.known.get(channel);
+    if (known === undefined) {
+      known = { slot: -1, renewedAt: Number.NEGATIVE_INFINITY, announcedAt: Number.NEGATIVE_INFINITY };
+      this.known.set(channel, known);
     }
-    return slot;
+    return known;
+  }
+
+  private slotOf(channel: string): number {
+    const known = this.knownOf(channel);
+    if (known.slot < 0) known.slot = slotOf(this.settings.names.channel(channel));
+    return known.slot;
   }
 
   private dispatch(groups: readonly Group[]): void {
@@ -171,7 +192,7 @@ export class RedisPublisher {
       this.failed.push({ group, error: failure.reason });
       return;
     }
-    for (const { call } of group.entries) if (--call.left === 0) call.resolve();
+    for (const call of group.calls) if (--call.left === 0) call.resolve();
   }
 
   /** Sends what failed until nothing does. */
@@ -185,7 +206,7 @@ export class RedisPublisher {
         if (attempt === 3) this.settings.logger.warn({ err: error }, "Redis does not take messages: trying again");
         await wait(Math.min(20 * 2 ** Math.min(attempt, 6), 1000));
       }
-      if (this.closed) for (const { call } of again.flatMap(({ group }) => group.entries)) call.reject(new BusClosed());
+      if (this.closed) for (const call of again.flatMap(({ group }) => group.calls)) call.reject(new BusClosed());
       else await Promise.all(again.map(({ group }) => this.attempt(group)));
     }
     this.repairing = false;
@@ -198,13 +219,14 @@ export class RedisPublisher {
     await Promise.allSettled(nodes.map((node) => node.script("LOAD", publishScript)));
   }
 
-  private call({ entries }: Group): Promise<unknown> {
+  private call({ messages }: Group): Promise<unknown> {
     const { client, names, lastValueSeconds } = this.settings;
-    this.writer.begin(entries.length);
-    for (const { message } of entries) this.writer.add(names.last(message.channel), this.codeOf(message), message);
+    const now = performance.now();
+    this.writer.begin(messages.length);
+    for (const message of messages) this.writer.add(this.codeOf(message, now), message);
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
-    const key = names.last(entries[0]!.message.channel);
-    const given = [key, lastValueSeconds, publish, this.writer.taken()] as const;
+    const key = names.last(messages[0]!.channel);
+    const given = [key, lastValueSeconds, publish, names.prefixLength, this.writer.taken()] as const;
     if (this.isCluster || this.knowsScript) return client.evalsha(publishScriptSha, 1, ...given);
     // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
     return client.eval(publishScript, 1, ...given).then(() => {
@@ -212,24 +234,26 @@ export class RedisPublisher {
     });
   }
 
-  private codeOf({ channel, kind }: BusMessage): string {
-    switch (kind) {
+  private codeOf(message: BusMessage, now: number): string {
+    switch (message.kind) {
       case "event":
-        return this.renews(channel) ? "E" : "e";
+        return this.renews(message, now) ? "E" : "e";
       case "increment":
         return "i";
       case "snapshot":
         return "s";
       case "value":
-        return contentOf(channel) === "book" ? "b" : "v";
+        if (isBook(message.channel)) return "b";
+        return this.renews(message, now) ? "V" : "v";
     }
   }
 
-  /** A tape's time to live is renewed with an event, but not more than once in a minute. */
-  private renews(channel: string): boolean {
-    const now = performance.now();
-    if (now < (this.renewed.get(channel) ?? Number.NEGATIVE_INFINITY) + renewMs) return false;
-    this.renewed.set(channel, now);
+  /** A time to live, of an hour at least, is renewed with a message, but not more than once in a minute. */
+  private renews(message: BusMessage, now: number): boolean {
+    if (message instanceof EncodedMessage) return message.renews;
+    const known = this.knownOf(message.channel);
+    if (now < known.renewedAt + renewMs) return false;
+    known.renewedAt = now;
     return true;
   }
 
@@ -237,9 +261,8 @@ export class RedisPublisher {
   private announce(group: Group): Promise<unknown> | undefined {
     const now = performance.now();
     const fresh = new Set<string>();
-    for (const { message } of group.entries) {
-      const before = this.announced.get(message.channel);
-      if (before === undefined || now - before > announceAgainMs) fresh.add(message.channel);
+    for (const { channel } of group.messages) {
+      if (now - this.knownOf(channel).announcedAt > announceAgainMs) fresh.add(channel);
     }
     if (fresh.size === 0) return undefined;
     return Promise.all([...fresh].map((channel) => this.announceOne(channel, now)));
@@ -249,7 +272,7 @@ export class RedisPublisher {
     const { client, names, lastValueSeconds } = this.settings;
     const key = names.kindChannels(kindOfChannel(channel));
     await Promise.all([client.sadd(key, channel), client.expire(key, lastValueSeconds), client.spublish(key, channel)]);
-    this.announced.set(channel, now);
+    this.knownOf(channel).announcedAt = now;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { BusMessage } from "./bus.js";
+import { EncodedMessage } from "./encoded-message.js";
 
 const FIRST_BYTES = 256 * 1024;
 /** UTF-8 bytes of a UTF-16 unit at most. */
@@ -7,7 +8,11 @@ const AROUND_TEXT = 5;
 const NUMBER = 9;
 const ARRAY32 = 0xdd;
 const STRING32 = 0xdb;
+const STRING_OF_ONE = 0xa1;
 const FLOAT64 = 0xcb;
+const CLOSE = 0x7d;
+/** A loop is faster than a call for names up to so many characters. */
+const SHORT = 64;
 
 /**
  * Packs the messages of one script call into a single argument: MessagePack, which Redis unpacks natively. Written as
@@ -15,6 +20,7 @@ const FLOAT64 = 0xcb;
  * https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 export class RoundWriter {
+  readonly #keyStart: Buffer;
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #at = 0;
@@ -26,20 +32,24 @@ export class RoundWriter {
     this.#head(ARRAY32, 5 * count);
   }
 
+  /** @param keyStart what a key has before the channel's name; after it comes a brace */
+  constructor(keyStart: string) {
+    this.#keyStart = Buffer.from(keyStart);
+  }
+
   /**
    * The next message of the round.
    *
-   * @param key  of the channel's last value
-   * @param code what the script does with it
+   * @param code what the script does with it, one ASCII character
    */
-  add(key: string, code: string, { epoch, sequence, payload }: BusMessage): void {
-    const units = key.length + code.length + payload.length;
-    this.#reserve(WIDEST * units + 3 * AROUND_TEXT + 2 * NUMBER);
-    this.#text(key);
-    this.#text(code);
-    this.#number(epoch);
-    this.#number(sequence);
-    this.#text(payload);
+  add(code: string, message: BusMessage): void {
+    this.#key(message);
+    this.#buffer[this.#at++] = STRING_OF_ONE;
+    this.#buffer[this.#at++] = code.charCodeAt(0);
+    this.#number(message.epoch);
+    this.#number(message.sequence);
+    if (message instanceof EncodedMessage) this.#bytes(message);
+    else this.#text(message.payload);
   }
 
   /** The round: a flat array of key, code, epoch, sequence and payload, one message after the other; a copy. */
@@ -55,13 +65,35 @@ export class RoundWriter {
     this.#view = new DataView(larger.buffer);
   }
 
+  /** The key of the channel's last value; reserves for the numbers that follow, too. */
+  #key({ channel }: BusMessage): void {
+    const start = this.#keyStart;
+    const { length } = channel;
+    this.#reserve(start.length + WIDEST * length + 3 * AROUND_TEXT + 2 * NUMBER);
+    const head = this.#at;
+    const buffer = this.#buffer;
+    let at = head + AROUND_TEXT;
+    for (let i = 0; i < start.length; i++) buffer[at++] = start[i]!;
+    at += length > SHORT ? buffer.write(channel, at) : writeAscii(buffer, at, channel);
+    buffer[at++] = CLOSE;
+    this.#head(STRING32, at - head - AROUND_TEXT);
+    this.#at = at;
+  }
+
   #head(kind: number, size: number): void {
     this.#buffer[this.#at] = kind;
     this.#view.setUint32(this.#at + 1, size);
     this.#at += AROUND_TEXT;
   }
 
+  #bytes({ bytes, start, end }: EncodedMessage): void {
+    this.#reserve(AROUND_TEXT + end - start);
+    this.#head(STRING32, end - start);
+    this.#at += bytes.copy(this.#buffer, this.#at, start, end);
+  }
+
   #text(text: string): void {
+    this.#reserve(AROUND_TEXT + WIDEST * text.length);
     const written = this.#buffer.write(text, this.#at + AROUND_TEXT);
     this.#head(STRING32, written);
     this.#at += written;
@@ -73,4 +105,14 @@ export class RoundWriter {
     this.#view.setFloat64(this.#at + 1, value);
     this.#at += NUMBER;
   }
+}
+
+/** @returns bytes written, as `Buffer.write` does */
+function writeAscii(buffer: Buffer, from: number, text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return buffer.write(text, from);
+    buffer[from + i] = code;
+  }
+  return text.length;
 }

@@ -4,17 +4,19 @@ import { createHash } from "node:crypto";
  * Publishes messages in order and keeps their last values by the rules of `LastValues`, in one step. What stands is
  * read from the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
  * the value's epoch, its sequence", so that a list that Redis has lost is noticed. Every call to Redis costs about a
- * microsecond, so a value is set and its old one got in one, a list takes all that a round has for it in one, and a
- * tape is trimmed every 16 events.
+ * microsecond and every byte that comes back is copied: of a value that stands only the numbers in its head are read,
+ * times to live are renewed when the code says so, a book's list takes all that a round has for it in one, and a tape is
+ * trimmed every 16 events.
  *
- * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, and the messages
- * as `RoundWriter` packs them: the key of the last value, a code (v value, e event, E event that renews the time to
- * live; of a book b value, s snapshot, i increment), epoch, sequence and payload of each.
+ * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
+ * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the key of the last value, a
+ * code (v value, e event, in capitals when it renews the time to live; of a book b value, s snapshot, i increment),
+ * epoch, sequence and payload of each.
  */
 export const publishScript = `
-local ttl, publish = ARGV[1], ARGV[2]
-local call, match, sub = redis.call, string.match, string.sub
-local messages = cmsgpack.unpack(ARGV[3])
+local ttl, publish, shift = ARGV[1], ARGV[2], 16 - ARGV[3]
+local call, match, sub, tonumber = redis.call, string.match, string.sub, tonumber
+local messages = cmsgpack.unpack(ARGV[4])
 
 -- all of a list in one call, or a few: Lua's stack takes only so many
 local function append(name, list)
@@ -25,40 +27,30 @@ end
 
 local function newer(e1, s1, e2, s2) return e1 > e2 or (e1 == e2 and s1 > s2) end
 
-local function head(text)
-  local e, s = match(text, '"epoch":(%d+),"sequence":(%d+)')
+-- a payload begins with its channel's name, so the place of the numbers is known
+local function head(text, at)
+  local e, s = match(text, '^(%d+),"sequence":(%d+)', at)
   if not e then return -1, -1 end
   return tonumber(e), tonumber(s)
 end
 
-local epochs, sequences, fresh = {}, {}, {}
-local function putValue(key, e, s, payload)
-  if not epochs[key] then
-    local old = call('SET', key, payload, 'EX', ttl, 'GET')
-    epochs[key], sequences[key] = e, s
-    if not old then return end
-    local oe, os = head(sub(old, 1, #key + 80))
-    if newer(e, s, oe, os) then return end
-    epochs[key], sequences[key], fresh[key] = oe, os, old
-    return
-  end
-  if not newer(e, s, epochs[key], sequences[key]) then return end
-  epochs[key], sequences[key], fresh[key] = e, s, payload
+local function putValue(key, e, s, payload, renews)
+  local at = #key + shift
+  local oe, os = head(call('GETRANGE', key, at - 1, at + 42), 1)
+  if not newer(e, s, oe, os) then return end
+  if renews or oe < 0 then call('SET', key, payload, 'EX', ttl) else call('SET', key, payload, 'KEEPTTL') end
 end
 
-local tapes = {}
+local epochs, sequences = {}, {}
 local function putEvent(key, e, s, payload, renews)
-  local tape = tapes[key]
-  if not tape then
-    local name = 'events:' .. sub(key, 6)
-    tape = { name = name, fresh = {} }
-    tape.e, tape.s = head(call('LINDEX', name, -1) or '')
-    tapes[key] = tape
-  end
-  if not newer(e, s, tape.e, tape.s) then return end
-  tape.e, tape.s = e, s
-  tape.fresh[#tape.fresh + 1] = payload
-  if renews then tape.renews = true end
+  local name = 'events:' .. sub(key, 6)
+  local le, ls = epochs[key], sequences[key]
+  if not le then le, ls = head(call('LINDEX', name, -1) or '', #key + shift) end
+  if not newer(e, s, le, ls) then return end
+  epochs[key], sequences[key] = e, s
+  local length = call('RPUSH', name, payload)
+  if length > 115 then call('LTRIM', name, -100, -1) end
+  if renews or length == 1 then call('EXPIRE', name, ttl) end
 end
 
 local books = {}
@@ -73,7 +65,7 @@ local function bookOf(key)
     book.ne, book.ns, book.count = tonumber(e), tonumber(s), tonumber(count)
     book.ve, book.vs = tonumber(ve), tonumber(vs)
   else
-    book.ve, book.vs = head(call('GETRANGE', key, 0, #key + 80))
+    book.ve, book.vs = head(call('GETRANGE', key, 0, #key + 80), #key + shift)
     book.ne, book.ns = book.ve, book.vs
   end
   books[key] = book
@@ -112,7 +104,7 @@ local function putSnapshot(book, e, s, payload)
     return
   end
   while book.count > 0 do
-    local ie, is = head(call('LINDEX', book.increments, 0) or '')
+    local ie, is = head(call('LINDEX', book.increments, 0) or '', #book.key + shift)
     if newer(ie, is, e, s) then return end
     call('LPOP', book.increments)
     book.count = book.count - 1
@@ -132,7 +124,7 @@ end
 for at = 1, #messages, 5 do
   local key, code, e, s, payload =
     messages[at], messages[at + 1], messages[at + 2], messages[at + 3], messages[at + 4]
-  if code == 'v' then putValue(key, e, s, payload)
+  if code == 'v' or code == 'V' then putValue(key, e, s, payload, code == 'V')
   elseif code == 'e' or code == 'E' then putEvent(key, e, s, payload, code == 'E')
   elseif code == 'i' then putIncrement(bookOf(key), e, s, payload)
   elseif code == 'b' then putWhole(bookOf(key), e, s, payload)
@@ -140,15 +132,6 @@ for at = 1, #messages, 5 do
   if code ~= 's' then call(publish, sub(key, 7, -2), payload) end
 end
 
-for key, payload in pairs(fresh) do call('SET', key, payload, 'EX', ttl) end
-for _, tape in pairs(tapes) do
-  local more = #tape.fresh
-  if more > 0 then
-    local length = append(tape.name, tape.fresh)
-    if length > 115 then call('LTRIM', tape.name, -100, -1) end
-    if tape.renews or length == more then call('EXPIRE', tape.name, ttl) end
-  end
-end
 for _, book in pairs(books) do
   settle(book)
   if book.changed then

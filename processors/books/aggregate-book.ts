@@ -8,7 +8,7 @@ import {
 } from "../../schemas/units.js";
 import { AGGREGATE, type Micros, type SymbolName } from "../../schemas/words.js";
 import type { MarketBook } from "../book.js";
-import type { DepthHead, LevelsOut } from "../outbox.js";
+import type { DepthHead, LevelsOut } from "../messages/depth-message.js";
 import { Conflation, type ConflationJson } from "../task/conflation.js";
 import type { SymbolGroup } from "../task/market.js";
 import type { TaskContext } from "../task/operator.js";

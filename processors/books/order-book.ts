@@ -1,5 +1,5 @@
 import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
-import type { LevelsOut } from "../outbox.js";
+import type { LevelsOut } from "../messages/depth-message.js";
 import { OrderBookSide } from "./book-side.js";
 
 /** A book of price levels with total quantities, in integers at its two scales. */

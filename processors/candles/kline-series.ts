@@ -1,7 +1,7 @@
 import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { AGGREGATE } from "../../schemas/words.js";
-import { AMENDED, FEED_DOWN, type Scales } from "../outbox.js";
+import { AMENDED, FEED_DOWN, type Scales } from "../messages/kline-message.js";
 import { Conflation, type ConflationJson } from "../task/conflation.js";
 import type { TaskContext } from "../task/operator.js";
 import { OutputStream, streamName } from "../task/output-stream.js";

@@ -8,6 +8,7 @@ import type { OutputStream } from "./output-stream.js";
 /** Gathers a task's outputs until the batch of input that made them is through. */
 export class LogSink implements OutputSink {
   readonly channels = true;
+  readonly texts = false;
   #records: LogRecord[] = [];
   #messages: BusMessage[] = [];
 

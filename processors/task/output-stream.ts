@@ -2,8 +2,8 @@ import type { OutputTopic } from "../../schemas/messages.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { ByteWriter, bytesOf } from "./byte-writer.js";
 
-const scratch = new ByteWriter(1024);
-const nothing = new Uint8Array(0);
+/** Log time after which a message says anew how long its channel's last value lives. */
+const RENEW_AFTER: Micros = 60_000_000;
 
 /**
  * One numbered stream of outputs: a key of a topic and the channel that carries the same messages.
@@ -13,16 +13,17 @@ export class OutputStream {
   epoch = 0;
   /** Of the last message; 0 before the first. */
   sequence = 0;
-  /** `{"channel":"…","epoch":…,"sequence":`, made once. */
-  head = "";
-  /** `{"symbol":"…","exchange":"…"` and a K-line's interval: how most messages begin, as JSON and as Avro. */
-  readonly names: Uint8Array;
-  readonly avroNames: Uint8Array;
-  /** `,"epoch":…,"sequence_num":`, and the epoch as Avro. */
-  epochJson: Uint8Array = nothing;
-  epochAvro: Uint8Array = nothing;
   /** The partition of the topic, once somebody has asked for it; the key decides it. */
   partition = -1;
+  /**
+   * What is the same in all of its messages, in one piece, since thousands of streams do not stay in a processor's
+   * cache: `{"channel":"…","epoch":`, then `,"data":{"symbol":"…","exchange":"…"` with a K-line's interval, then these
+   * names as Avro.
+   */
+  readonly texts: Uint8Array;
+  readonly headEnd: number;
+  readonly namesEnd: number;
+  #renewAt: Micros = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly topic: OutputTopic,
@@ -32,37 +33,39 @@ export class OutputStream {
     readonly exchange: VenueId,
     interval?: string,
   ) {
+    const names = interval === undefined ? [symbol, exchange] : [symbol, exchange, interval];
     const more = interval === undefined ? "" : `,"interval":"${interval}"`;
-    this.names = bytesOf(`{"symbol":${JSON.stringify(symbol)},"exchange":${JSON.stringify(exchange)}${more}`);
-    scratch.at = 0;
-    for (const name of interval === undefined ? [symbol, exchange] : [symbol, exchange, interval]) {
-      scratch.avroAscii(name);
-    }
-    this.avroNames = scratch.taken();
+    const head = `{"channel":${JSON.stringify(channel)},"epoch":`;
+    const data = `,"data":{"symbol":${JSON.stringify(symbol)},"exchange":${JSON.stringify(exchange)}${more}`;
+    const writer = new ByteWriter(256);
+    writer.copy(bytesOf(head));
+    this.headEnd = writer.at;
+    writer.copy(bytesOf(data));
+    this.namesEnd = writer.at;
+    for (const name of names) writer.avroAscii(name);
+    this.texts = writer.taken();
   }
 
   /** The next message's sequence. */
   next(now: Micros): number {
-    if (this.sequence === 0) this.begin(now);
+    if (this.sequence === 0) this.epoch = now;
     return ++this.sequence;
+  }
+
+  /** Whether the message of this log time renews the time to live of the channel's last value. */
+  renews(now: Micros): boolean {
+    if (now < this.#renewAt) return false;
+    this.#renewAt = now + RENEW_AFTER;
+    return true;
   }
 
   save(): readonly [epoch: number, sequence: number] {
     return [this.epoch, this.sequence];
   }
 
-  load(saved: readonly [epoch: number, sequence: number]): void {
-    this.begin(saved[0]);
-    this.sequence = saved[1];
-  }
-
-  begin(epoch: number): void {
+  load([epoch, sequence]: readonly [epoch: number, sequence: number]): void {
     this.epoch = epoch;
-    this.head = `{"channel":${JSON.stringify(this.channel)},"epoch":${epoch},"sequence":`;
-    this.epochJson = bytesOf(`,"epoch":${epoch},"sequence_num":`);
-    scratch.at = 0;
-    scratch.avroLong(epoch);
-    this.epochAvro = scratch.taken();
+    this.sequence = sequence;
   }
 }
 

@@ -68,6 +68,7 @@ class KlineBench {
   ) {
     const sink: OutputSink = {
       channels: true,
+      texts: false,
       record: (_stream, value) => {
         this.emissions++;
         this.check?.take(codecs["market.kline"].decode(value));

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
+import { EncodedMessage } from "../../infra/bus/encoded-message.js";
 import { LastValues } from "../../infra/bus/last-values.js";
 import { RedisBus } from "../../infra/bus/redis-bus.js";
 import { createLogger, type Logger } from "../../infra/logging.js";
@@ -29,6 +30,16 @@ function connect(nodes: string[], more: Connecting = {}) {
 }
 
 const opened = async (bus: RedisBus) => ({ bus, cleanup: () => bus.close() });
+/** As a processor makes them: bytes of one chunk. */
+function encoded(messages: readonly BusMessage[], renews = true): BusMessage[] {
+  const bytes = Buffer.from(messages.map(({ payload }) => payload).join(""), "latin1");
+  let at = 0;
+  return messages.map(({ channel, epoch, sequence, kind, payload }) => {
+    const start = at;
+    at += payload.length;
+    return new EncodedMessage(channel, epoch, sequence, kind, renews, bytes, start, at);
+  });
+}
 const trades = (channel: string, from: number, to: number): BusMessage[] =>
   Array.from({ length: to - from + 1 }, (_, i) => message(channel, from + i, "event", { price: "1" }));
 
@@ -105,11 +116,36 @@ describe("one server", () => {
           return message(channel, Math.max(1, sequence), kind, { is_snapshot: kind !== "increment" }, epoch);
         });
         for (const one of batch) memory.put(one);
-        await bus.publish(batch);
+        await bus.publish(random(2) === 0 ? batch : encoded(batch));
         for (const channel of channels) expect(await bus.last(channel)).toEqual(memory.get(channel));
       }
       expect((await bus.channels()).filter((name) => name.includes(at))).toEqual(memory.channels());
     }
+    await bus.close();
+  });
+
+  it("renews a value's time to live when a message says so, and gives one to a value that has none", async () => {
+    const [bus, client] = [await connect([server.address], { hours: 2 }), new Redis(server.port)];
+    const name = `ticker:${randomUUID()}`;
+    const key = `last:{${name}}`;
+    const publish = (sequence: number, renews: boolean) =>
+      bus.publish(encoded([message(name, sequence, "value")], renews));
+    const soon = async () => ((await client.ttl(key)) <= 100 ? "soon" : "in two hours");
+    await publish(1, false);
+    expect(await soon()).toBe("in two hours");
+    await client.expire(key, 100);
+    await publish(2, false);
+    expect(await soon()).toBe("soon");
+    await publish(3, true);
+    expect(await soon()).toBe("in two hours");
+    await client.expire(key, 100);
+    await publish(3, true);
+    expect(await soon()).toBe("soon");
+    await client.del(key);
+    await publish(4, false);
+    expect(await soon()).toBe("in two hours");
+    expect(await bus.last(name)).toMatchObject({ sequence: 4 });
+    client.disconnect();
     await bus.close();
   });
 

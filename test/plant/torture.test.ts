@@ -222,6 +222,7 @@ describe(`a cluster for ${seconds} s with ${faultsWanted} faults`, () => {
     const settings = processSettings(cluster.config);
     const sink: OutputSink = {
       channels: false,
+      texts: false,
       record({ topic }, value) {
         if (topic !== "market.kline") return;
         const kline = codecs[topic].decode(value);

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { BusMessage } from "../../infra/bus/bus.js";
+import type { EncodedMessage } from "../../infra/bus/encoded-message.js";
 import { Candle } from "../../processors/candles/candle.js";
-import { AMENDED, FEED_DOWN, Outbox } from "../../processors/outbox.js";
+import { AMENDED, FEED_DOWN } from "../../processors/messages/kline-message.js";
+import { Outbox } from "../../processors/outbox.js";
 import { Market, SymbolGroup } from "../../processors/task/market.js";
 import type { CleanTrade } from "../../processors/task/operator.js";
 import { OutputStream } from "../../processors/task/output-stream.js";
@@ -30,6 +33,7 @@ class Bench {
   readonly outbox = new Outbox(
     {
       channels: true,
+      texts: true,
       record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
       message: ({ channel, payload }) => this.payloads.push({ channel, text: payload }),
     },
@@ -166,6 +170,52 @@ test("values handed on stay as they were when later messages are written", () =>
     expect(decoded).toMatchObject({ open_time: at, sequence_num: at + 1 });
     if (at % 500 === 0) expect(JSON.parse(json)).toEqual(decoded);
   });
+});
+
+test("a ticker's bytes are the codec's, whatever is missing of it", () => {
+  const decimal = fc.option(fc.tuple(value, scale).map(([units, decimals]) => formatUnits(units, decimals)));
+  const body = fc.record({
+    bid_price: decimal,
+    bid_qty: decimal,
+    ask_price: decimal,
+    ask_qty: decimal,
+    last_price: decimal,
+    volume_24h: decimal,
+    quote_volume_24h: decimal,
+    open_24h: decimal,
+    high_24h: decimal,
+    low_24h: decimal,
+    weighted_price: decimal,
+    median_price: decimal,
+    venues: fc.option(fc.array(venue, { maxLength: 70 })),
+    timestamp: time,
+  });
+  check(
+    fc.property(body, names, venue, time, (ticker, symbol, exchange, now) => {
+      const stream = streamOf("market.ticker", symbol, exchange);
+      bench.clock.now = now;
+      bench.outbox.ticker(stream, ticker);
+      expectSame("market.ticker", stream, { symbol, exchange, ...ticker, epoch: now, sequence_num: 1 });
+    }),
+  );
+});
+
+test("a channel's message says once in a minute of log time that the last value lives on", () => {
+  const renewing: boolean[] = [];
+  const clock = { now: 0 };
+  const sink = {
+    channels: true,
+    texts: false,
+    record: () => {},
+    message: (message: BusMessage) => renewing.push((message as EncodedMessage).renews),
+  };
+  const outbox = new Outbox(sink, clock, codecs);
+  const stream = streamOf("market.kline", "BTC/USDT", "binance");
+  for (const seconds of [1, 2, 60, 61, 62, 120, 3600, 3601]) {
+    clock.now = seconds * 1_000_000;
+    outbox.kline(stream, new Candle(0), 59_999_999, { price: 2, qty: 3, quote: 5 }, false);
+  }
+  expect(renewing).toEqual([true, false, false, true, false, false, true, false]);
 });
 
 test("tickers, indices, index inputs and dead letters say the same in Avro and in JSON", () => {

@@ -57,8 +57,10 @@ export class TaskRig {
       codecs,
       sink: {
         channels,
+        texts: true,
         record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
-        message: (message) => this.messages.push(message),
+        message: ({ channel, epoch, sequence, payload, kind }) =>
+          this.messages.push({ channel, epoch, sequence, payload, kind }),
       },
       partitionOf: () => 0,
       observer: observerOf(this.refused),
@@ -94,6 +96,7 @@ export class IndexRig {
       codecs,
       sink: {
         channels: false,
+        texts: true,
         record: ({ topic, key }, value, _timestamp, json) => this.outputs.push({ topic, key, value, json }),
         message: () => {},
       },

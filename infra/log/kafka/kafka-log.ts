@@ -39,6 +39,8 @@ const JOIN_PAUSE_MS = 500;
 /** The log in Kafka. */
 export class KafkaLog implements Log {
   readonly #partitions = new Map<string, number>();
+  /** Topics by their names in the plant: made once, since every record asks. */
+  readonly #physicalNames = new Map<string, string>();
   readonly #consumers = new Map<string, KafkaConsumer>();
   readonly #writers = new Set<TransactionalWriter>();
   readonly #producer: KafkaProducer;
@@ -269,7 +271,12 @@ export class KafkaLog implements Log {
   }
 
   #physical(name: string): string {
-    return `${this.#prefix}${name}`;
+    let physical = this.#physicalNames.get(name);
+    if (physical === undefined) {
+      physical = `${this.#prefix}${name}`;
+      this.#physicalNames.set(name, physical);
+    }
+    return physical;
   }
 
   #logical(name: string): string {

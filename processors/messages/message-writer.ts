@@ -1,0 +1,121 @@
+import type { BusMessage } from "../../infra/bus/bus.js";
+import { EncodedMessage } from "../../infra/bus/encoded-message.js";
+import type { Micros } from "../../schemas/words.js";
+import { ByteWriter, bytesOf } from "../task/byte-writer.js";
+import type { OutputStream } from "../task/output-stream.js";
+
+const CHUNK = 256 * 1024;
+const HEADER = 5;
+/** Bytes of an envelope's numbers, and what stands around them. */
+const AROUND = 64;
+const CLOSE = 0x7d;
+const SEQUENCE = bytesOf(',"sequence":');
+/** `,"data":` */
+const DATA = 8;
+const EPOCH = bytesOf(',"epoch":');
+const SEQUENCE_NUM = bytesOf(',"sequence_num":');
+
+/**
+ * Where one message after the other is written, as Avro for the log and as JSON for the channel: what leaves are views of
+ * chunks that nobody writes to again.
+ */
+export class MessageWriter {
+  readonly avro = new ByteWriter(CHUNK);
+  readonly json = new ByteWriter(CHUNK);
+  #valueStart = 0;
+  #textStart = 0;
+  /** Where the envelope's `,"data":` begins. */
+  #dataStart = 0;
+
+  /**
+   * Begins a message, up to the names of its stream; its other fields are written to `avro` and `json` next.
+   *
+   * @param sequence the stream's, which has begun
+   * @param room     bytes that either form takes about
+   */
+  begin(stream: OutputStream, sequence: number, schemaId: number, room: number): void {
+    this.#beginValue(stream, schemaId, room);
+    this.beginText(stream, sequence, room);
+  }
+
+  /** Begins a message that goes to its channel alone. */
+  beginText(stream: OutputStream, sequence: number, room: number): void {
+    const { json } = this;
+    const { texts, headEnd, namesEnd } = stream;
+    const wanted = namesEnd + AROUND + room;
+    if (json.at + wanted > CHUNK) json.renew(Math.max(CHUNK, wanted));
+    this.#textStart = json.at;
+    this.#head(stream, sequence);
+    this.#dataStart = json.at;
+    json.copyRange(texts, headEnd, namesEnd);
+  }
+
+  #beginValue({ texts, namesEnd }: OutputStream, schemaId: number, room: number): void {
+    const { avro } = this;
+    const wanted = HEADER + texts.length - namesEnd + room;
+    if (avro.at + wanted > CHUNK) avro.renew(Math.max(CHUNK, wanted));
+    this.#valueStart = avro.at;
+    avro.bytes[avro.at] = 0;
+    avro.at = avro.bytes.writeUInt32BE(schemaId, avro.at + 1);
+    avro.copyRange(texts, namesEnd, texts.length);
+  }
+
+  #head({ texts, headEnd, epoch }: OutputStream, sequence: number): void {
+    const { json } = this;
+    json.copyRange(texts, 0, headEnd);
+    json.integer(epoch);
+    json.copy(SEQUENCE);
+    json.integer(sequence);
+  }
+
+  /** The stream's epoch and the message's number, as Avro. */
+  avroPosition({ epoch }: OutputStream, sequence: number): void {
+    this.avro.avroLong(epoch);
+    this.avro.avroLong(sequence);
+  }
+
+  /** The same as JSON, after a timestamp (µs). */
+  jsonPosition(timestamp: Micros, { epoch }: OutputStream, sequence: number): void {
+    const { json } = this;
+    json.integer(timestamp);
+    json.copy(EPOCH);
+    json.integer(epoch);
+    json.copy(SEQUENCE_NUM);
+    json.integer(sequence);
+  }
+
+  /** The record's value, once its last field is written. */
+  value(): Uint8Array {
+    const { bytes, at } = this.avro;
+    return new Uint8Array(bytes.buffer, this.#valueStart, at - this.#valueStart);
+  }
+
+  /** The message as JSON text, without its envelope; before `message`. */
+  text(): string {
+    return this.json.text(this.#dataStart + DATA, this.json.at);
+  }
+
+  /** Ends the envelope: the message for the stream's channel. */
+  message(stream: OutputStream, sequence: number, kind: BusMessage["kind"], now: Micros): BusMessage {
+    this.json.byte(CLOSE);
+    return this.#message(stream, sequence, kind, now, this.#textStart);
+  }
+
+  /** After `message`: the same data once more, on another stream's channel. */
+  again(stream: OutputStream, sequence: number, kind: BusMessage["kind"], now: Micros): BusMessage {
+    const { json } = this;
+    const from = this.#dataStart;
+    const length = json.at - from;
+    json.reserve(stream.headEnd + AROUND + length);
+    const start = json.at;
+    this.#head(stream, sequence);
+    json.bytes.copyWithin(json.at, from, from + length);
+    json.at += length;
+    return this.#message(stream, sequence, kind, now, start);
+  }
+
+  #message(stream: OutputStream, sequence: number, kind: BusMessage["kind"], now: Micros, start: number): BusMessage {
+    const { bytes, at } = this.json;
+    return new EncodedMessage(stream.channel, stream.epoch, sequence, kind, stream.renews(now), bytes, start, at);
+  }
+}
