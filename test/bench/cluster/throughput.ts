@@ -7,6 +7,7 @@ import { codecsOf } from "../../../plant/parts.js";
 import type { RawTick } from "../../../schemas/ticks.js";
 import { inWords, median, type RateFigure } from "../figure.js";
 import { bareKafka } from "./bare-kafka.js";
+import { bareOutputs } from "./bare-outputs.js";
 import { type ClusterPlant, progress, quiet, Services, turnsOr } from "./services.js";
 import { RECORDED_MIX, SyntheticTicks, VENUE } from "./synthetic-ticks.js";
 
@@ -42,6 +43,8 @@ interface Round {
   readonly processed: number;
   readonly produced: number;
   readonly consumed: number;
+  /** Ticks a second whose outputs bare clients write; 0 where they were not asked to. */
+  readonly written: number;
   readonly verified: string;
 }
 
@@ -97,6 +100,15 @@ function processFigure(setting: Setting, rounds: readonly Round[]): RateFigure {
         rate: median(rounds.map(({ consumed }) => consumed)),
         ratio: median(rounds.map(({ processed, consumed }) => processed / consumed)),
       },
+      ...(rounds[0]!.written > 0
+        ? [
+            {
+              name: "kafkajs and ioredis write the same outputs, and make nothing",
+              rate: median(rounds.map(({ written }) => written)),
+              ratio: median(rounds.map(({ processed, written }) => processed / written)),
+            },
+          ]
+        : []),
     ],
     ...(setting === main && {
       goal: { text: `at least ${inWords(PROCESS_GOAL)} ticks/s`, reached: rate >= PROCESS_GOAL },
@@ -118,12 +130,14 @@ async function roundOf(services: Services, setting: Setting): Promise<Round> {
     );
     const processed = await processAll(plant, redis, setting.processes);
     const verified = await verify(plant, ticks);
+    const isPlain = setting.processes === 1 && setting.partitions === main.partitions;
+    const written = isPlain ? await bareOutputs(services, plant, await codecsOf(plant.config), TICKS) : 0;
     const { symbols, processes, partitions } = setting;
     progress(
       `${symbols} symbols, ${processes} processes, ${partitions} partitions: in ${inWords(ingested)}, processed ${inWords(processed)}, ` +
-        `kafkajs in ${inWords(floor.produced)}, out ${inWords(floor.consumed)} a second`,
+        `kafkajs in ${inWords(floor.produced)}, out ${inWords(floor.consumed)} a second, bare outputs ${inWords(written)}`,
     );
-    return { ingested, processed, ...floor, verified };
+    return { ingested, processed, ...floor, written, verified };
   } finally {
     redis.disconnect();
     await plant.stop();
