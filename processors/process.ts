@@ -58,6 +58,9 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
     async records(topic, partition, records) {
       await running.get(`${topic}/${partition}`)!.handle(records);
     },
+    ending(topic, partition) {
+      running.get(`${topic}/${partition}`)?.leave();
+    },
     async revoked(topic, partition) {
       const name = `${topic}/${partition}`;
       const task = running.get(name);
@@ -108,6 +111,8 @@ class RunningTask {
   #busy: Promise<unknown> = Promise.resolve();
   #checkpointing: Promise<void> | undefined;
   #stopping = false;
+  /** Somebody else waits for the partition. */
+  #leaving = false;
   readonly #outgoing: Outgoing;
   /** What the state stands for is not in the log, or the task is over: nothing more is written. */
   #failed: Error | undefined;
@@ -195,6 +200,7 @@ class RunningTask {
       const end = metrics.consumerProcessing.startTimer(labels);
       try {
         for (const { value, offset } of records) {
+          if (this.#leaving) break;
           if (value !== null && isForeign(codec, value)) await this.#prepare(value);
           this.task.process(value, offset);
           this.#next = offset + 1;
@@ -229,6 +235,11 @@ class RunningTask {
     this.task.lost(records);
   }
 
+  /** What is not at work yet is left to the next owner. */
+  leave(): void {
+    this.#leaving = true;
+  }
+
   /** From here on nothing is waited for. */
   hurry(): void {
     this.#stopping = true;
@@ -241,7 +252,7 @@ class RunningTask {
     try {
       await this.#alone(async () => {
         await this.#checkpointing?.catch(() => {});
-        await this.#checkpoint();
+        await this.#checkpoint(true);
       });
     } finally {
       await this.abandon();
@@ -304,15 +315,16 @@ class RunningTask {
     });
   }
 
-  #checkpoint(): Promise<void> {
-    this.#checkpointing = this.#writeState().finally(() => {
+  /** @param released the partition is given back with it */
+  #checkpoint(released = false): Promise<void> {
+    this.#checkpointing = this.#writeState(released).finally(() => {
       this.#checkpointing = undefined;
     });
     return this.#checkpointing;
   }
 
   /** Takes the state as it stands at this instant; it is written once all that was made before is in the log. */
-  async #writeState(): Promise<void> {
+  async #writeState(released: boolean): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#failed) throw this.#failed;
@@ -323,7 +335,7 @@ class RunningTask {
     const next = this.#next;
     for (const { key, value } of this.task.checkpoint()) this.#unwritten.set(key, value);
     await this.#outgoing.sentSoFar();
-    if (this.#unwritten.size === 0) return;
+    if (this.#unwritten.size === 0 && !(released && next !== undefined)) return;
     const records = [...this.#unwritten].map(
       ([key, value]): LogRecord => ({
         topic: STATE_TOPIC,
@@ -334,7 +346,7 @@ class RunningTask {
       }),
     );
     const { topic, partition } = this;
-    const position = { group: PROCESS_GROUP, topic, partition, offset: next ?? 0 };
+    const position = { group: PROCESS_GROUP, topic, partition, offset: next ?? 0, released };
     try {
       await this.writer.write(records, next === undefined ? [] : [position]);
       this.#unwritten.clear();

@@ -79,6 +79,8 @@ export interface GroupOffset {
   readonly partition: number;
   /** The next offset to read. */
   readonly offset: number;
+  /** The partition is given back with this: until then its next owner may wait, within bounds, for what is to come. */
+  readonly released?: boolean;
 }
 
 export interface PartitionHandler {
@@ -89,6 +91,11 @@ export interface PartitionHandler {
    * give everything back and join the group again.
    */
   records(topic: string, partition: number, records: readonly StoredRecord[]): Promise<void>;
+  /**
+   * The partition is somebody else's, who waits: a call of `records` that is at work may leave the rest to them. `revoked`
+   * follows when it has returned, and gives the partition back with an offset that says `released`.
+   */
+  ending?(topic: string, partition: number): void;
   /** The partition is somebody else's, or the consumer closes: write what must be kept. */
   revoked?(topic: string, partition: number): Promise<void>;
   /** The position had left the log's retention: how many records are gone. */

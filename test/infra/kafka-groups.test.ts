@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Fenced } from "../../infra/log/errors.js";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
 import type { LogRecord } from "../../infra/log/log.js";
+import type { Logger } from "../../infra/logging.js";
 import { type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
 import { bytes, Collector } from "../conformance/collector.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
@@ -26,12 +28,14 @@ describe("groups over Kafka", () => {
     namespace = `t${randomUUID().slice(0, 8)}`;
   });
 
-  async function open(more: Parameters<typeof kafkaConfig>[1] = {}): Promise<KafkaLog> {
+  async function open(more: Parameters<typeof kafkaConfig>[1] = {}, logger: Logger = testLogger): Promise<KafkaLog> {
     const config = kafkaConfig([kafka.brokers], { sessionTimeoutMs: 3000, ...more });
-    const log = await KafkaLog.open({ kafka: config, namespace, logger: testLogger });
+    const log = await KafkaLog.open({ kafka: config, namespace, logger });
     logs.push(log);
     return log;
   }
+  const listening = (lines: string[]): Logger =>
+    pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
   const created = async (partitions: number, settings = {}): Promise<KafkaLog> => {
     const log = await open();
     await log.createTopics([{ name: topic, partitions, cleanup: "delete", ...settings }]);
@@ -133,6 +137,91 @@ describe("groups over Kafka", () => {
     release();
     await collector.count(40);
     expect(collector.values(0)).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
+    await consumer.close();
+  });
+
+  /** Works on its first batch until it is let go, and keeps its place with a transactional writer. */
+  class Holder {
+    readonly said: string[] = [];
+    readonly #working: Promise<void>;
+    letGo = () => {};
+    constructor(
+      readonly name: string,
+      readonly log: KafkaLog,
+      readonly events: string[],
+      readonly leaves: boolean,
+    ) {
+      this.#working = new Promise((resolve) => {
+        this.letGo = resolve;
+      });
+    }
+    async #keep(partition: number, released: boolean): Promise<void> {
+      const writer = await this.log.transactions(`task/${partition}`);
+      await writer.write([], [{ group: "handed", topic, partition, offset: 5, released }]);
+      await writer.close();
+    }
+    async assigned(_: string, partition: number): Promise<undefined> {
+      this.events.push(`${this.name} gets ${partition}`);
+    }
+    async records(_: string, partition: number): Promise<void> {
+      await this.#keep(partition, false);
+      this.events.push(`${this.name} works on ${partition}`);
+      await this.#working;
+    }
+    ending(_: string, partition: number): void {
+      this.events.push(`${this.name} is to leave ${partition}`);
+      if (this.leaves) this.letGo();
+    }
+    async revoked(_: string, partition: number): Promise<void> {
+      await this.#keep(partition, true);
+      this.events.push(`${this.name} gives ${partition} back`);
+    }
+  }
+
+  test("a partition is not begun before a member that is still there has given it back", async () => {
+    const events: string[] = [];
+    const one = new Holder("one", await created(2), events, true);
+    const consumer = await one.log.consume("handed", [topic], one);
+    await fill(one.log, 0, 5, 2);
+    await expect.poll(() => events.length, { timeout: 30_000 }).toBe(4);
+    const two = new Holder("two", await open(), events, true);
+    const next = await two.log.consume("handed", [topic], two);
+    await expect.poll(() => events.filter((event) => event.startsWith("two gets")).length, { timeout: 30_000 }).toBe(1);
+    const moved = events.at(-1)!.at(-1)!;
+    expect(events.slice(4)).toEqual([`one is to leave ${moved}`, `one gives ${moved} back`, `two gets ${moved}`]);
+    two.letGo();
+    await Promise.all([consumer.close(), next.close()]);
+  });
+
+  test("a partition of which nothing was read goes over at once", async () => {
+    const events: string[] = [];
+    const one = new Holder("one", await created(2), events, false);
+    one.revoked = async () => {};
+    const consumer = await one.log.consume("handed", [topic], one);
+    await expect.poll(() => events.length, { timeout: 30_000 }).toBe(2);
+    const lines: string[] = [];
+    const two = new Holder("two", await open({}, listening(lines)), events, false);
+    const next = await two.log.consume("handed", [topic], two);
+    await expect.poll(() => events.filter((event) => event.startsWith("two gets")).length, { timeout: 30_000 }).toBe(1);
+    expect(lines.filter((line) => line.includes("does not give"))).toEqual([]);
+    await Promise.all([consumer.close(), next.close()]);
+  });
+
+  test("one that does not give a partition back is waited for a while only", async () => {
+    const events: string[] = [];
+    const one = new Holder("one", await created(2), events, false);
+    const consumer = await one.log.consume("handed", [topic], one);
+    await fill(one.log, 0, 5, 2);
+    await expect.poll(() => events.length, { timeout: 30_000 }).toBe(4);
+    const lines: string[] = [];
+    const two = new Holder("two", await open({}, listening(lines)), events, true);
+    const next = await two.log.consume("handed", [topic], two);
+    await expect.poll(() => events.filter((event) => event.startsWith("two gets")).length, { timeout: 30_000 }).toBe(1);
+    expect(events.filter((event) => event.includes("back"))).toEqual([]);
+    expect(lines.filter((line) => line.includes("does not give"))).toHaveLength(1);
+    two.letGo();
+    await next.close();
+    one.letGo();
     await consumer.close();
   });
 

@@ -89,9 +89,12 @@ export class GroupMembership {
     return !this.#rebalancing && performance.now() - this.#heardAt < this.options.sessionTimeoutMs;
   }
 
-  /** @throws when the group is being shared out anew, or has forgotten this member */
-  commit(topic: string, partition: number, offset: number): Promise<void> {
-    return this.#consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
+  /**
+   * @param metadata stands beside the offset
+   * @throws when the group is being shared out anew, or has forgotten this member
+   */
+  commit(topic: string, partition: number, offset: number, metadata: string | null = null): Promise<void> {
+    return this.#consumer.commitOffsets([{ topic, partition, offset: String(offset), metadata }]);
   }
 
   /** From here on nothing is said of it. */

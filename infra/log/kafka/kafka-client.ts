@@ -85,7 +85,12 @@ export interface KafkaBroker {
     responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
   }>;
   offsetFetch(request: unknown): Promise<{
-    responses: readonly { partitions: readonly { partition: number; offset: string }[] }[];
+    responses: readonly {
+      partitions: readonly { partition: number; offset: string; metadata: string | null }[];
+    }[];
+  }>;
+  describeGroups(request: { groupIds: readonly string[] }): Promise<{
+    groups: readonly { members: readonly { memberId: string }[] }[];
   }>;
   offsetCommit(request: unknown): Promise<unknown>;
 }

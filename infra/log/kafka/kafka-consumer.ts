@@ -5,6 +5,7 @@ import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, WriterLost } from "./errors.js";
 import { type Fetched, Fetcher } from "./fetcher.js";
 import { GroupMembership } from "./group-membership.js";
+import { handedOver } from "./hand-over.js";
 import { clusterOf, type KafkaCluster } from "./kafka-client.js";
 import type { KafkaReader } from "./kafka-reader.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
@@ -56,6 +57,11 @@ export class KafkaConsumer implements Consumer {
       this.#fail = reject;
     });
     this.failed.catch(() => {});
+  }
+
+  /** As the brokers know this member; empty before it joined. */
+  get memberId(): string {
+    return this.#memberId;
   }
 
   /** Joins the group; resolves when it is a member. */
@@ -130,9 +136,13 @@ export class KafkaConsumer implements Consumer {
   /** Commits where the partition is this member's; elsewhere it is somebody else's to say. @returns whether it did */
   async commit(topic: string, partition: number, offset: number): Promise<boolean> {
     const owned = this.#owned.get(partitionName(topic, partition));
-    if (owned === undefined || owned.lost || this.#membership === undefined) return false;
+    return owned !== undefined && !owned.lost && this.#commit(owned, offset, null);
+  }
+
+  async #commit({ topic, partition }: OwnedPartition, offset: number, metadata: string | null): Promise<boolean> {
+    if (this.#membership === undefined) return false;
     try {
-      await this.#membership.commit(topic, partition, offset);
+      await this.#membership.commit(topic, partition, offset, metadata);
       return true;
     } catch (error) {
       // the group is being shared out anew: what was not committed is done again
@@ -188,12 +198,17 @@ export class KafkaConsumer implements Consumer {
 
   /** @param voluntary the partition is still this member's while it writes what must be kept */
   async #release(owned: OwnedPartition, voluntary: boolean): Promise<void> {
+    const { handler, nameOf } = this.options;
     owned.lost = !voluntary;
     owned.ending = true;
+    if (!voluntary && owned.assigned) handler.ending?.(nameOf(owned.topic), owned.partition);
     // what is stuck would never end
     if (!owned.failed) await owned.idle();
     if (owned.failed || !owned.assigned) return;
-    await this.options.handler.revoked?.(this.options.nameOf(owned.topic), owned.partition);
+    await handler.revoked?.(nameOf(owned.topic), owned.partition);
+    // where nothing came, the handler has written nothing that says so
+    if (handler.ending !== undefined && owned.position === owned.begunAt)
+      await this.#commit(owned, owned.position!, null);
   }
 
   #rejoin(): Promise<void> {
@@ -248,13 +263,22 @@ export class KafkaConsumer implements Consumer {
   }
 
   async #assign(owned: OwnedPartition): Promise<void> {
-    const { handler, nameOf, reader, groupId } = this.options;
+    const { handler, nameOf, reader, logger, groupId } = this.options;
     const { topic, partition } = owned;
+    await handedOver({
+      ...{ reader, logger, groupId, topic, partition },
+      memberId: this.#memberId,
+      isOver: () => owned.ending || this.#stopped,
+    });
     if (owned.ending) return;
     const wanted = await handler.assigned?.(nameOf(topic), partition);
     owned.assigned = true;
-    owned.position = wanted ?? (await reader.committed(groupId, topic, [partition])).get(partition);
+    owned.position = wanted ?? (await reader.committed(groupId, topic, partition));
     await this.#mend(owned);
+    // from here on whoever is to have the partition next waits until it is given back
+    if (handler.ending === undefined) return;
+    owned.begunAt = owned.position;
+    await this.#commit(owned, owned.position!, this.#memberId);
   }
 
   /** Brings a position into what the log holds; where none is known, to its beginning. */

@@ -120,6 +120,7 @@ export class KafkaLog implements Log {
       place: (record: LogRecord) => this.#placed(record),
       topic: (name: string) => this.#physical(name),
       group: (name: string) => this.#physical(name),
+      member: (group: string) => this.#consumers.get(group)?.memberId ?? "",
     };
     const opened = await KafkaTransactions.open(
       writer,
@@ -197,8 +198,7 @@ export class KafkaLog implements Log {
   }
 
   async committed(group: string, topic: string, partition: number): Promise<number | undefined> {
-    const found = await this.#reader.committed(this.#physical(group), this.#physical(topic), [partition]);
-    return found.get(partition);
+    return this.#reader.committed(this.#physical(group), this.#physical(topic), partition);
   }
 
   /** With a consumer of the group here, only what it owns is committed: the rest is somebody else's to say. */

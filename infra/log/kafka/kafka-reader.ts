@@ -50,17 +50,33 @@ export class KafkaReader {
     return { start, end };
   }
 
-  /** The offset that a group has committed for each of some partitions. @throws LogUnavailable */
-  async committed(groupId: string, topic: string, partitions: readonly number[]): Promise<Map<number, number>> {
-    const asked = partitions.map((partition) => ({ partition }));
+  /** The offset that a group has committed of a partition, if any. @throws LogUnavailable */
+  async committed(groupId: string, topic: string, partition: number): Promise<number | undefined> {
+    return (await this.#commitment(groupId, topic, partition))?.offset;
+  }
+
+  /**
+   * The member that says, with its offset, that it holds a partition, and is still in the group; undefined for none.
+   *
+   * @throws LogUnavailable
+   */
+  async holder(groupId: string, topic: string, partition: number): Promise<string | undefined> {
+    const said = (await this.#commitment(groupId, topic, partition))?.metadata;
+    if (said === undefined || said === "") return undefined;
+    return this.#patiently(`the members of group ${groupId}`, async () => {
+      const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+      const { groups } = await coordinator.describeGroups({ groupIds: [groupId] });
+      return groups[0]?.members.some(({ memberId }) => memberId === said) ? said : undefined;
+    });
+  }
+
+  #commitment(groupId: string, topic: string, partition: number) {
     return this.#patiently(`the offsets of group ${groupId}`, async () => {
       const coordinator = await this.cluster.findGroupCoordinator({ groupId });
-      const answer = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions: asked }] });
-      const found = new Map<number, number>();
-      for (const { partitions } of answer.responses) {
-        for (const { partition, offset } of partitions) if (Number(offset) >= 0) found.set(partition, Number(offset));
-      }
-      return found;
+      const answer = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions: [{ partition }] }] });
+      const found = answer.responses[0]?.partitions[0];
+      if (found === undefined || Number(found.offset) < 0) return undefined;
+      return { offset: Number(found.offset), metadata: found.metadata ?? "" };
     });
   }
 

@@ -10,6 +10,8 @@ export interface Naming {
   place(record: LogRecord): { topic: string; partition: number };
   topic(name: string): string;
   group(name: string): string;
+  /** The member of the group that this process is; empty for none. */
+  member(group: string): string;
 }
 
 const TRANSACTION_TIMEOUT_MS = 20_000;
@@ -20,7 +22,8 @@ const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVAL
 
 /**
  * A task's writes as Kafka transactions under its own transactional id. Opening fences every older writer of that id
- * out and ends what it left open, so what is read afterwards is the last state that counts.
+ * out and ends what it left open, so what is read afterwards is the last state that counts. Beside an offset stands
+ * which member of the group holds the partition, until it gives it back.
  */
 export class KafkaTransactions implements TransactionalWriter {
   /** Why it can write no more. */
@@ -130,13 +133,14 @@ export class KafkaTransactions implements TransactionalWriter {
   }
 
   #byGroup(offsets: readonly GroupOffset[]) {
-    const groups = new Map<string, Map<string, { partition: number; offset: string }[]>>();
-    for (const { group, topic, partition, offset } of offsets) {
+    const groups = new Map<string, Map<string, { partition: number; offset: string; metadata: string }[]>>();
+    for (const { group, topic, partition, offset, released } of offsets) {
+      const metadata = released === true ? "" : this.naming.member(group);
       const consumerGroupId = this.naming.group(group);
       const topics = groups.get(consumerGroupId) ?? new Map();
       groups.set(consumerGroupId, topics);
       const name = this.naming.topic(topic);
-      topics.set(name, [...(topics.get(name) ?? []), { partition, offset: String(offset) }]);
+      topics.set(name, [...(topics.get(name) ?? []), { partition, offset: String(offset), metadata }]);
     }
     return [...groups].map(([consumerGroupId, topics]) => ({
       consumerGroupId,
