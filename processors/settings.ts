@@ -7,6 +7,8 @@ export interface ProcessSettings {
   readonly partitions: number;
   /** Tickers, aggregates and open K-lines leave at most once in so much log time a stream; 0 for every change. */
   readonly emissionMs: number;
+  /** The same of open K-lines of more than a minute, in place of `emissionMs`. */
+  readonly longKlineEmissionMs: number;
   readonly klineIntervals: readonly string[];
   /** A K-line closes when log time has passed its close by so much. */
   readonly graceMs: number;
@@ -60,6 +62,7 @@ export interface IndexGuard {
 export const defaultSettings: ProcessSettings = {
   partitions: 12,
   emissionMs: 100,
+  longKlineEmissionMs: 1000,
   klineIntervals: ["1m", "5m", "15m", "1h", "4h", "1d"],
   graceMs: 1000,
   lateHours: 48,

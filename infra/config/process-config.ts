@@ -67,7 +67,12 @@ export const processConfig = z
   .strictObject({
     emissionMs: milliseconds
       .default(100)
-      .describe("Milliseconds of log time between messages of a ticker, aggregate or open K-line; 0 for every change."),
+      .describe(
+        "Milliseconds of log time between messages of a ticker, aggregate or open K-line up to 1m; 0 for every change.",
+      ),
+    longKlineEmissionMs: milliseconds
+      .default(1000)
+      .describe("Milliseconds of log time between messages of an open K-line of more than 1m; 0 for every change."),
     klineIntervals: unique(z.enum(klineIntervals), (interval) => interval)
       .default(["1m", "5m", "15m", "1h", "4h", "1d"])
       .describe("Intervals of the K-lines, spelled as Binance does."),

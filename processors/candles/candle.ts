@@ -18,6 +18,13 @@ import {
   type TentativeTrade,
 } from "./tentative-trade.js";
 
+/** Bits of `Candle.unshown`: short intervals have not shown it, long ones have not. */
+export const UNSHOWN_SHORT = 2;
+export const UNSHOWN_LONG = 4;
+const UNSHOWN = UNSHOWN_SHORT | UNSHOWN_LONG;
+/** What a saved candle says where all intervals were shown together. */
+const UNSHOWN_BY_ANY = 1;
+
 /**
  * One candle in integers. Open and close go by (exchange time, trade id, position): an earlier trade that comes late
  * becomes the open, of equal ones the first to come opens and the last closes.
@@ -43,8 +50,8 @@ export class Candle {
   /** Emissions so far. */
   revision = 0;
   flags = 0;
-  /** Has trades that no emission has shown yet. */
-  changed = false;
+  /** Which emissions have not shown its newest trades yet: bits, as in `UNSHOWN`. */
+  unshown = 0;
   /** What it is without its tentative trades; undefined while it has had none. */
   #firm: Candle | undefined;
   /** Trades that may be taken back, in the order in which they came. */
@@ -90,7 +97,7 @@ export class Candle {
       this.buyQuoteVolume = addUnits(this.buyQuoteVolume, amount);
     }
     this.count++;
-    this.changed = true;
+    this.unshown = UNSHOWN;
   }
 
   /** Adds a trade that may be taken back. Such trades have no numeric id: of one time the last to come closes. */
@@ -121,7 +128,7 @@ export class Candle {
       this.buyQuoteVolume = subtractUnits(this.buyQuoteVolume, trade.amount);
     }
     this.count--;
-    this.changed = true;
+    this.unshown = UNSHOWN;
     if (this.count === 0) this.flatten(trade.price);
     else this.#reprice();
     return true;
@@ -265,7 +272,7 @@ export class Candle {
       this.count,
       this.revision,
       this.flags,
-      this.changed ? 1 : 0,
+      this.unshown,
     ];
   }
 
@@ -286,7 +293,7 @@ export class Candle {
     candle.count = saved[13] as number;
     candle.revision = saved[14] as number;
     candle.flags = saved[15] as number;
-    candle.changed = saved[16] === 1;
+    candle.unshown = saved[16] === UNSHOWN_BY_ANY ? UNSHOWN : (saved[16] as number);
     const rest = saved[17] as TentativeRest | undefined;
     if (rest !== undefined) {
       candle.#firm = Candle.load(rest.firm);

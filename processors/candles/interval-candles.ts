@@ -26,6 +26,8 @@ export class IntervalCandles {
   constructor(
     readonly interval: Interval,
     readonly stream: OutputStream,
+    /** Bit of `Candle.unshown` of the emission that shows them. */
+    readonly unshown: number,
   ) {
     this.closed = new ClosedCandles(interval);
   }

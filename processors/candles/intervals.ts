@@ -1,7 +1,7 @@
 import type { Micros } from "../../schemas/words.js";
 
 const SECOND = 1_000_000;
-const MINUTE = 60 * SECOND;
+export const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;

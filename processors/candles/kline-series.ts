@@ -6,9 +6,9 @@ import { Conflation, type ConflationJson } from "../task/conflation.js";
 import type { TaskContext } from "../task/operator.js";
 import { OutputStream, streamName } from "../task/output-stream.js";
 import type { TimerSlot } from "../task/timers.js";
-import { Candle, type CandleJson } from "./candle.js";
+import { Candle, type CandleJson, UNSHOWN_LONG, UNSHOWN_SHORT } from "./candle.js";
 import { IntervalCandles, type IntervalJson } from "./interval-candles.js";
-import type { Interval } from "./intervals.js";
+import { type Interval, MINUTE } from "./intervals.js";
 import type { TentativeTrade } from "./tentative-trade.js";
 
 export interface SeriesJson {
@@ -19,7 +19,17 @@ export interface SeriesJson {
   readonly nextClose: Micros | null;
   readonly lastClose: UnitsJson;
   readonly lastTraded: Micros | null;
-  readonly emission: ConflationJson;
+  /** Of the intervals up to a minute, and of the longer ones; null without such. */
+  readonly emission: ConflationJson | null;
+  readonly longEmission?: ConflationJson | null;
+}
+
+/** Intervals that are shown together. */
+interface Shown {
+  /** Bit of `Candle.unshown`. */
+  readonly bit: number;
+  readonly intervals: readonly IntervalCandles[];
+  readonly emission: Conflation;
 }
 
 /**
@@ -32,7 +42,9 @@ export class KlineSeries {
   /** Shortest interval first; all others are rolled up from the first. */
   readonly #lengths: readonly IntervalCandles[];
   readonly #base: IntervalCandles;
-  readonly #emission: Conflation;
+  /** Up to a minute, and longer; undefined without such. */
+  readonly #short: Shown | undefined;
+  readonly #long: Shown | undefined;
   readonly #closeSlot: TimerSlot;
   readonly #view = new Candle(0);
   #current: Candle | undefined;
@@ -59,21 +71,35 @@ export class KlineSeries {
     readonly venues: () => readonly VenueId[],
   ) {
     const name = streamName(symbol, exchange);
-    this.#lengths = intervals.map((interval) => {
+    this.#lengths = intervals.map((interval, at) => {
       const key = `${symbol}:${interval.name}`;
       const channel = `kline:${name}:${interval.name}`;
       const venue = exchange ?? AGGREGATE;
-      return new IntervalCandles(
-        interval,
-        new OutputStream("market.kline", key, channel, symbol, venue, interval.name),
-      );
+      const stream = new OutputStream("market.kline", key, channel, symbol, venue, interval.name);
+      // what is kept for the others alone goes with them
+      const isLong = intervals[Math.max(at, firstShown)]!.length > MINUTE;
+      return new IntervalCandles(interval, stream, isLong ? UNSHOWN_LONG : UNSHOWN_SHORT);
     });
     this.#base = this.#lengths[0]!;
     this.#scales = scales;
     this.#grace = context.settings.graceMs * 1000;
     this.#horizon = context.settings.lateHours * 3_600_000_000;
-    this.#emission = new Conflation(context, `${name}:emit`, () => this.#emit());
+    const { emissionMs, longKlineEmissionMs } = context.settings;
+    this.#short = this.#shownTogether(UNSHOWN_SHORT, `${name}:emit`, emissionMs);
+    this.#long = this.#shownTogether(UNSHOWN_LONG, `${name}:emit-long`, longKlineEmissionMs);
     this.#closeSlot = context.timers.slot(context.order, `${name}:close`, () => this.#closeNext());
+  }
+
+  #shownTogether(bit: number, key: string, emissionMs: number): Shown | undefined {
+    const intervals = this.#lengths.filter(({ unshown }) => unshown === bit);
+    if (intervals.length === 0) return undefined;
+    const shown = { bit, intervals, emission: new Conflation(this.context, key, () => this.#emit(shown), emissionMs) };
+    return shown;
+  }
+
+  #changed(): void {
+    this.#short?.emission.changed();
+    this.#long?.emission.changed();
   }
 
   /**
@@ -87,7 +113,7 @@ export class KlineSeries {
       if (candle === undefined) return this.#amend(price, qty, amount, buy, time, id);
     }
     candle.add(price, qty, amount, buy, time, id);
-    this.#emission.changed();
+    this.#changed();
     return true;
   }
 
@@ -100,7 +126,7 @@ export class KlineSeries {
     const candle = this.#locate(trade.time);
     if (candle === undefined) return this.#amendBy(trade.time, (amended) => amended.addTentative({ ...trade }));
     candle.addTentative({ ...trade });
-    this.#emission.changed();
+    this.#changed();
     return true;
   }
 
@@ -117,7 +143,7 @@ export class KlineSeries {
     const open = openTime >= this.#nextClose ? base.open.get(openTime) : undefined;
     if (open !== undefined) {
       const found = open.retract(id, now);
-      if (found) this.#emission.changed();
+      if (found) this.#changed();
       return found;
     }
     const closed = base.closed.get(openTime);
@@ -134,7 +160,7 @@ export class KlineSeries {
       const candle = isClosed ? held.closed.get(longer) : held.open.get(longer);
       if (candle?.retract(id, now) && isClosed) this.#retracted(held, candle);
     }
-    this.#emission.changed();
+    this.#changed();
     return true;
   }
 
@@ -205,7 +231,7 @@ export class KlineSeries {
     for (let i = 1; i < this.#lengths.length; i++) {
       const longer = this.#lengths[i]!.openAt(openTime);
       longer.merge(candle);
-      if (candle.changed) longer.changed = true;
+      longer.unshown |= candle.unshown & this.#lengths[i]!.unshown;
     }
     if (candle.count > 0) {
       this.#lastClose = candle.close;
@@ -233,7 +259,7 @@ export class KlineSeries {
     // a longer one may have begun before the series did
     if (this.#feedWasDown(candle.openTime)) candle.flags |= FEED_DOWN;
     held.begins(candle.openTime);
-    candle.changed = false;
+    candle.unshown = 0;
     this.#show(held, candle, candle, true);
     // one that lost all of its trades was shown before
     if (candle.count > 0 || candle.flags !== 0 || candle.revision > 1) held.closed.put(candle);
@@ -273,25 +299,30 @@ export class KlineSeries {
       }
       held.begins(openTime);
     }
-    this.#emission.changed();
+    this.#changed();
     return true;
   }
 
   /** Shows what changed: amended candles first, then the open ones, so that the newest is the last value. */
-  #emit(): void {
-    for (const held of this.#lengths) {
+  #emit({ bit, intervals }: Shown): void {
+    for (const candle of this.#base.sortedOpen()) {
+      const isEmptied = (candle.unshown & bit) !== 0 && candle.count === 0;
+      if (isEmptied) candle.flatten(this.#quietPrice(this.#base, candle));
+    }
+    for (const held of intervals) {
       const amended = held.isAmended;
       if (amended) held.showAmended((candle) => this.#show(held, candle, candle, true));
       if (held === this.#base) this.#emitBase(amended);
       else this.#emitOpen(held, amended);
     }
-    for (const candle of this.#base.open.values()) candle.changed = false;
+    for (const candle of this.#base.open.values()) candle.unshown &= ~bit;
   }
 
   #emitBase(always: boolean): void {
-    for (const candle of this.#base.sortedOpen()) {
-      if (candle.changed && candle.count === 0) candle.flatten(this.#quietPrice(this.#base, candle));
-      if (candle.changed || (always && candle.count > 0)) this.#show(this.#base, candle, candle, false);
+    const base = this.#base;
+    for (const candle of base.sortedOpen()) {
+      const isUnshown = (candle.unshown & base.unshown) !== 0;
+      if (isUnshown || (always && candle.count > 0)) this.#show(base, candle, candle, false);
     }
   }
 
@@ -299,15 +330,15 @@ export class KlineSeries {
     let shown: Candle | undefined;
     for (const base of this.#base.sortedOpen()) {
       const candle = held.openAt(base.openTime);
-      if (always || base.changed || candle.changed) {
+      if (always || (base.unshown & held.unshown) !== 0 || candle.unshown !== 0) {
         if (candle !== shown) this.#showOpen(held, candle);
         shown = candle;
       }
-      candle.changed = false;
+      candle.unshown = 0;
     }
     for (const candle of held.sortedOpen()) {
-      if (candle.changed) this.#showOpen(held, candle);
-      candle.changed = false;
+      if (candle.unshown !== 0) this.#showOpen(held, candle);
+      candle.unshown = 0;
     }
   }
 
@@ -353,7 +384,8 @@ export class KlineSeries {
       nextClose: Number.isNaN(this.#nextClose) ? null : this.#nextClose,
       lastClose: unitsToJson(this.#lastClose),
       lastTraded: this.#lastTraded === Number.NEGATIVE_INFINITY ? null : this.#lastTraded,
-      emission: this.#emission.save(),
+      emission: this.#short?.emission.save() ?? null,
+      longEmission: this.#long?.emission.save() ?? null,
     };
   }
 
@@ -372,7 +404,9 @@ export class KlineSeries {
     if (!sameBase) return;
     this.#lastClose = unitsFromJson(saved.lastClose);
     this.#lastTraded = saved.lastTraded ?? Number.NEGATIVE_INFINITY;
-    this.#emission.load(saved.emission);
+    const { emission, longEmission = emission } = saved;
+    if (emission !== null) this.#short?.emission.load(emission);
+    if (longEmission !== null) this.#long?.emission.load(longEmission);
     if (saved.nextClose === null) return;
     this.#nextClose = saved.nextClose;
     this.#awaitClose();

@@ -14,9 +14,11 @@ export class Conflation {
     readonly context: TaskContext,
     key: string,
     readonly emit: () => void,
+    /** Milliseconds of log time; 0 for every change. */
+    emissionMs = context.settings.emissionMs,
   ) {
     this.#slot = context.timers.slot(context.order, key, () => this.#emitNow());
-    this.#gap = context.settings.emissionMs * 1000;
+    this.#gap = emissionMs * 1000;
   }
 
   /** Something changed. */

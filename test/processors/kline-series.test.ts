@@ -145,8 +145,9 @@ describe("K-lines", () => {
     );
   });
 
-  test("leave at the first change at once, then at most once in 100 ms of log time", () => {
+  test("leave at the first change at once, then at most once in 100 ms of log time, those above a minute in a second", () => {
     const gaps = fc.array(fc.nat(250_000), { minLength: 1, maxLength: 60 });
+    const apart = { "1s": 100_000, "1m": 100_000, "3m": 1_000_000, "1d": 1_000_000 } as const;
     check(
       fc.property(gaps, (pauses) => {
         let now = START + SECOND;
@@ -154,14 +155,20 @@ describe("K-lines", () => {
           now += pause;
           return trade(at, now, { price: `${100 + at}` });
         });
-        const rig = new TaskRig({ ...onePartition, klineIntervals: ["1m"] }, false);
-        rig.process(recordsOf([instrument(START), ...trades, heartbeat(now + SECOND)]));
-        const times = rig.of("market.kline").filter((kline) => kline.exchange === "binance" && !kline.is_closed);
-        expect(times[0]!.timestamp).toBe(trades[0]!.receiveTime);
-        times.forEach((kline, at) => {
-          if (at > 0) expect(kline.timestamp - times[at - 1]!.timestamp).toBeGreaterThanOrEqual(100_000);
-        });
-        expect(times.at(-1)!.trade_count).toBe(trades.length);
+        const rig = new TaskRig({ ...onePartition, klineIntervals: Object.keys(apart) }, false);
+        rig.process(recordsOf([instrument(START), ...trades, heartbeat(now + 2 * SECOND)]));
+        for (const [name, gap] of Object.entries(apart)) {
+          const of = rig.of("market.kline").filter((kline) => kline.exchange === "binance" && kline.interval === name);
+          const open = of.filter((kline) => !kline.is_closed);
+          expect(open[0]!.timestamp).toBe(trades[0]!.receiveTime);
+          if (name === "1s") continue;
+          open.forEach((kline, at) => {
+            if (at > 0) expect(kline.timestamp - open[at - 1]!.timestamp).toBeGreaterThanOrEqual(gap);
+            // nothing is shown that was shown before
+            if (at > 0) expect(kline.trade_count).toBeGreaterThan(open[at - 1]!.trade_count);
+          });
+          expect(open.at(-1)!.trade_count).toBe(trades.length);
+        }
       }),
     );
   });

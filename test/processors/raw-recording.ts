@@ -9,7 +9,7 @@ import { messagesOf, type Output, plant } from "./task-rig.js";
 export { messagesOf };
 
 /** What is conflated leaves seldom: a recording's last states are what counts, and quicker to read. */
-export const seldom: ProcessSettings = { ...defaultSettings, emissionMs: 10_000 };
+export const seldom: ProcessSettings = { ...defaultSettings, emissionMs: 10_000, longKlineEmissionMs: 10_000 };
 
 /** Lines of a gzipped recording. */
 export function linesOf(name: string): string[] {

@@ -117,7 +117,9 @@ describe("trades that are taken back", () => {
   test("leave the ticker at the last trade that is left", () => {
     check(
       fc.property(chainStory, ({ ticks, chain, end }) => {
-        const rig = new TaskRig({ ...settings, emissionMs: 0 }, false).process(recordsOf([...ticks, heartbeat(end)]));
+        const rig = new TaskRig({ ...settings, emissionMs: 0, longKlineEmissionMs: 0 }, false).process(
+          recordsOf([...ticks, heartbeat(end)]),
+        );
         const last = rig.of("market.ticker").findLast(({ exchange }) => exchange === CHAIN);
         const newestTrade = chain.toSorted((a, b) => a.time - b.time).at(-1);
         expect(last === undefined ? null : last.last_price).toBe(
