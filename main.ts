@@ -12,8 +12,10 @@ import { schemasCommand } from "./commands/schemas.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
 import { PlantError } from "./infra/errors.js";
+import { letHeapsGrow } from "./infra/heap-growth.js";
 import { version } from "./push/settings.js";
 
+letHeapsGrow();
 const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)

@@ -42,6 +42,12 @@ export const kafkaConfig = z
       .max(32)
       .default(1)
       .describe("Replicas that must have an append before it counts; market.raw waits for the leader alone."),
+    lingerMs: whole(0)
+      .max(1000)
+      .default(5)
+      .describe(
+        "Milliseconds for which records gather before they are sent, those of market.raw apart; more at once costs brokers less.",
+      ),
     sessionTimeoutMs: whole(1000)
       .default(10_000)
       .describe("Milliseconds without a sign of life after which a process loses its partitions."),

@@ -28,8 +28,8 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
 }
 
-/** Raw ticks wait for the leader alone: they are many, and a venue can be asked again. */
-const leaderOnly = "market.raw";
+/** Wait for the leader alone, since they are many and a venue can be asked again, and linger in the publisher. */
+const rawTicks = "market.raw";
 const END_POLL_MS = 20;
 const METADATA_DEADLINE_MS = 10_000;
 const METADATA_POLL_MS = 50;
@@ -39,7 +39,7 @@ const JOIN_PAUSE_MS = 500;
 /** The log in Kafka. */
 export class KafkaLog implements Log {
   readonly #partitions = new Map<string, number>();
-  /** Topics by their names in the plant: made once, since every record asks. */
+  /** Names of topics, groups and transactional ids by those in the plant: made once, since every record asks. */
   readonly #physicalNames = new Map<string, string>();
   readonly #consumers = new Map<string, KafkaConsumer>();
   readonly #writers = new Set<TransactionalWriter>();
@@ -54,10 +54,11 @@ export class KafkaLog implements Log {
     private readonly client: Kafka,
     private readonly cluster: KafkaCluster,
   ) {
-    const raw = this.#physical(leaderOnly);
+    const raw = this.#physical(rawTicks);
     this.#producer = new KafkaProducer({
       cluster,
       acks: (topic) => (topic === raw ? 1 : -1),
+      lingerMs: (topic) => (topic === raw ? 0 : options.kafka.lingerMs),
       deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
       logger: options.logger,
     });

@@ -8,6 +8,8 @@ export interface KafkaProducerOptions {
   readonly cluster: KafkaCluster;
   /** Replicas that must have a topic's records: 1 the leader, -1 all in sync. */
   readonly acks: (topic: string) => 1 | -1;
+  /** How long a topic's records gather before they are sent; 0 sends them at once. */
+  readonly lingerMs: (topic: string) => number;
   readonly deliveryTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -29,8 +31,11 @@ interface Appending {
 interface Lane {
   readonly topic: string;
   readonly partition: number;
+  readonly lingerMs: number;
   records: ProducerRecord[];
   owners: Appending[];
+  /** Of the records' values. */
+  bytes: number;
   busy: boolean;
   /** When the request that is tried again was first sent, by performance.now(); 0 when none is. */
   since: number;
@@ -43,6 +48,8 @@ interface Sending {
 }
 
 const REQUEST_BYTES = 1024 * 1024;
+/** So much of one partition lingers no longer. */
+const LINGER_BYTES = 64 * 1024;
 const PRODUCE = 0;
 const VERSION = 7;
 const BROKER_TIMEOUT_MS = 10_000;
@@ -62,12 +69,16 @@ const reasons: Record<number, string> = {
 
 /**
  * Appends to partitions over kafkajs's connections. Each partition has one request under way, so that a retry can not
- * reorder; what comes meanwhile goes with the next one. An append that is not acknowledged in time is rejected, and
+ * reorder; what comes meanwhile goes with the next one. Records
+ * of topics that may linger gather, over all partitions, so that many small appends cost the brokers few requests. An append that is not acknowledged in time is rejected, and
  * may have happened all the same.
  */
 export class KafkaProducer {
   readonly #lanes = new Map<string, Map<number, Lane>>();
   readonly #ready = new Set<Lane>();
+  /** Not busy either, and sent when the timer says so. */
+  readonly #lingering = new Set<Lane>();
+  #lingerTimer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #closed = false;
 
@@ -82,7 +93,8 @@ export class KafkaProducer {
         const lane = this.#laneOf(record);
         lane.records.push(record);
         lane.owners.push(appending);
-        if (!lane.busy) this.#ready.add(lane);
+        lane.bytes += record.value?.length ?? 0;
+        if (!lane.busy) this.#enqueue(lane);
       }
       this.#schedule();
     });
@@ -100,10 +112,29 @@ export class KafkaProducer {
     }
     let lane = ofTopic.get(partition);
     if (lane === undefined) {
-      lane = { topic, partition, records: [], owners: [], busy: false, since: 0 };
+      const lingerMs = this.options.lingerMs(topic);
+      lane = { topic, partition, lingerMs, records: [], owners: [], bytes: 0, busy: false, since: 0 };
       ofTopic.set(partition, lane);
     }
     return lane;
+  }
+
+  /** A lane that has records and is not busy. */
+  #enqueue(lane: Lane): void {
+    if (lane.lingerMs > 0 && lane.bytes < LINGER_BYTES) {
+      this.#lingering.add(lane);
+      this.#lingerTimer ??= setTimeout(() => this.#lingered(), lane.lingerMs);
+      return;
+    }
+    this.#lingering.delete(lane);
+    this.#ready.add(lane);
+  }
+
+  #lingered(): void {
+    this.#lingerTimer = undefined;
+    for (const lane of this.#lingering) this.#ready.add(lane);
+    this.#lingering.clear();
+    this.#schedule();
   }
 
   #schedule(): void {
@@ -195,7 +226,7 @@ export class KafkaProducer {
 
   #free(lane: Lane): void {
     lane.busy = false;
-    if (lane.records.length > 0) this.#ready.add(lane);
+    if (lane.records.length > 0) this.#enqueue(lane);
   }
 
   /** What was not acknowledged goes first again, before what has come meanwhile; past the deadline it is given back. */
@@ -222,10 +253,13 @@ export class KafkaProducer {
       }
       lane.records = [...records, ...lane.records];
       lane.owners = [...owners, ...lane.owners];
+      lane.bytes = bytesOf(lane.records);
       this.#free(lane);
     }
   }
 }
+
+const bytesOf = (records: readonly OutRecord[]) => records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 
 const text = (failure: unknown): string => (failure instanceof Error ? failure.message : "a leader is missing");
 
@@ -238,6 +272,7 @@ function take(lane: Lane): Sending {
     bytes += value?.length ?? 0;
     count++;
   }
+  lane.bytes -= bytes;
   if (count === lane.records.length) {
     const { records, owners } = lane;
     lane.records = [];
