@@ -132,21 +132,23 @@ export class RunningTask {
       const codec = codecs[this.topic as "market.raw" | "index.input"];
       const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
       const end = metrics.consumerProcessing.startTimer(labels);
+      let handled = 0;
       try {
         for (const { value, offset } of records) {
           if (this.#leaving) break;
           if (value !== null && isForeign(codec, value)) await this.#prepare(value);
           this.task.process(value, offset);
           this.#next = offset + 1;
+          handled++;
           // the log and the bus work on what there is meanwhile
           if (this.#sink.length >= SEND_FROM) await this.#let();
         }
-        metrics.consumerMessages.inc(labels, records.length);
         await this.#room();
       } catch (error) {
         this.#failed ??= error as Error;
         throw error;
       } finally {
+        metrics.consumerMessages.inc(labels, handled);
         end();
       }
       if (this.#checkpointing === undefined && performance.now() - this.#lastCheckpoint >= checkpointMs)

@@ -207,6 +207,29 @@ describe("groups over Kafka", () => {
     await Promise.all([consumer.close(), next.close()]);
   });
 
+  test("a partition that is left before any of its first batch was worked on goes over at once", async () => {
+    const events: string[] = [];
+    const one = new Holder("one", await created(2), events, true);
+    const working = new Promise<void>((resolve) => {
+      one.letGo = resolve;
+    });
+    one.records = async (_, partition) => {
+      events.push(`one has ${partition}`);
+      await working;
+    };
+    one.revoked = async () => {};
+    const consumer = await one.log.consume("handed", [topic], one);
+    await fill(one.log, 0, 5, 2);
+    await expect.poll(() => events.length, { timeout: 30_000 }).toBe(4);
+    const lines: string[] = [];
+    const two = new Holder("two", await open({}, listening(lines)), events, false);
+    const next = await two.log.consume("handed", [topic], two);
+    await expect.poll(() => events.filter((event) => event.startsWith("two gets")).length, { timeout: 30_000 }).toBe(1);
+    expect(lines.filter((line) => line.includes("does not give"))).toEqual([]);
+    two.letGo();
+    await Promise.all([consumer.close(), next.close()]);
+  });
+
   test("one that does not give a partition back is waited for a while only", async () => {
     const events: string[] = [];
     const one = new Holder("one", await created(2), events, false);

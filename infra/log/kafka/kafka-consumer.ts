@@ -5,10 +5,10 @@ import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, WriterLost } from "./errors.js";
 import { type Fetched, Fetcher } from "./fetcher.js";
 import { GroupMembership } from "./group-membership.js";
-import { handedOver } from "./hand-over.js";
 import { clusterOf, type KafkaCluster } from "./kafka-client.js";
 import type { KafkaReader } from "./kafka-reader.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
+import { PartitionOwnership } from "./partition-ownership.js";
 
 export interface KafkaConsumerOptions {
   readonly kafka: Kafka;
@@ -52,7 +52,15 @@ export class KafkaConsumer implements Consumer {
   /** What was held before the end, for the lag. */
   readonly #handled = new Map<string, OwnedPartition>();
 
+  readonly #ownership: PartitionOwnership;
+
   constructor(private readonly options: KafkaConsumerOptions) {
+    this.#ownership = new PartitionOwnership({
+      ...options,
+      memberId: () => this.#memberId,
+      commit: (...what) => this.#commit(...what),
+      isStopped: () => this.#stopped,
+    });
     this.failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -106,7 +114,7 @@ export class KafkaConsumer implements Consumer {
       outOfRange: async (owned) => {
         // what came before the hole is handled first
         await owned.running;
-        if (isFree(owned)) await this.#mend(owned);
+        if (isFree(owned)) await this.#ownership.mend(owned);
       },
       unreadable: (owned, error) => this.#handlerFailed(owned, error),
       logger: this.options.logger,
@@ -183,7 +191,7 @@ export class KafkaConsumer implements Consumer {
     let failure: unknown;
     await Promise.all(
       [...this.#owned.values()].map((owned) =>
-        this.#release(owned, this.#stopped).catch((error: unknown) => {
+        this.#ownership.end(owned, this.#stopped).catch((error: unknown) => {
           failure ??= error;
         }),
       ),
@@ -194,21 +202,6 @@ export class KafkaConsumer implements Consumer {
     this.#membership = undefined;
     await Promise.all([membership?.leave(), cluster?.disconnect().catch(() => {})]);
     if (failure !== undefined && this.#stopped) throw failure;
-  }
-
-  /** @param voluntary the partition is still this member's while it writes what must be kept */
-  async #release(owned: OwnedPartition, voluntary: boolean): Promise<void> {
-    const { handler, nameOf } = this.options;
-    owned.lost = !voluntary;
-    owned.ending = true;
-    if (!voluntary && owned.assigned) handler.ending?.(nameOf(owned.topic), owned.partition);
-    // what is stuck would never end
-    if (!owned.failed) await owned.idle();
-    if (owned.failed || !owned.assigned) return;
-    await handler.revoked?.(nameOf(owned.topic), owned.partition);
-    // where nothing came, the handler has written nothing that says so
-    if (handler.ending !== undefined && owned.position === owned.begunAt)
-      await this.#commit(owned, owned.position!, null);
   }
 
   #rejoin(): Promise<void> {
@@ -243,7 +236,7 @@ export class KafkaConsumer implements Consumer {
     for (const [name, owned] of [...this.#owned]) {
       if (wanted.has(name) && !stranger) continue;
       this.#owned.delete(name);
-      const released = this.#release(owned, false).catch((error: unknown) => this.#handlerFailed(owned, error));
+      const released = this.#ownership.end(owned, false).catch((error: unknown) => this.#handlerFailed(owned, error));
       const place = wanted.get(name);
       if (place !== undefined) this.#gain(place.topic, place.partition, released);
     }
@@ -258,52 +251,8 @@ export class KafkaConsumer implements Consumer {
     this.#owned.set(owned.name, owned);
     this.#aside(
       owned,
-      before.then(() => this.#assign(owned)),
+      before.then(() => this.#ownership.begin(owned)),
     );
-  }
-
-  async #assign(owned: OwnedPartition): Promise<void> {
-    const { handler, nameOf, reader, logger, groupId } = this.options;
-    const { topic, partition } = owned;
-    await handedOver({
-      ...{ reader, logger, groupId, topic, partition },
-      memberId: this.#memberId,
-      isOver: () => owned.ending || this.#stopped,
-    });
-    if (owned.ending) return;
-    const wanted = await handler.assigned?.(nameOf(topic), partition);
-    owned.assigned = true;
-    owned.position = wanted ?? (await reader.committed(groupId, topic, partition));
-    await this.#mend(owned);
-    // from here on whoever is to have the partition next waits until it is given back
-    if (handler.ending === undefined) return;
-    owned.begunAt = owned.position;
-    await this.#commit(owned, owned.position!, this.#memberId);
-  }
-
-  /** Brings a position into what the log holds; where none is known, to its beginning. */
-  async #mend(owned: OwnedPartition): Promise<void> {
-    const { topic, partition, position } = owned;
-    const { start, end } = await this.options.reader.offsets(topic, partition);
-    owned.position ??= start;
-    if (owned.position < start) this.#lost(owned, start);
-    else if (owned.position > end) {
-      this.options.logger.warn(
-        { topic, partition, position, end },
-        "the position lies behind the log's end: going on at the end",
-      );
-      owned.position = end;
-    }
-    owned.fetchAt = owned.position;
-  }
-
-  #lost(owned: OwnedPartition, start: number): void {
-    const { handler, nameOf, logger, groupId } = this.options;
-    const { topic, partition, position } = owned;
-    const records = start - position!;
-    logger.warn({ group: groupId, topic, partition, records }, "records are gone before they were read");
-    owned.position = start;
-    handler.lost?.(nameOf(topic), partition, records);
   }
 
   /** Hands on what came of some partitions; those that take long go on beside the others. */

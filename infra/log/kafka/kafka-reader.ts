@@ -52,7 +52,7 @@ export class KafkaReader {
 
   /** The offset that a group has committed of a partition, if any. @throws LogUnavailable */
   async committed(groupId: string, topic: string, partition: number): Promise<number | undefined> {
-    return (await this.#commitment(groupId, topic, partition))?.offset;
+    return (await this.commitment(groupId, topic, partition))?.offset;
   }
 
   /**
@@ -61,7 +61,7 @@ export class KafkaReader {
    * @throws LogUnavailable
    */
   async holder(groupId: string, topic: string, partition: number): Promise<string | undefined> {
-    const said = (await this.#commitment(groupId, topic, partition))?.metadata;
+    const said = (await this.commitment(groupId, topic, partition))?.metadata;
     if (said === undefined || said === "") return undefined;
     return this.#patiently(`the members of group ${groupId}`, async () => {
       const coordinator = await this.cluster.findGroupCoordinator({ groupId });
@@ -70,7 +70,12 @@ export class KafkaReader {
     });
   }
 
-  #commitment(groupId: string, topic: string, partition: number) {
+  /** What a group has committed of a partition, if anything, and what its member said with it. @throws LogUnavailable */
+  commitment(
+    groupId: string,
+    topic: string,
+    partition: number,
+  ): Promise<{ readonly offset: number; readonly metadata: string } | undefined> {
     return this.#patiently(`the offsets of group ${groupId}`, async () => {
       const coordinator = await this.cluster.findGroupCoordinator({ groupId });
       const answer = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions: [{ partition }] }] });

@@ -4,8 +4,6 @@ export const partitionName = (topic: string, partition: number): string => `${to
 export class OwnedPartition {
   /** The next offset after what the handler has done with; undefined until it is assigned. */
   position: number | undefined;
-  /** Where it was begun, if that was written down for its next owner. */
-  begunAt: number | undefined;
   /** The next offset to ask the broker for: ahead of the position while what came is being handled. */
   fetchAt: number | undefined;
   /** Since when its handler works on a batch, by performance.now(); 0 while it does not. */
