@@ -1,3 +1,4 @@
+import type { Units } from "../../schemas/units.js";
 import type { Micros } from "../../schemas/words.js";
 import { AMENDED } from "../messages/kline-message.js";
 import type { OutputStream } from "../task/output-stream.js";
@@ -99,6 +100,21 @@ export class IntervalCandles {
       this.closed.touch(openTime);
     }
     this.#dirty.clear();
+  }
+
+  /**
+   * The price of a candle without trades: the close before it; its own where there was none.
+   *
+   * @param base the shortest interval's, whose open candles no longer one has taken in yet
+   */
+  quietPrice(candle: Candle, base: IntervalCandles): Units {
+    let before: Candle | undefined;
+    for (const open of base.open.values()) {
+      const earlier = open.count > 0 && open.openTime < candle.openTime;
+      if (earlier && (before === undefined || open.openTime > before.openTime)) before = open;
+    }
+    before ??= this.closed.tradedBefore(candle.openTime);
+    return before?.close ?? candle.close;
   }
 
   /** Brings everything to larger scales. */

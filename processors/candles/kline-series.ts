@@ -2,16 +2,16 @@ import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } 
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { AGGREGATE } from "../../schemas/words.js";
 import { FEED_DOWN, type Scales } from "../messages/kline-message.js";
-import { Conflation, type ConflationJson } from "../task/conflation.js";
 import type { TaskContext } from "../task/operator.js";
 import { OutputStream, streamName } from "../task/output-stream.js";
 import type { TimerSlot } from "../task/timers.js";
 import { Candle, type CandleJson, UNSHOWN_LONG, UNSHOWN_SHORT } from "./candle.js";
 import { IntervalCandles, type IntervalJson } from "./interval-candles.js";
 import { type Interval, MINUTE } from "./intervals.js";
+import { KlineEmission, type KlineEmissionJson } from "./kline-emission.js";
 import type { TentativeTrade } from "./tentative-trade.js";
 
-export interface SeriesJson {
+export interface SeriesJson extends KlineEmissionJson {
   readonly symbol: SymbolName;
   readonly exchange: VenueId | null;
   readonly scales: Scales;
@@ -19,17 +19,6 @@ export interface SeriesJson {
   readonly nextClose: Micros | null;
   readonly lastClose: UnitsJson;
   readonly lastTraded: Micros | null;
-  /** Of the intervals up to a minute, and of the longer ones; null without such. */
-  readonly emission: ConflationJson | null;
-  readonly longEmission?: ConflationJson | null;
-}
-
-/** Intervals that are shown together. */
-interface Shown {
-  /** Bit of `Candle.unshown`. */
-  readonly bit: number;
-  readonly intervals: readonly IntervalCandles[];
-  readonly emission: Conflation;
 }
 
 /**
@@ -42,18 +31,14 @@ export class KlineSeries {
   /** Shortest interval first; all others are rolled up from the first. */
   readonly #lengths: readonly IntervalCandles[];
   readonly #base: IntervalCandles;
-  /** Up to a minute, and longer; undefined without such. */
-  readonly #short: Shown | undefined;
-  readonly #long: Shown | undefined;
+  readonly #emission: KlineEmission;
   readonly #closeSlot: TimerSlot;
-  readonly #view = new Candle(0);
   #current: Candle | undefined;
   #currentEnd: Micros = 0;
   /** Open time of the shortest interval's next candle to close; NaN before the first trade. */
   #nextClose: Micros = Number.NaN;
   #lastClose: Units = 0;
   #lastTraded: Micros = Number.NEGATIVE_INFINITY;
-  #scales: Scales;
   readonly #grace: Micros;
   readonly #horizon: Micros;
 
@@ -62,7 +47,7 @@ export class KlineSeries {
     /** Shortest first. */
     intervals: readonly Interval[],
     /** 1 where the first interval is kept only for the others. */
-    readonly firstShown: 0 | 1,
+    firstShown: 0 | 1,
     readonly symbol: SymbolName,
     /** undefined for the aggregate. */
     readonly exchange: VenueId | undefined,
@@ -81,25 +66,10 @@ export class KlineSeries {
       return new IntervalCandles(interval, stream, isLong ? UNSHOWN_LONG : UNSHOWN_SHORT);
     });
     this.#base = this.#lengths[0]!;
-    this.#scales = scales;
     this.#grace = context.settings.graceMs * 1000;
     this.#horizon = context.settings.lateHours * 3_600_000_000;
-    const { emissionMs, longKlineEmissionMs } = context.settings;
-    this.#short = this.#shownTogether(UNSHOWN_SHORT, `${name}:emit`, emissionMs);
-    this.#long = this.#shownTogether(UNSHOWN_LONG, `${name}:emit-long`, longKlineEmissionMs);
+    this.#emission = new KlineEmission(context, name, this.#lengths, firstShown, scales);
     this.#closeSlot = context.timers.slot(context.order, `${name}:close`, () => this.#closeNext());
-  }
-
-  #shownTogether(bit: number, key: string, emissionMs: number): Shown | undefined {
-    const intervals = this.#lengths.filter(({ unshown }) => unshown === bit);
-    if (intervals.length === 0) return undefined;
-    const shown = { bit, intervals, emission: new Conflation(this.context, key, () => this.#emit(shown), emissionMs) };
-    return shown;
-  }
-
-  #changed(): void {
-    this.#short?.emission.changed();
-    this.#long?.emission.changed();
   }
 
   /**
@@ -113,7 +83,7 @@ export class KlineSeries {
       if (candle === undefined) return this.#amend(price, qty, amount, buy, time, id);
     }
     candle.add(price, qty, amount, buy, time, id);
-    this.#changed();
+    this.#emission.changed();
     return true;
   }
 
@@ -126,7 +96,7 @@ export class KlineSeries {
     const candle = this.#locate(trade.time);
     if (candle === undefined) return this.#amendBy(trade.time, (amended) => amended.addTentative({ ...trade }));
     candle.addTentative({ ...trade });
-    this.#changed();
+    this.#emission.changed();
     return true;
   }
 
@@ -143,7 +113,7 @@ export class KlineSeries {
     const open = openTime >= this.#nextClose ? base.open.get(openTime) : undefined;
     if (open !== undefined) {
       const found = open.retract(id, now);
-      if (found) this.#changed();
+      if (found) this.#emission.changed();
       return found;
     }
     const closed = base.closed.get(openTime);
@@ -160,13 +130,13 @@ export class KlineSeries {
       const candle = isClosed ? held.closed.get(longer) : held.open.get(longer);
       if (candle?.retract(id, now) && isClosed) this.#retracted(held, candle);
     }
-    this.#changed();
+    this.#emission.changed();
     return true;
   }
 
   /** A closed candle lost a trade: it is shown again, and the quiet ones after it that took its close. */
   #retracted(held: IntervalCandles, candle: Candle): void {
-    if (candle.count === 0) candle.flatten(this.#quietPrice(held, candle));
+    if (candle.count === 0) candle.flatten(held.quietPrice(candle, this.#base));
     held.markAmended(candle);
     this.#amendQuiet(held, candle);
   }
@@ -175,25 +145,14 @@ export class KlineSeries {
     held.amendQuiet(after, held.interval.openTime(this.#nextClose));
   }
 
-  /** The price of a candle without trades: the close before it; its own where there was none. */
-  #quietPrice(held: IntervalCandles, candle: Candle): Units {
-    let before: Candle | undefined;
-    for (const base of this.#base.open.values()) {
-      const earlier = base.count > 0 && base.openTime < candle.openTime;
-      if (earlier && (before === undefined || base.openTime > before.openTime)) before = base;
-    }
-    before ??= held.closed.tradedBefore(candle.openTime);
-    return before?.close ?? candle.close;
-  }
-
   /** Brings everything to larger scales. */
   rescale(scales: Scales): void {
-    const from = this.#scales;
+    const from = this.#emission.scales;
     const price = scales.price - from.price;
     const qty = scales.qty - from.qty;
     const quote = scales.quote - from.quote;
     if (price === 0 && qty === 0 && quote === 0) return;
-    this.#scales = scales;
+    this.#emission.scales = scales;
     this.#lastClose = rescaleUnits(this.#lastClose, 0, price);
     for (const held of this.#lengths) held.rescale(price, qty, quote);
   }
@@ -260,7 +219,7 @@ export class KlineSeries {
     if (this.#feedWasDown(candle.openTime)) candle.flags |= FEED_DOWN;
     held.begins(candle.openTime);
     candle.unshown = 0;
-    this.#show(held, candle, candle, true);
+    this.#emission.show(held, candle, candle, true);
     // one that lost all of its trades was shown before
     if (candle.count > 0 || candle.flags !== 0 || candle.revision > 1) held.closed.put(candle);
   }
@@ -299,71 +258,8 @@ export class KlineSeries {
       }
       held.begins(openTime);
     }
-    this.#changed();
+    this.#emission.changed();
     return true;
-  }
-
-  /** Shows what changed: amended candles first, then the open ones, so that the newest is the last value. */
-  #emit({ bit, intervals }: Shown): void {
-    for (const candle of this.#base.sortedOpen()) {
-      const isEmptied = (candle.unshown & bit) !== 0 && candle.count === 0;
-      if (isEmptied) candle.flatten(this.#quietPrice(this.#base, candle));
-    }
-    for (const held of intervals) {
-      const amended = held.isAmended;
-      if (amended) held.showAmended((candle) => this.#show(held, candle, candle, true));
-      if (held === this.#base) this.#emitBase(amended);
-      else this.#emitOpen(held, amended);
-    }
-    for (const candle of this.#base.open.values()) candle.unshown &= ~bit;
-  }
-
-  #emitBase(always: boolean): void {
-    const base = this.#base;
-    for (const candle of base.sortedOpen()) {
-      const isUnshown = (candle.unshown & base.unshown) !== 0;
-      if (isUnshown || (always && candle.count > 0)) this.#show(base, candle, candle, false);
-    }
-  }
-
-  #emitOpen(held: IntervalCandles, always: boolean): void {
-    let shown: Candle | undefined;
-    for (const base of this.#base.sortedOpen()) {
-      const candle = held.openAt(base.openTime);
-      if (always || (base.unshown & held.unshown) !== 0 || candle.unshown !== 0) {
-        if (candle !== shown) this.#showOpen(held, candle);
-        shown = candle;
-      }
-      candle.unshown = 0;
-    }
-    for (const candle of held.sortedOpen()) {
-      if (candle.unshown !== 0) this.#showOpen(held, candle);
-      candle.unshown = 0;
-    }
-  }
-
-  #showOpen(held: IntervalCandles, candle: Candle): void {
-    const view = this.#view;
-    const end = held.interval.nextOpen(candle.openTime);
-    view.assign(candle);
-    for (const base of this.#base.sortedOpen()) {
-      if (base.openTime < candle.openTime || base.openTime >= end) continue;
-      view.mergeShown(base);
-      if (candle.count === 0 && base.count === 0) candle.flatten(base.close);
-    }
-    // all of its trades were taken back
-    if (view.count === 0 && candle.revision > 0) view.flatten(this.#quietPrice(held, candle));
-    if (view.count > 0 || candle.revision > 0) this.#show(held, candle, view, false);
-  }
-
-  /** @param counted the candle that holds the revision, @param shown what is shown of it */
-  #show(held: IntervalCandles, counted: Candle, shown: Candle, closed: boolean): void {
-    // the shortest may be kept for the others alone
-    if (this.firstShown === 1 && held === this.#base) return;
-    counted.revision++;
-    shown.revision = counted.revision;
-    const closeTime = held.interval.nextOpen(shown.openTime) - 1;
-    this.context.outbox.kline(held.stream, shown, closeTime, this.#scales, closed);
   }
 
   saveClosed(write: (interval: number, chunk: number, candles: CandleJson[] | null) => void): void {
@@ -379,13 +275,12 @@ export class KlineSeries {
     return {
       symbol: this.symbol,
       exchange: this.exchange ?? null,
-      scales: this.#scales,
+      scales: this.#emission.scales,
       intervals: this.#lengths.map((held) => held.save(this.context.clock.now)),
       nextClose: Number.isNaN(this.#nextClose) ? null : this.#nextClose,
       lastClose: unitsToJson(this.#lastClose),
       lastTraded: this.#lastTraded === Number.NEGATIVE_INFINITY ? null : this.#lastTraded,
-      emission: this.#short?.emission.save() ?? null,
-      longEmission: this.#long?.emission.save() ?? null,
+      ...this.#emission.save(),
     };
   }
 
@@ -404,9 +299,7 @@ export class KlineSeries {
     if (!sameBase) return;
     this.#lastClose = unitsFromJson(saved.lastClose);
     this.#lastTraded = saved.lastTraded ?? Number.NEGATIVE_INFINITY;
-    const { emission, longEmission = emission } = saved;
-    if (emission !== null) this.#short?.emission.load(emission);
-    if (longEmission !== null) this.#long?.emission.load(longEmission);
+    this.#emission.load(saved);
     if (saved.nextClose === null) return;
     this.#nextClose = saved.nextClose;
     this.#awaitClose();
