@@ -260,6 +260,29 @@ describe("K-lines", () => {
     ]);
   });
 
+  test("go on from a state of before long ones were shown more seldom: what waited is shown in every interval", () => {
+    const settings = { ...onePartition, klineIntervals: ["1m", "1h"] };
+    const before = new TaskRig(settings, false).take(
+      instrument(START),
+      trade(1, START + SECOND),
+      // not shown yet
+      trade(2, START + SECOND + 1_000),
+    );
+    const state = new Map<string, string>();
+    for (const { key, value } of before.task.checkpoint()) {
+      if (value !== null) state.set(key, value.replaceAll(/,"longEmission":\[[^\]]*\]/g, "").replaceAll(",6]", ",1]"));
+    }
+    expect([...state.values()].join("")).not.toMatch(/longEmission|,6\]/);
+    const restored = new TaskRig(settings, false);
+    const position = restored.task.restore(state);
+    restored.process(recordsOf([heartbeat(START + 2 * SECOND)], 1, "after"), position!);
+    const shown = restored.of("market.kline").filter(({ exchange }) => exchange === "binance");
+    expect(shown.map(({ interval, trade_count }) => [interval, trade_count])).toEqual([
+      ["1m", 2],
+      ["1h", 2],
+    ]);
+  });
+
   test("take no trade older than 48 hours: it goes to the dead letters", () => {
     const now = START + 100 * HOUR;
     const rig = new TaskRig(onePartition, false).take(
