@@ -30,9 +30,10 @@ interface Setting {
 }
 
 const main: Setting = { symbols: 20, processes: 1, partitions: 12 };
+const manySymbols: Setting = { ...main, symbols: 1_000 };
 const settings: readonly Setting[] = [
   main,
-  { ...main, symbols: 1_000 },
+  manySymbols,
   { ...main, processes: 2 },
   { ...main, partitions: 4 },
   { ...main, processes: 2, partitions: 4 },
@@ -58,7 +59,10 @@ export async function clusterThroughput(): Promise<RateFigure[]> {
     for (let run = 0; run < RUNS; run++) {
       for (const [at, setting] of settings.entries()) rounds[at]!.push(await roundOf(services, setting));
     }
-    return [ingestFigure(rounds[0]!), ...settings.map((setting, at) => processFigure(setting, rounds[at]!))];
+    return [
+      ...[main, manySymbols].map((setting) => ingestFigure(setting, rounds[settings.indexOf(setting)]!)),
+      ...settings.map((setting, at) => processFigure(setting, rounds[at]!)),
+    ];
   } finally {
     await services.stop();
   }
@@ -66,11 +70,11 @@ export async function clusterThroughput(): Promise<RateFigure[]> {
 
 const about = `${inWords(TICKS)} ticks, ${RECORDED_MIX.trade} % trades, ${RECORDED_MIX.quote} % quotes, ${RECORDED_MIX.depth} % depth of 20 levels`;
 
-function ingestFigure(rounds: readonly Round[]): RateFigure {
+function ingestFigure({ symbols }: Setting, rounds: readonly Round[]): RateFigure {
   const rate = median(rounds.map(({ ingested }) => ingested));
   const floor = median(rounds.map(({ produced }) => produced));
   return {
-    name: "cluster, ticks into market.raw",
+    name: `cluster, ticks into market.raw, ${inWords(symbols)} symbols`,
     unit: "ticks",
     rate,
     about: `${about}; median of ${RUNS}`,
@@ -110,7 +114,7 @@ function processFigure(setting: Setting, rounds: readonly Round[]): RateFigure {
           ]
         : []),
     ],
-    ...(setting === main && {
+    ...((setting === main || setting === manySymbols) && {
       goal: { text: `at least ${inWords(PROCESS_GOAL)} ticks/s`, reached: rate >= PROCESS_GOAL },
     }),
     verified: rounds.at(-1)!.verified,
