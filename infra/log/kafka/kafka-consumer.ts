@@ -51,7 +51,6 @@ export class KafkaConsumer implements Consumer {
   readonly #owned = new Map<string, OwnedPartition>();
   /** What was held before the end, for the lag. */
   readonly #handled = new Map<string, OwnedPartition>();
-
   readonly #ownership: PartitionOwnership;
 
   constructor(private readonly options: KafkaConsumerOptions) {

@@ -28,7 +28,7 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
 }
 
-/** Wait for the leader alone, since they are many and a venue can be asked again, and linger in the publisher. */
+/** They wait for the leader alone, since they are many and a venue can be asked again; they linger in the publisher. */
 const rawTicks = "market.raw";
 const END_POLL_MS = 20;
 const METADATA_DEADLINE_MS = 10_000;

@@ -69,9 +69,9 @@ const reasons: Record<number, string> = {
 
 /**
  * Appends to partitions over kafkajs's connections. Each partition has one request under way, so that a retry can not
- * reorder; what comes meanwhile goes with the next one. Records
- * of topics that may linger gather, over all partitions, so that many small appends cost the brokers few requests. An append that is not acknowledged in time is rejected, and
- * may have happened all the same.
+ * reorder; what comes meanwhile goes with the next one. Records of topics that may linger gather, over all partitions, so
+ * that many small appends cost the brokers few requests. An append that is not acknowledged in time is rejected, and may
+ * have happened all the same.
  */
 export class KafkaProducer {
   readonly #lanes = new Map<string, Map<number, Lane>>();

@@ -79,10 +79,15 @@ export class PartitionOwnership {
     if (handler.ending !== undefined) await this.#giveBack(owned);
   }
 
-  /** A handler that had nothing to write has not said either that the partition is free. */
+  /** A handler that had nothing to write has not said either that the partition is free. Saves the next owner a wait. */
   async #giveBack(owned: OwnedPartition): Promise<void> {
-    const { reader, groupId, memberId, commit } = this.options;
-    const said = await reader.commitment(groupId, owned.topic, owned.partition);
-    if (said !== undefined && said.metadata === memberId()) await commit(owned, said.offset, null);
+    const { reader, groupId, memberId, commit, logger } = this.options;
+    const { topic, partition } = owned;
+    try {
+      const said = await reader.commitment(groupId, topic, partition);
+      if (said?.metadata === memberId()) await commit(owned, said.offset, null);
+    } catch (error) {
+      logger.debug({ err: error, groupId, topic, partition }, "whether the partition is free could not be said");
+    }
   }
 }
