@@ -88,6 +88,7 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
   const sockets = withoutSockets(ccxt, answer, options.apart === true);
   // a recording has no limits of rate
   (ccxt as unknown as Sockets).enableRateLimit = false;
+  const spawned = spawnedBy(ccxt);
   (ccxt as unknown as Sockets).fetch = async (url) => {
     const body = rest?.(url);
     if (body === undefined) throw new Error(`not recorded: ${url}`);
@@ -147,6 +148,7 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
         throw new Error(`ccxt has sent nothing of ${sent}: ${faults.map(({ error }) => error.message).join("; ")}`);
       client.onMessage({ data });
       await settle();
+      await spawned();
     },
     /** A frame, and as many turns of promises as ccxt's watchers take to see it: without a turn of the event loop. */
     async feedNow(data: string, sent: string): Promise<void> {
@@ -169,6 +171,29 @@ const promiseTurns = 40;
 /** All microtasks and one turn of the loop, in which ccxt's watchers ask again. */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * What ccxt begins beside a frame, such as asking for a snapshot, waits for a timer: how many frames come meanwhile must
+ * not depend on how fast they are fed.
+ *
+ * @returns resolves when all that was begun so far has ended
+ */
+function spawnedBy(ccxt: CcxtExchange): () => Promise<void> {
+  const exchange = ccxt as unknown as { spawn: (...given: unknown[]) => Promise<unknown> };
+  const { spawn } = exchange;
+  let running: Promise<unknown>[] = [];
+  exchange.spawn = (...given) => {
+    const work = spawn.apply(ccxt, given);
+    running.push(work.catch(() => {}));
+    return work;
+  };
+  return async () => {
+    if (running.length === 0) return;
+    await Promise.race([Promise.all(running), new Promise((resolve) => setTimeout(resolve, 50))]);
+    running = [];
+    await settle();
+  };
 }
 
 /** Clients that are open from the start and send into `answer`. */
