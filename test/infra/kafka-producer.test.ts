@@ -6,8 +6,9 @@ import { kafkaForTests, type SharedKafka } from "../services/shared-services.js"
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
 const PARTITIONS = 4;
-/** Longer than all appends of a test take together. */
-const LINGER_MS = 1_000;
+const SOON_MS = 100;
+/** No test waits for it. */
+const NEVER_MS = 3_600_000;
 
 let kafka: SharedKafka;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => kafka.stop());
 
 /** A producer on topics of its own, those that begin with "slow" linger; and how many requests it sent. */
-async function rig() {
+async function rig(slowMs: number) {
   const client = kafkaClient(kafkaConfig(kafka.brokers), testLogger);
   const cluster = clusterOf(client);
   const prefix = randomUUID().slice(0, 8);
@@ -40,7 +41,7 @@ async function rig() {
       };
     },
   }) as KafkaCluster;
-  const lingerMs = (topic: string) => (topic.startsWith("slow") ? LINGER_MS : 0);
+  const lingerMs = (topic: string) => (topic.startsWith("slow") ? slowMs : 0);
   const producer = new KafkaProducer({
     cluster: counted,
     acks: () => -1,
@@ -69,7 +70,7 @@ async function rig() {
 }
 
 test("what lingers gathers over topics and partitions, and goes in one request", async () => {
-  const { topics, append, held, requests, close } = await rig();
+  const { topics, append, held, requests, close } = await rig(SOON_MS);
   const appends = Array.from({ length: 100 }, (_, at) =>
     append(`${at}`, at % 2 === 0 ? topics.slow : topics.other, at % PARTITIONS),
   );
@@ -80,14 +81,15 @@ test("what lingers gathers over topics and partitions, and goes in one request",
 });
 
 test("topics that do not linger, and what has grown large, go before what lingers", async () => {
-  const { topics, append, ended, held, close } = await rig();
+  const { topics, append, ended, held, close } = await rig(NEVER_MS);
   const lingering = append("lingers", topics.slow, 0);
   const large = Promise.all(Array.from({ length: 9 }, (_, at) => append(`large ${at}`, topics.slow, 1, 8 * 1024)));
   const quick = append("quick", topics.quick, 0);
   await Promise.all([large, quick]);
   expect(ended).toHaveLength(10);
   expect(ended).not.toContain("lingers");
-  await lingering;
-  expect(await held()).toBe(11);
+  // now its partition has grown large, too
+  await Promise.all([lingering, append("after", topics.slow, 0, 64 * 1024)]);
+  expect(await held()).toBe(12);
   await close();
 });
