@@ -1,6 +1,7 @@
 import type { Consumer } from "../infra/log/log.js";
 import type { Metrics } from "../infra/metrics.js";
-import { PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
+import { type CommonToTasks, PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
+import { Turns } from "./task/turns.js";
 
 export { PROCESS_GROUP } from "./running-task.js";
 
@@ -19,13 +20,16 @@ export interface Processing {
 export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const { log, metrics } = ports;
   const running = new Map<string, RunningTask>();
-  const failed = (task: RunningTask, error: unknown) =>
-    void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error));
+  const common: CommonToTasks = {
+    turns: new Turns(),
+    failed: (task, error) =>
+      void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error)),
+  };
   const consuming: Promise<Consumer> = log.consume(PROCESS_GROUP, ["market.raw", "index.input"], {
     async assigned(topic, partition) {
       // a former task of this partition that could not end: what it has not written is somebody else's to make
       await running.get(`${topic}/${partition}`)?.abandon();
-      const task = await RunningTask.start(ports, topic, partition, failed);
+      const task = await RunningTask.start(ports, topic, partition, common);
       running.set(task.name, task);
       return task.position;
     },

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextLoop } from "node:timers/promises";
 import type { Bus } from "../infra/bus/bus.js";
 import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
@@ -13,6 +13,7 @@ import { Outgoing } from "./task/outgoing.js";
 import { isPassing } from "./task/passing.js";
 import { RawTask } from "./task/raw-task.js";
 import type { Task, TaskObserver } from "./task/task.js";
+import type { Turn, Turns } from "./task/turns.js";
 
 export const PROCESS_GROUP = "process";
 const STATE_TOPIC = "plant.state";
@@ -29,6 +30,13 @@ export interface ProcessPorts {
   readonly checkpointMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
+}
+
+/** What the tasks of a process have in common. */
+export interface CommonToTasks {
+  readonly turns: Turns;
+  /** Is told of what failed while no batch was at work. */
+  readonly failed: (task: RunningTask, error: unknown) => void;
 }
 
 /**
@@ -64,8 +72,7 @@ export class RunningTask {
     readonly position: number | undefined,
     /** Books that the metrics show of it. */
     private readonly books: ReadonlyMap<string, BookLabels>,
-    /** Is told of what failed while no batch was at work. */
-    private readonly tell: (task: RunningTask, error: unknown) => void,
+    private readonly common: CommonToTasks,
   ) {
     this.#sink = sink;
     const { log, bus, logger, metrics, checkpointMs, settings } = ports;
@@ -88,7 +95,7 @@ export class RunningTask {
     ports: ProcessPorts,
     topic: string,
     partition: number,
-    tell: (task: RunningTask, error: unknown) => void,
+    common: CommonToTasks,
   ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions);
@@ -112,7 +119,7 @@ export class RunningTask {
     task.announce?.();
     const { messages } = sink.take();
     if (messages.length > 0) await ports.bus.publish(messages);
-    return new RunningTask(ports, topic, partition, task, sink, writer, position, books, tell);
+    return new RunningTask(ports, topic, partition, task, sink, writer, position, books, common);
   }
 
   get name(): string {
@@ -133,21 +140,26 @@ export class RunningTask {
       const labels = { topic: this.topic, consumer_group: PROCESS_GROUP };
       const end = metrics.consumerProcessing.startTimer(labels);
       let handled = 0;
+      let turn = await this.common.turns.begin();
       try {
         for (const { value, offset } of records) {
           if (this.#leaving) break;
-          if (value !== null && isForeign(codec, value)) await this.#prepare(value);
+          if (value !== null && isForeign(codec, value)) turn = await this.#aside(turn, () => this.#prepare(value));
           this.task.process(value, offset);
           this.#next = offset + 1;
           handled++;
           // the log and the bus work on what there is meanwhile
-          if (this.#sink.length >= SEND_FROM) await this.#let();
+          if (this.#sink.length >= SEND_FROM) turn = await this.#let(turn);
+          if (this.#failed) throw this.#failed;
         }
-        await this.#room();
+        this.#send();
+        turn.end();
+        await this.#outgoing.room();
       } catch (error) {
         this.#failed ??= error as Error;
         throw error;
       } finally {
+        turn.end();
         metrics.consumerMessages.inc(labels, handled);
         end();
       }
@@ -214,16 +226,18 @@ export class RunningTask {
   }
 
   /** Lets go what a part of a batch has made; no edge of it shows in what is made. */
-  async #let(): Promise<void> {
-    await this.#room();
-    await nextTurn();
-    if (this.#failed) throw this.#failed;
+  async #let(turn: Turn): Promise<Turn> {
+    this.#send();
+    const next = this.#outgoing.hasRoom ? turn : await this.#aside(turn, () => this.#outgoing.room());
+    await nextLoop();
+    return next;
   }
 
-  /** What has gathered leaves; resolves when not too much is on its way. */
-  async #room(): Promise<void> {
-    this.#send();
-    await this.#outgoing.room();
+  /** Waits for somebody else while other tasks have their turns. @returns the task's next turn */
+  async #aside(turn: Turn, wait: () => Promise<void>): Promise<Turn> {
+    turn.end();
+    await wait();
+    return this.common.turns.begin();
   }
 
   #send(): void {
@@ -247,7 +261,7 @@ export class RunningTask {
       this.#failed ??= error as Error;
       if (this.#stopping) return;
       this.ports.logger.warn({ err: error, task: this.name }, "a checkpoint could not be written");
-      this.tell(this, error);
+      this.common.failed(this, error);
     });
   }
 

@@ -8,7 +8,7 @@ import { isPassing } from "./passing.js";
 /** How long outputs wait before a log that is full or away is asked again. */
 const RETRY_MS = 500;
 /** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
-const MOST_WAITING = 4_000;
+const MOST_WAITING = 8_000;
 
 export interface OutgoingOptions {
   readonly log: Log;
@@ -51,6 +51,11 @@ export class Outgoing {
     return this.#failed;
   }
 
+  /** Whether not too much is on its way. */
+  get hasRoom(): boolean {
+    return this.waiting <= MOST_WAITING;
+  }
+
   /** Lets outputs go that were made up to a log time (µs); none is waited for. */
   send(records: LogRecord[], messages: readonly BusMessage[], logTime: Micros): void {
     if (messages.length > 0) this.#publish(messages, logTime);
@@ -63,7 +68,7 @@ export class Outgoing {
 
   /** Resolves when not too much is on its way. @throws what kept outputs from the log or the bus */
   async room(): Promise<void> {
-    while (this.#failed === undefined && this.waiting > MOST_WAITING) await this.#progress();
+    while (this.#failed === undefined && !this.hasRoom) await this.#progress();
     if (this.#failed) throw this.#failed;
   }
 

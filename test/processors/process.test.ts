@@ -189,21 +189,45 @@ test("messages reach the bus while the log does not answer, and no more input is
   });
   const through = faulty({ append: () => gate });
   const bus = new EmbeddedBus();
-  const ticks = Array.from({ length: 9_000 }, (_, at) => trade(at + 1, START + at));
-  await publish("many", instrument(START), ...ticks.slice(0, 6_000));
-  await publish("more", ...ticks.slice(6_000));
+  const ticks = Array.from({ length: 18_000 }, (_, at) => trade(at + 1, START + at));
+  await publish("many", instrument(START), ...ticks.slice(0, 12_000));
+  await publish("more", ...ticks.slice(12_000));
   const processing = await runProcess({
     ...{ log: through, bus, codecs, settings: onePartition, checkpointMs: 60_000 },
     ...{ metrics: new Metrics(), logger: silent },
   });
   const { symbol, exchange } = ticks[0]!;
   const newest = async () => (await bus.last(`trade:${symbol}@${exchange}`))?.sequence ?? 0;
-  await expect.poll(newest, { timeout: 20_000, interval: 5 }).toBeGreaterThan(3_000);
-  expect(await newest()).toBeLessThan(6_000);
+  await expect.poll(newest, { timeout: 20_000, interval: 5 }).toBeGreaterThan(6_000);
+  expect(await newest()).toBeLessThan(12_000);
   expect(await trades()).toEqual([]);
   open();
   await drained(processing);
-  expect(await trades()).toHaveLength(9_000);
+  expect(await trades()).toHaveLength(18_000);
+  await processing.stop();
+});
+
+test("a task whose outputs the log does not take leaves its turn to the others", async () => {
+  await log.createTopics([{ name: "market.raw", partitions: 2, cleanup: "delete" }]);
+  await log.createTopics([{ name: "plant.state", partitions: 2, cleanup: "compact" }]);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const refused = new Set(["BTC/USDT"]);
+  const append = async (records: readonly LogRecord[]) => {
+    if (records.some(({ key }) => refused.has(key ?? ""))) await gate;
+  };
+  const many = Array.from({ length: 12_000 }, (_, at) => trade(at + 1, START + at));
+  await publish("many", instrument(START), ...many);
+  const processing = await run(faulty({ append }), 60_000);
+  const other = { symbol: "ETH/USDT" };
+  const few = recordsOf([instrument(START, other), trade("of the other", START, other)], 1, "few");
+  await log.append(few.map((value) => ({ topic: "market.raw", partition: 1, key: null, value, timestamp: START })));
+  await expect.poll(trades, { timeout: 20_000, interval: 5 }).toEqual(["of the other 1"]);
+  open();
+  await drained(processing);
+  expect(await trades()).toHaveLength(12_001);
   await processing.stop();
 });
 
