@@ -14,6 +14,7 @@ import { KLINE_ROOM, type Scales, writeKline } from "./messages/kline-message.js
 import { MessageWriter } from "./messages/message-writer.js";
 import { type TickerBody, tickerRoom, writeTicker } from "./messages/ticker-message.js";
 import { TRADE_ROOM, writeTrade } from "./messages/trade-message.js";
+import type { Chunks } from "./task/byte-writer.js";
 import type { CleanTrade, LogClock } from "./task/operator.js";
 import type { OutputStream } from "./task/output-stream.js";
 
@@ -35,6 +36,8 @@ export interface OutputSink {
   readonly channels: boolean;
   /** Whether records are wanted as JSON text, too. */
   readonly texts: boolean;
+  /** Where outputs are written; without it in memory that the collector frees. */
+  readonly chunks?: Chunks;
 }
 
 /**
@@ -42,13 +45,15 @@ export interface OutputSink {
  * channel, and nobody after it formats again.
  */
 export class Outbox {
-  readonly #writer = new MessageWriter();
+  readonly #writer: MessageWriter;
 
   constructor(
     readonly sink: OutputSink,
     readonly clock: LogClock,
     readonly codecs: OutputCodecs,
-  ) {}
+  ) {
+    this.#writer = new MessageWriter(sink.chunks);
+  }
 
   /** A trade of one venue, on its topic and channel, and on the symbol's tape under that channel's own sequence. */
   trade(stream: OutputStream, tape: OutputStream, trade: CleanTrade): void {

@@ -1,11 +1,15 @@
+import { BufferPool } from "../infra/buffer-pool.js";
 import type { Consumer } from "../infra/log/log.js";
 import type { Metrics } from "../infra/metrics.js";
+import { CHUNK } from "./messages/message-writer.js";
 import { type CommonToTasks, PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
 import { Turns } from "./task/turns.js";
 
 export { PROCESS_GROUP } from "./running-task.js";
 
 const LAG_EVERY_MS = 5_000;
+/** Chunks of 256 KB that lie ready for outputs. */
+const MOST_CHUNKS = 256;
 
 export interface Processing {
   /** Rejects when a task can not go on; never resolves. */
@@ -22,6 +26,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const running = new Map<string, RunningTask>();
   const common: CommonToTasks = {
     turns: new Turns(),
+    chunks: new BufferPool(CHUNK, MOST_CHUNKS),
     failed: (task, error) =>
       void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error)),
   };

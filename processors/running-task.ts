@@ -1,4 +1,5 @@
 import { setImmediate as nextLoop } from "node:timers/promises";
+import type { BufferPool } from "../infra/buffer-pool.js";
 import type { Bus } from "../infra/bus/bus.js";
 import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
@@ -35,6 +36,8 @@ export interface ProcessPorts {
 /** What the tasks of a process have in common. */
 export interface CommonToTasks {
   readonly turns: Turns;
+  /** In which outputs are written. */
+  readonly chunks: BufferPool;
   /** Is told of what failed while no batch was at work. */
   readonly failed: (task: RunningTask, error: unknown) => void;
 }
@@ -98,7 +101,7 @@ export class RunningTask {
     common: CommonToTasks,
   ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
-    const sink = new LogSink(settings.partitions);
+    const sink = new LogSink(settings.partitions, common.chunks);
     const books = new Map<string, BookLabels>();
     const options = {
       partition,
@@ -241,8 +244,19 @@ export class RunningTask {
   }
 
   #send(): void {
-    const { records, messages } = this.#sink.take();
+    const { records, messages, chunks } = this.#sink.take();
     this.#outgoing.send(records, messages, this.task.clock.now);
+    if (chunks.length > 0) void this.#reuse(chunks);
+  }
+
+  /** Chunks are written again once nobody reads them any more; where that is not sure they are left to the collector. */
+  async #reuse(chunks: readonly Buffer<ArrayBuffer>[]): Promise<void> {
+    try {
+      await this.#outgoing.sentSoFar();
+    } catch {
+      return;
+    }
+    for (const chunk of chunks) this.common.chunks.give(chunk);
   }
 
   /** A quiet partition's state is written too. */

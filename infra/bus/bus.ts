@@ -3,7 +3,10 @@
  * What is published is the final JSON text that clients get.
  */
 export interface Bus {
-  /** Publishes in order and writes last values; a last value is written only if newer by (epoch, sequence). */
+  /**
+   * Publishes in order and writes last values; a last value is written only if newer by (epoch, sequence). Bytes that
+   * messages were given in (`EncodedMessage`) are not read any more once it has resolved.
+   */
   publish(messages: readonly BusMessage[]): Promise<void>;
   /** A reader that follows nothing yet: what it adds comes to the handler, in order per channel. */
   subscribe(handler: BusHandler): Promise<BusSubscription>;

@@ -7,7 +7,7 @@ import type { BusMessage } from "./bus.js";
 export class EncodedMessage implements BusMessage {
   private text: string | undefined;
 
-  /** The payload is bytes[start, end); nobody changes them any more. */
+  /** The payload is bytes[start, end); nobody changes them before the message is published. */
   constructor(
     readonly channel: string,
     readonly epoch: number,

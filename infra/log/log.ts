@@ -54,7 +54,7 @@ export interface LogRecord {
   readonly topic: string;
   readonly partition?: number;
   readonly key: string | null;
-  /** null is a tombstone in a compacted topic. */
+  /** null is a tombstone in a compacted topic. Its bytes are not read any more once the append has resolved. */
   readonly value: Uint8Array | null;
   readonly timestamp: Micros;
 }

@@ -1,10 +1,11 @@
 import type { BusMessage } from "../../infra/bus/bus.js";
 import { EncodedMessage } from "../../infra/bus/encoded-message.js";
 import type { Micros } from "../../schemas/words.js";
-import { ByteWriter, bytesOf } from "../task/byte-writer.js";
+import { ByteWriter, bytesOf, type Chunks } from "../task/byte-writer.js";
 import type { OutputStream } from "../task/output-stream.js";
 
-const CHUNK = 256 * 1024;
+/** Bytes of a chunk, unless one message takes more. */
+export const CHUNK = 256 * 1024;
 const HEADER = 5;
 /** Bytes of an envelope's numbers, and what stands around them. */
 const AROUND = 64;
@@ -17,15 +18,20 @@ const SEQUENCE_NUM = bytesOf(',"sequence_num":');
 
 /**
  * Where one message after the other is written, as Avro for the log and as JSON for the channel: what leaves are views of
- * chunks that nobody writes to again.
+ * chunks that nobody writes to before they are sent.
  */
 export class MessageWriter {
-  readonly avro = new ByteWriter(CHUNK);
-  readonly json = new ByteWriter(CHUNK);
+  readonly avro: ByteWriter;
+  readonly json: ByteWriter;
   #valueStart = 0;
   #textStart = 0;
   /** Where the envelope's `,"data":` begins. */
   #dataStart = 0;
+
+  constructor(chunks?: Chunks) {
+    this.avro = new ByteWriter(CHUNK, chunks);
+    this.json = new ByteWriter(CHUNK, chunks);
+  }
 
   /**
    * Begins a message, up to the names of its stream; its other fields are written to `avro` and `json` next.

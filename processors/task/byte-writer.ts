@@ -8,13 +8,28 @@ const COMMA = 0x2c;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 
+/** Where buffers come from in which outputs are written. */
+export interface Chunks {
+  /**
+   * A buffer of at least so many bytes.
+   *
+   * @param full one that is not written to any more; outputs that lie in it are still to be sent
+   */
+  next(full: Buffer<ArrayBuffer>, bytes: number): Buffer<ArrayBuffer>;
+}
+
+const freshChunks: Chunks = { next: (_, bytes) => Buffer.allocUnsafeSlow(bytes) };
+
 /** Writes ASCII text and Avro's binary forms into a buffer that grows. */
 export class ByteWriter {
-  bytes: Buffer;
+  bytes: Buffer<ArrayBuffer>;
   at = 0;
 
   /** @param size bytes to begin with */
-  constructor(size = FIRST) {
+  constructor(
+    size = FIRST,
+    readonly chunks: Chunks = freshChunks,
+  ) {
     this.bytes = Buffer.allocUnsafeSlow(size);
   }
 
@@ -31,7 +46,7 @@ export class ByteWriter {
 
   /** Starts a fresh buffer, so that what was written can be handed on as views. */
   renew(size: number): void {
-    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.bytes = this.chunks.next(this.bytes, size);
     this.at = 0;
   }
 

@@ -1,18 +1,44 @@
+import type { BufferPool } from "../../infra/buffer-pool.js";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import type { LogRecord } from "../../infra/log/log.js";
 import { partitionOf } from "../../infra/log/partitioner.js";
 import type { Micros } from "../../schemas/words.js";
 import type { OutputSink } from "../outbox.js";
+import type { Chunks } from "./byte-writer.js";
 import type { OutputStream } from "./output-stream.js";
 
+/** What has gathered. */
+export interface Taken {
+  readonly records: LogRecord[];
+  readonly messages: BusMessage[];
+  /** Buffers in which these and earlier outputs lie, and no later ones. */
+  readonly chunks: readonly Buffer<ArrayBuffer>[];
+}
+
 /** Gathers a task's outputs until the batch of input that made them is through. */
-export class LogSink implements OutputSink {
+export class LogSink implements OutputSink, Chunks {
   readonly channels = true;
   readonly texts = false;
   #records: LogRecord[] = [];
   #messages: BusMessage[] = [];
 
-  constructor(readonly partitions: number) {}
+  /** Chunks that are full, with outputs that were taken or lie here. */
+  #full: Buffer<ArrayBuffer>[] = [];
+
+  constructor(
+    readonly partitions: number,
+    /** For chunks. */
+    readonly pool: BufferPool,
+  ) {}
+
+  get chunks(): Chunks {
+    return this;
+  }
+
+  next(full: Buffer<ArrayBuffer>, bytes: number): Buffer<ArrayBuffer> {
+    this.#full.push(full);
+    return bytes <= this.pool.size ? this.pool.take() : Buffer.allocUnsafeSlow(bytes);
+  }
 
   record(stream: OutputStream, value: Uint8Array, timestamp: Micros): void {
     const { topic, key } = stream;
@@ -30,10 +56,11 @@ export class LogSink implements OutputSink {
   }
 
   /** Hands over what has gathered and begins anew. */
-  take(): { records: LogRecord[]; messages: BusMessage[] } {
-    const taken = { records: this.#records, messages: this.#messages };
+  take(): Taken {
+    const taken = { records: this.#records, messages: this.#messages, chunks: this.#full };
     this.#records = [];
     this.#messages = [];
+    if (this.#full.length > 0) this.#full = [];
     return taken;
   }
 }

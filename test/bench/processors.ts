@@ -1,3 +1,5 @@
+import { BufferPool } from "../../infra/buffer-pool.js";
+import { CHUNK } from "../../processors/messages/message-writer.js";
 import { defaultSettings } from "../../processors/settings.js";
 import { LogSink } from "../../processors/task/log-sink.js";
 import { RawTask } from "../../processors/task/raw-task.js";
@@ -48,7 +50,7 @@ async function figureAt(perSecond: number, count: number, codecs: Codecs): Promi
         took.start();
         for (const [offset, value] of batches.trades.entries()) {
           task.process(value, offset);
-          sink.take();
+          for (const chunk of sink.take().chunks) sink.pool.give(chunk);
         }
         took.stop();
       }
@@ -70,7 +72,7 @@ async function figureAt(perSecond: number, count: number, codecs: Codecs): Promi
 
 function taskOf(codecs: Codecs): { task: RawTask; sink: LogSink } {
   const settings = { ...defaultSettings, partitions: 1 };
-  const sink = new LogSink(settings.partitions);
+  const sink = new LogSink(settings.partitions, new BufferPool(CHUNK, 256));
   return { task: new RawTask({ partition: 0, settings, codecs, sink, partitionOf: () => 0 }), sink };
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Bus, BusHandler, BusMessage } from "../../infra/bus/bus.js";
+import { EncodedMessage } from "../../infra/bus/encoded-message.js";
 
 export interface OpenedBus {
   readonly bus: Bus;
@@ -84,6 +85,29 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       for (let i = 3; i <= 200; i++) await bus.publish([message(trade, "event", i)]);
       await listener.count(200);
       expect(listener.heard).toEqual(run(trade, "event", 1, 200));
+    });
+
+    test("bytes of messages may be written over once they are published", async () => {
+      const listener = new Listener();
+      await follow(listener, ticker, trade);
+      const texts = [message(ticker, "value", 1), message(trade, "event", 1)].map((one) => ({
+        ...one,
+        payload: one.payload.replace(/[^ -~]/g, "?"),
+      }));
+      const bytes = Buffer.from(texts.map(({ payload }) => payload).join(""), "latin1");
+      let at = 0;
+      await bus.publish(
+        texts.map(({ channel, epoch, sequence, kind, payload }) => {
+          const start = at;
+          at += payload.length;
+          return new EncodedMessage(channel, epoch, sequence, kind, true, bytes, start, at);
+        }),
+      );
+      bytes.fill("x");
+      await listener.count(2);
+      expect(listener.heard.map(({ payload }) => payload)).toEqual(texts.map(({ payload }) => payload));
+      expect((await bus.last(ticker))?.payload).toBe(texts[0]!.payload);
+      expect((await bus.last(trade))?.increments.map(({ payload }) => payload)).toEqual([texts[1]!.payload]);
     });
 
     test("each of several subscribers gets its own, until it closes", async () => {

@@ -53,6 +53,13 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       await opened.cleanup();
     });
 
+    test("bytes of a record may be written over once its append has resolved", async () => {
+      const records = numbered(0, 100);
+      await log.append(records);
+      for (const { value } of records) value!.fill(0);
+      expect(valuesOf(await readAll())).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+    });
+
     test("a topic has the partitions it was created with, and more when created again with more", async () => {
       expect(log.partitions(topic)).toBe(3);
       await log.createTopics([{ name: topic, partitions: 5, cleanup: "delete" }]);
