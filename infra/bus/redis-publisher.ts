@@ -10,6 +10,7 @@ import { isBook, type RedisNames } from "./redis-names.js";
 import { RoundWriter } from "./redis-round.js";
 import { publishScript, publishScriptSha } from "./redis-scripts.js";
 import { slotOf } from "./redis-slot.js";
+import { WrittenCommand } from "./redis-written-command.js";
 import { kindOfChannel } from "./subscriber.js";
 
 /** One call of `publish`, done when all of its messages are. */
@@ -44,7 +45,7 @@ export interface PublisherSettings {
   readonly logger: Logger;
 }
 
-const mostMessages = 200;
+const mostMessages = 1000;
 const mostMessagesOfCluster = 2000;
 const mostCharacters = 1024 * 1024;
 const mostRounds = 8;
@@ -53,7 +54,7 @@ const renewMs = 60_000;
 const announceAgainMs = 20 * 60_000;
 
 /**
- * Sends messages in order: rounds of up to 200, eight of them under way. When one fails, no other leaves before all that
+ * Sends messages in order: rounds of up to 1,000, eight of them under way. When one fails, no other leaves before all that
  * was under way has settled and the failed ones have gone through, in their order: an outage delays and repeats.
  */
 export class RedisPublisher {
@@ -226,10 +227,15 @@ export class RedisPublisher {
     for (const message of messages) this.writer.add(this.codeOf(message, now), message);
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
     const key = names.last(messages[0]!.channel);
-    const given = [key, lastValueSeconds, publish, names.prefixLength, this.writer.taken()] as const;
-    if (this.isCluster || this.knowsScript) return client.evalsha(publishScriptSha, 1, ...given);
+    const given = ["1", key, `${lastValueSeconds}`, publish, `${names.prefixLength}`] as const;
+    if (this.isCluster || this.knowsScript) {
+      const round = this.writer.takenAs("evalsha", publishScriptSha, ...given);
+      const command = new WrittenCommand("evalsha", [publishScriptSha, "1", key], round.bytes);
+      // one that failed may still lie in the socket
+      return (client.sendCommand(command) as Promise<unknown>).then(() => round.release());
+    }
     // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
-    return client.eval(publishScript, 1, ...given).then(() => {
+    return client.eval(publishScript, ...given, this.writer.taken()).then(() => {
       this.knowsScript = true;
     });
   }

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 
 /**
  * Publishes messages in order and keeps their last values by the rules of `LastValues`, in one step. What stands is
- * read from the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
+ * told by the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
  * the value's epoch, its sequence", so that a list that Redis has lost is noticed. Every call to Redis costs about a
- * microsecond and every byte that comes back is copied: of a value that stands only the numbers in its head are read,
- * times to live are renewed when the code says so, a book's list takes all that a round has for it in one, and a tape is
- * trimmed every 16 events.
+ * microsecond: of a round's values of one key only the newest is written, in a call that answers what stood there (and
+ * goes back where that was newer), times to live are renewed when the code says so, tapes and books take all that a round
+ * has for them in one, and a tape is trimmed every 16 events.
  *
  * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
  * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the key of the last value, a
@@ -34,23 +34,46 @@ local function head(text, at)
   return tonumber(e), tonumber(s)
 end
 
+-- the newest of each key
+local values = {}
 local function putValue(key, e, s, payload, renews)
-  local at = #key + shift
-  local oe, os = head(call('GETRANGE', key, at - 1, at + 42), 1)
-  if not newer(e, s, oe, os) then return end
-  if renews or oe < 0 then call('SET', key, payload, 'EX', ttl) else call('SET', key, payload, 'KEEPTTL') end
+  local value = values[key]
+  if not value then
+    values[key] = { e = e, s = s, payload = payload, renews = renews }
+    return
+  end
+  value.renews = value.renews or renews
+  if newer(e, s, value.e, value.s) then value.e, value.s, value.payload = e, s, payload end
 end
 
-local epochs, sequences = {}, {}
+local function writeValue(key, value)
+  local old = call('SET', key, value.payload, 'KEEPTTL', 'GET')
+  local oe, os = -1, -1
+  if old then oe, os = head(old, #key + shift) end
+  if not newer(value.e, value.s, oe, os) then call('SET', key, old, 'KEEPTTL')
+  elseif oe < 0 or value.renews then call('EXPIRE', key, ttl) end
+end
+
+local tapes = {}
 local function putEvent(key, e, s, payload, renews)
-  local name = 'events:' .. sub(key, 6)
-  local le, ls = epochs[key], sequences[key]
-  if not le then le, ls = head(call('LINDEX', name, -1) or '', #key + shift) end
-  if not newer(e, s, le, ls) then return end
-  epochs[key], sequences[key] = e, s
-  local length = call('RPUSH', name, payload)
-  if length > 115 then call('LTRIM', name, -100, -1) end
-  if renews or length == 1 then call('EXPIRE', name, ttl) end
+  local tape = tapes[key]
+  if not tape then
+    local name = 'events:' .. sub(key, 6)
+    local le, ls = head(call('LINDEX', name, -1) or '', #key + shift)
+    tape = { name = name, e = le, s = ls, fresh = {} }
+    tapes[key] = tape
+  end
+  tape.renews = tape.renews or renews
+  if not newer(e, s, tape.e, tape.s) then return end
+  tape.e, tape.s, tape.fresh[#tape.fresh + 1] = e, s, payload
+end
+
+local function writeTape(tape)
+  local more = #tape.fresh
+  if more == 0 then return end
+  local length = append(tape.name, tape.fresh)
+  if length > 115 then call('LTRIM', tape.name, -100, -1) end
+  if tape.renews or length == more then call('EXPIRE', tape.name, ttl) end
 end
 
 local books = {}
@@ -132,6 +155,8 @@ for at = 1, #messages, 5 do
   if code ~= 's' then call(publish, sub(key, 7, -2), payload) end
 end
 
+for key, value in pairs(values) do writeValue(key, value) end
+for _, tape in pairs(tapes) do writeTape(tape) end
 for _, book in pairs(books) do
   settle(book)
   if book.changed then

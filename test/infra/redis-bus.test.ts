@@ -242,14 +242,14 @@ describe("a server that crashes", () => {
     await subscription.add("trade:A");
     await bus.publish(trades("trade:A", 1, 10));
     server.pause();
-    const lots = Array.from({ length: 10 }, (_, i) => trades("trade:A", 11 + 200 * i, 210 + 200 * i));
+    const lots = Array.from({ length: 10 }, (_, i) => trades("trade:A", 11 + 1000 * i, 1010 + 1000 * i));
     const underWay = lots.map((lot) => bus.publish(lot));
     const read = bus.last("trade:A");
     await Promise.all([server.kill(), expect(read).rejects.toThrow()]);
     await server.start();
     await Promise.all(underWay);
     const last = await bus.last("trade:A");
-    expect(last!.increments.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1911));
+    expect(last!.increments.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 9911));
     const client = new Redis(server.port);
     expect(await client.info("errorstats")).not.toContain("NOSCRIPT");
     client.disconnect();
