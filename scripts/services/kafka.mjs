@@ -92,6 +92,8 @@ const nodeProperties = (data, port, controllerPort) => ({
   "group.min.session.timeout.ms": 1000,
   "auto.create.topics.enable": false,
   "message.max.bytes": 16_777_216,
+  // The indexes of a new segment are read into memory whole at their first entry, 20 MB a partition by default.
+  "log.index.size.max.bytes": 1_048_576,
 });
 
 const propertyLines = (properties) =>
