@@ -228,15 +228,15 @@ export class RedisPublisher {
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
     const key = names.last(messages[0]!.channel);
     const given = ["1", key, `${lastValueSeconds}`, publish, `${names.prefixLength}`] as const;
-    if (this.isCluster || this.knowsScript) {
-      const round = this.writer.takenAs("evalsha", publishScriptSha, ...given);
-      const command = new WrittenCommand("evalsha", [publishScriptSha, "1", key], round.bytes);
-      // one that failed may still lie in the socket
-      return (client.sendCommand(command) as Promise<unknown>).then(() => round.release());
-    }
     // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
-    return client.eval(publishScript, ...given, this.writer.taken()).then(() => {
-      this.knowsScript = true;
+    const isKnown = this.isCluster || this.knowsScript;
+    const [name, script] = isKnown ? ["evalsha", publishScriptSha] : ["eval", publishScript];
+    const round = this.writer.taken(name, script, ...given);
+    const sent = client.sendCommand(new WrittenCommand(name, [script, "1", key], round.bytes)) as Promise<unknown>;
+    return sent.then(() => {
+      if (!isKnown) this.knowsScript = true;
+      // of one that failed a part may still lie in the socket
+      round.release();
     });
   }
 

@@ -9,14 +9,14 @@ import { createHash } from "node:crypto";
  * has for them in one, and a tape is trimmed every 16 events.
  *
  * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
- * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the key of the last value, a
- * code (v value, e event, in capitals when it renews the time to live; of a book b value, s snapshot, i increment),
- * epoch, sequence and payload of each.
+ * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the payload of each, then in one
+ * of each the key of the last value, a code (v value, e event, in capitals when it renews the time to live; of a book
+ * b value, s snapshot, i increment), epoch and sequence.
  */
 export const publishScript = `
 local ttl, publish, shift = ARGV[1], ARGV[2], 16 - ARGV[3]
 local call, match, sub, tonumber = redis.call, string.match, string.sub, tonumber
-local messages = cmsgpack.unpack(ARGV[4])
+local heads = cmsgpack.unpack(ARGV[#ARGV])
 
 -- all of a list in one call, or a few: Lua's stack takes only so many
 local function append(name, list)
@@ -144,9 +144,9 @@ local function putIncrement(book, e, s, payload)
   settle(book)
 end
 
-for at = 1, #messages, 5 do
-  local key, code, e, s, payload =
-    messages[at], messages[at + 1], messages[at + 2], messages[at + 3], messages[at + 4]
+for at = 1, #heads, 4 do
+  local key, code, e, s = heads[at], heads[at + 1], heads[at + 2], heads[at + 3]
+  local payload = ARGV[4 + (at - 1) / 4]
   if code == 'v' or code == 'V' then putValue(key, e, s, payload, code == 'V')
   elseif code == 'e' or code == 'E' then putEvent(key, e, s, payload, code == 'E')
   elseif code == 'i' then putIncrement(bookOf(key), e, s, payload)
@@ -164,7 +164,7 @@ for _, book in pairs(books) do
     call('SET', book.position, text, 'EX', ttl)
   end
 end
-return #messages / 5
+return #heads / 4
 `;
 
 export const publishScriptSha = createHash("sha1").update(publishScript).digest("hex");
