@@ -44,6 +44,8 @@ async function rig(slowMs: number) {
   const lingerMs = (topic: string) => (topic.startsWith("slow") ? slowMs : 0);
   const producer = new KafkaProducer({
     cluster: counted,
+    nameOf: (topic) => topic,
+    partitionOf: ({ partition }) => partition!,
     acks: () => -1,
     lingerMs,
     deliveryTimeoutMs: 30_000,
@@ -51,7 +53,8 @@ async function rig(slowMs: number) {
   });
   const ended: string[] = [];
   const append = async (name: string, topic: string, partition: number, size = 10) => {
-    await producer.append([{ topic, partition, key: null, value: Buffer.alloc(size, name), timestamp: 1_000 }]);
+    const records = [{ topic, partition, key: null, value: Buffer.alloc(size, name), timestamp: 1_000 }];
+    await producer.append(records, producer.lanesOf(records));
     ended.push(name);
   };
   const held = async () => {

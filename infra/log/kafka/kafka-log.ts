@@ -16,7 +16,7 @@ import { LogUnavailable } from "./errors.js";
 import { openFailure } from "./kafka-access.js";
 import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
-import { KafkaProducer, type ProducerRecord } from "./kafka-producer.js";
+import { KafkaProducer, type Lane } from "./kafka-producer.js";
 import { KafkaReader } from "./kafka-reader.js";
 import { applyTopics, type TopicDrift, topicDrift } from "./kafka-topics.js";
 import { KafkaTransactions } from "./kafka-transactions.js";
@@ -57,6 +57,8 @@ export class KafkaLog implements Log {
     const raw = this.#physical(rawTicks);
     this.#producer = new KafkaProducer({
       cluster,
+      nameOf: (topic) => this.#physical(topic),
+      partitionOf: (record) => this.#partitionOf(record),
       acks: (topic) => (topic === raw ? 1 : -1),
       lingerMs: (topic) => (topic === raw ? 0 : options.kafka.lingerMs),
       deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
@@ -105,20 +107,20 @@ export class KafkaLog implements Log {
 
   async append(records: readonly LogRecord[]): Promise<void> {
     if (this.#shut) throw this.#over();
-    let placed: ProducerRecord[];
+    let lanes: Lane[];
     try {
-      placed = records.map((record) => this.#placed(record));
+      lanes = this.#producer.lanesOf(records);
     } catch {
       await this.#learn();
-      placed = records.map((record) => this.#placed(record));
+      lanes = this.#producer.lanesOf(records);
     }
-    await this.#producer.append(placed);
+    await this.#producer.append(records, lanes);
   }
 
   async transactions(writer: string): Promise<TransactionalWriter> {
     if (this.#shut) throw this.#over();
     const naming = {
-      place: (record: LogRecord) => this.#placed(record),
+      place: (record: LogRecord) => ({ topic: this.#physical(record.topic), partition: this.#partitionOf(record) }),
       topic: (name: string) => this.#physical(name),
       group: (name: string) => this.#physical(name),
       member: (group: string) => this.#consumers.get(group)?.memberId ?? "",
@@ -251,11 +253,11 @@ export class KafkaLog implements Log {
   }
 
   /** @throws UnknownTopic */
-  #placed({ topic, partition, key, value, timestamp }: LogRecord): ProducerRecord {
+  #partitionOf({ topic, partition, key }: LogRecord): number {
     const count = this.partitions(topic);
     const chosen = partition ?? partitionOf(key ?? "", count);
     if (!(chosen >= 0 && chosen < count)) throw new UnknownTopic(topic, chosen);
-    return { topic: this.#physical(topic), partition: chosen, key, value, timestamp };
+    return chosen;
   }
 
   #check(topic: string, partition: number): void {

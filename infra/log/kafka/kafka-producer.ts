@@ -1,23 +1,22 @@
 import type { Logger } from "../../logging.js";
+import type { LogRecord } from "../log.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogRefused, LogUnavailable } from "./errors.js";
 import { type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
-import { encodeBatch, type OutRecord } from "./record-batch.js";
+import { encodeBatch } from "./record-batch.js";
 
 export interface KafkaProducerOptions {
   readonly cluster: KafkaCluster;
+  /** A topic as the brokers know it. */
+  readonly nameOf: (topic: string) => string;
+  /** @throws UnknownTopic */
+  readonly partitionOf: (record: LogRecord) => number;
   /** Replicas that must have a topic's records: 1 the leader, -1 all in sync. */
   readonly acks: (topic: string) => 1 | -1;
   /** How long a topic's records gather before they are sent; 0 sends them at once. */
   readonly lingerMs: (topic: string) => number;
   readonly deliveryTimeoutMs: number;
   readonly logger: Logger;
-}
-
-/** A record on its way, by the name of its topic at the brokers. */
-export interface ProducerRecord extends OutRecord {
-  readonly topic: string;
-  readonly partition: number;
 }
 
 /** One call of `append`: settled when all of its records are. */
@@ -28,11 +27,12 @@ interface Appending {
 }
 
 /** The records of one partition in their order; at most one request of it is under way. */
-interface Lane {
+export interface Lane {
+  /** As the brokers know it. */
   readonly topic: string;
   readonly partition: number;
   readonly lingerMs: number;
-  records: ProducerRecord[];
+  records: LogRecord[];
   owners: Appending[];
   /** Of the records' values. */
   bytes: number;
@@ -43,7 +43,7 @@ interface Lane {
 
 interface Sending {
   readonly lane: Lane;
-  readonly records: readonly ProducerRecord[];
+  readonly records: readonly LogRecord[];
   readonly owners: readonly Appending[];
 }
 
@@ -84,13 +84,24 @@ export class KafkaProducer {
 
   constructor(private readonly options: KafkaProducerOptions) {}
 
-  /** Resolves when all of it is acknowledged. @throws LogUnavailable, LogRefused */
-  append(records: readonly ProducerRecord[]): Promise<void> {
+  /** The lane of each record. @throws UnknownTopic */
+  lanesOf(records: readonly LogRecord[]): Lane[] {
+    return records.map((record) => this.#laneOf(record.topic, this.options.partitionOf(record)));
+  }
+
+  /**
+   * Resolves when all of it is acknowledged.
+   *
+   * @param lanes the lane of each record
+   * @throws LogUnavailable, LogRefused
+   */
+  append(records: readonly LogRecord[], lanes: readonly Lane[]): Promise<void> {
     if (records.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const appending: Appending = { left: records.length, resolve, reject };
-      for (const record of records) {
-        const lane = this.#laneOf(record);
+      for (let at = 0; at < records.length; at++) {
+        const record = records[at]!;
+        const lane = lanes[at]!;
         lane.records.push(record);
         lane.owners.push(appending);
         lane.bytes += record.value?.length ?? 0;
@@ -104,7 +115,7 @@ export class KafkaProducer {
     this.#closed = true;
   }
 
-  #laneOf({ topic, partition }: ProducerRecord): Lane {
+  #laneOf(topic: string, partition: number): Lane {
     let ofTopic = this.#lanes.get(topic);
     if (ofTopic === undefined) {
       ofTopic = new Map();
@@ -112,8 +123,9 @@ export class KafkaProducer {
     }
     let lane = ofTopic.get(partition);
     if (lane === undefined) {
-      const lingerMs = this.options.lingerMs(topic);
-      lane = { topic, partition, lingerMs, records: [], owners: [], bytes: 0, busy: false, since: 0 };
+      const name = this.options.nameOf(topic);
+      const lingerMs = this.options.lingerMs(name);
+      lane = { topic: name, partition, lingerMs, records: [], owners: [], bytes: 0, busy: false, since: 0 };
       ofTopic.set(partition, lane);
     }
     return lane;
@@ -259,7 +271,7 @@ export class KafkaProducer {
   }
 }
 
-const bytesOf = (records: readonly OutRecord[]) => records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+const bytesOf = (records: readonly LogRecord[]) => records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 
 const text = (failure: unknown): string => (failure instanceof Error ? failure.message : "a leader is missing");
 
