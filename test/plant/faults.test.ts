@@ -140,7 +140,8 @@ describe.each(["spot", "usdm"] as const)("the plant against every fault of a %s 
             return last === undefined;
           },
           () => `equal to the venue, but: ${last} (faults so far: ${JSON.stringify(simulator.faults())})`,
-          180_000,
+          // sooner than a test's own end, which would not say what differs
+          100_000,
         );
       }
     }
