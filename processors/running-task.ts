@@ -13,12 +13,12 @@ import { LogSink } from "./task/log-sink.js";
 import { Outgoing } from "./task/outgoing.js";
 import { isPassing } from "./task/passing.js";
 import { RawTask } from "./task/raw-task.js";
-import type { Task, TaskObserver } from "./task/task.js";
+import { readState, STATE_TOPIC } from "./task/state-topic.js";
+import type { Task } from "./task/task.js";
+import { TaskMetrics } from "./task/task-metrics.js";
 import type { Turn, Turns } from "./task/turns.js";
 
 export const PROCESS_GROUP = "process";
-const STATE_TOPIC = "plant.state";
-const STATE_READ_BYTES = 1024 * 1024;
 /** Outputs of a batch of input after which they leave, though more of it is to be worked on. */
 const SEND_FROM = 1_000;
 
@@ -73,8 +73,7 @@ export class RunningTask {
     readonly writer: TransactionalWriter,
     /** Where to begin; undefined without a former state. */
     readonly position: number | undefined,
-    /** Books that the metrics show of it. */
-    private readonly books: ReadonlyMap<string, BookLabels>,
+    private readonly shown: TaskMetrics,
     private readonly common: CommonToTasks,
   ) {
     this.#sink = sink;
@@ -102,18 +101,18 @@ export class RunningTask {
   ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions, common.chunks);
-    const books = new Map<string, BookLabels>();
+    const shown = new TaskMetrics(ports.metrics);
     const options = {
       partition,
       settings,
       codecs,
       sink,
       partitionOf: (key: string) => partitionOf(key, settings.partitions),
-      observer: observerOf(ports.metrics, books),
+      observer: shown,
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
-    const state = await readState(ports, partition).catch(async (error: unknown) => {
+    const state = await readState(log, codecs, partition).catch(async (error: unknown) => {
       await writer.close();
       throw error;
     });
@@ -122,7 +121,7 @@ export class RunningTask {
     task.announce?.();
     const { messages } = sink.take();
     if (messages.length > 0) await ports.bus.publish(messages);
-    return new RunningTask(ports, topic, partition, task, sink, writer, position, books, common);
+    return new RunningTask(ports, topic, partition, task, sink, writer, position, shown, common);
   }
 
   get name(): string {
@@ -216,7 +215,7 @@ export class RunningTask {
     this.#failed ??= new Error("the task is over");
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const labels of this.books.values()) this.ports.metrics.bookLive.remove(labels);
+    this.shown.end();
     await this.#outgoing.ended();
     await this.writer.close();
   }
@@ -331,31 +330,4 @@ function isForeign(codec: { isPreparedFor(value: Uint8Array): boolean }, value: 
   } catch {
     return false;
   }
-}
-
-/** The newest value of each key of one partition of the state. */
-async function readState({ log, codecs }: ProcessPorts, partition: number): Promise<Map<string, string>> {
-  const state = new Map<string, string>();
-  for await (const records of log.readToEnd(STATE_TOPIC, partition, 0, STATE_READ_BYTES)) {
-    for (const { key, value } of records) {
-      if (key === null) continue;
-      if (value === null) state.delete(key);
-      else state.set(key, codecs[STATE_TOPIC].decode(value).value);
-    }
-  }
-  return state;
-}
-
-type BookLabels = { readonly exchange: string; readonly symbol: string };
-
-function observerOf(metrics: Metrics, books: Map<string, BookLabels>): TaskObserver {
-  return {
-    refused: (topic, reason) => metrics.deadLetters.inc({ topic, reason }),
-    book: (exchange, symbol, live) => {
-      const labels = { exchange, symbol };
-      books.set(`${exchange} ${symbol}`, labels);
-      metrics.bookLive.set(labels, live ? 1 : 0);
-    },
-    ticks: () => {},
-  };
 }
