@@ -11,7 +11,7 @@ import { bareOutputs } from "./bare-outputs.js";
 import { type ClusterPlant, progress, quiet, Services, turnsOr } from "./services.js";
 import { RECORDED_MIX, SyntheticTicks, VENUE } from "./synthetic-ticks.js";
 
-/** So many that a second or two in which V8 compiles a process just begun are not what is measured. */
+/** So many that the second for which V8 compiles in a process just begun counts for little. */
 const TICKS = 2_000_000;
 const RUNS = turnsOr(3);
 const INGEST_GOAL = 250_000;
