@@ -74,12 +74,18 @@ async function rig(slowMs: number) {
 
 test("what lingers gathers over topics and partitions, and goes in one request", async () => {
   const { topics, append, held, requests, close } = await rig(SOON_MS);
+  // a new topic's first append may have to go twice
+  const everywhere = [topics.slow, topics.other].flatMap((topic) =>
+    Array.from({ length: PARTITIONS }, (_, partition) => append("first", topic, partition)),
+  );
+  await Promise.all(everywhere);
+  const [before, stored] = [requests(), await held()];
   const appends = Array.from({ length: 100 }, (_, at) =>
     append(`${at}`, at % 2 === 0 ? topics.slow : topics.other, at % PARTITIONS),
   );
   await Promise.all(appends);
-  expect(requests()).toBe(1);
-  expect(await held()).toBe(100);
+  expect(requests() - before).toBe(1);
+  expect((await held()) - stored).toBe(100);
   await close();
 });
 
