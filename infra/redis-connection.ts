@@ -2,7 +2,10 @@ import { Cluster, Redis } from "ioredis";
 import type { RedisConfig } from "./config/services-config.js";
 import { tlsOptions } from "./config/tls-options.js";
 import { PlantError } from "./errors.js";
+import { makeStringsFast } from "./fast-strings.js";
 import type { Logger } from "./logging.js";
+
+makeStringsFast();
 
 /** Redis could not be reached at the start. */
 export class RedisUnavailable extends PlantError {

@@ -3,7 +3,8 @@ import type { BusMessage } from "./bus.js";
 import { EncodedMessage } from "./encoded-message.js";
 import { PackedArray } from "./message-pack.js";
 
-const ROUND_BYTES = 1024 * 1024;
+/** Room for a megabyte of payloads and what stands around a thousand of them. */
+const ROUND_BYTES = 1536 * 1024;
 /** Rounds that lie ready to be written. */
 const MOST_ROUNDS = 16;
 /** A round of fewer bytes is copied, so that it keeps no whole buffer. */
