@@ -1,3 +1,4 @@
+import type { WrittenRequest } from "./broker-request.js";
 import { type AbortedTransaction, int64 } from "./record-set.js";
 
 const FETCH = 1;
@@ -35,24 +36,15 @@ export interface FetchedPartition {
 }
 
 export interface FetchAnswer {
+  readonly throttleMs: number;
   readonly errorCode: number;
   readonly sessionId: number;
   readonly partitions: readonly FetchedPartition[];
 }
 
-/** The request as kafkajs's connections take it. Fetch, version 11, of committed records: https://kafka.apache.org/protocol#The_Messages_Fetch */
-export function fetchRequest(request: FetchRequest): unknown {
-  const bytes = encode(request);
-  return {
-    request: {
-      apiKey: FETCH,
-      apiVersion: VERSION,
-      apiName: "Fetch",
-      expectResponse: () => true,
-      encode: async () => ({ buf: bytes, buffer: bytes }),
-    },
-    response: { decode: async (answer: Buffer) => decode(answer), parse: async (answer: FetchAnswer) => answer },
-  };
+/** Fetch, version 11, of committed records: https://kafka.apache.org/protocol#The_Messages_Fetch */
+export function fetchRequest(request: FetchRequest): WrittenRequest<FetchAnswer> {
+  return { apiKey: FETCH, apiVersion: VERSION, apiName: "Fetch", body: [encode(request)], decode };
 }
 
 function encode({ maxWaitMs, maxBytes, sessionId, sessionEpoch, places, forgotten }: FetchRequest): Buffer {
@@ -135,5 +127,5 @@ function decode(bytes: Buffer): FetchAnswer {
       at += size;
     }
   }
-  return { errorCode, sessionId, partitions };
+  return { throttleMs: bytes.readInt32BE(0), errorCode, sessionId, partitions };
 }

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Socket } from "node:net";
 import kafkajs, { type Kafka, type KafkaConfig as KafkaOptions, type SASLOptions } from "kafkajs";
 import lz4 from "lz4-napi";
 import type { KafkaConfig } from "../../config/services-config.js";
@@ -79,7 +80,12 @@ export interface KafkaBroker {
   readonly nodeId: number;
   /** By request, which versions of it the broker takes. */
   readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
-  readonly connectionPool: { readonly host: string; readonly port: number; send(request: unknown): Promise<unknown> };
+  readonly connectionPool: {
+    readonly host: string;
+    readonly port: number;
+    /** Connected; fetches have one of their own. */
+    getConnectionByRequest(request: { readonly request: { readonly apiKey: number } }): Promise<KafkaConnection>;
+  };
   disconnect(): Promise<void>;
   listOffsets(request: unknown): Promise<{
     responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
@@ -95,16 +101,80 @@ export interface KafkaBroker {
   offsetCommit(request: unknown): Promise<unknown>;
 }
 
-const inside = createRequire(import.meta.url);
-export const produceResponse = inside("kafkajs/src/protocol/requests/produce/v7/response") as {
-  decode(bytes: Buffer): Promise<ProduceResponse>;
-};
+export interface KafkaConnection {
+  readonly clientId: string;
+  readonly socket: Pick<Socket, "cork" | "uncork" | "write">;
+  readonly requestQueue: {
+    /** Sends it, now or when what a broker said of throttling is over. */
+    push(request: {
+      readonly entry: {
+        readonly apiKey: number;
+        readonly apiName: string;
+        readonly apiVersion: number;
+        readonly correlationId: number;
+        resolve(answer: { readonly payload: Buffer }): void;
+        reject(error: Error): void;
+      };
+      readonly expectResponse: boolean;
+      /** Milliseconds; null takes the client's. */
+      readonly requestTimeout: number | null;
+      sendRequest(): void;
+    }): void;
+    /** Nothing is sent for so many milliseconds. */
+    maybeThrottle(ms: number): void;
+  };
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+  /** @throws a KafkaJSConnectionError */
+  failIfNotConnected(): void;
+  nextCorrelationId(): number;
+}
 
-export interface ProduceResponse {
-  readonly topics: readonly {
-    topicName: string;
-    partitions: readonly { partition: number; errorCode: number; baseOffset: string }[];
-  }[];
+/** What of a transactional producer is not its records: its id and epoch at the brokers, who takes part, begin and end. */
+export interface TransactionManager {
+  /** Ends what older producers of the transactional id left open, and fences them out. */
+  initProducerId(): Promise<void>;
+  /** 64 bits, as decimal digits. */
+  getProducerId(): string;
+  getProducerEpoch(): number;
+  beginTransaction(): void;
+  addPartitionsToTransaction(
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[],
+  ): Promise<void>;
+  sendOffsets(offsets: {
+    consumerGroupId: string;
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata: string }[];
+    }[];
+  }): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+const inside = createRequire(import.meta.url);
+const createTransactionManager = inside("kafkajs/src/producer/eosManager") as (options: {
+  logger: Pick<Logger, "debug">;
+  cluster: KafkaCluster;
+  transactionTimeout: number;
+  transactional: true;
+  transactionalId: string;
+}) => TransactionManager;
+
+/** @param timeoutMs after which the brokers abort a transaction that nobody ends */
+export function transactionManagerOf(
+  cluster: KafkaCluster,
+  transactionalId: string,
+  timeoutMs: number,
+  logger: Logger,
+): TransactionManager {
+  return createTransactionManager({
+    logger: { debug: (message: unknown) => logger.debug({ kafkajs: "EosManager" }, String(message)) },
+    cluster,
+    transactionTimeout: timeoutMs,
+    transactional: true,
+    transactionalId,
+  });
 }
 
 /** A cluster with connections of its own, made with the client's settings. */

@@ -2,7 +2,8 @@ import type { Logger } from "../../logging.js";
 import type { LogRecord } from "../log.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogRefused, LogUnavailable } from "./errors.js";
-import { type KafkaCluster, type ProduceResponse, produceResponse } from "./kafka-client.js";
+import type { KafkaCluster } from "./kafka-client.js";
+import { isPassing, type ProduceAnswer, produceRequest, reasonOf } from "./produce-request.js";
 import { encodeBatch } from "./record-batch.js";
 
 export interface KafkaProducerOptions {
@@ -50,22 +51,9 @@ interface Sending {
 const REQUEST_BYTES = 1024 * 1024;
 /** So much of one partition lingers no longer. */
 const LINGER_BYTES = 64 * 1024;
-const PRODUCE = 0;
-const VERSION = 7;
-const BROKER_TIMEOUT_MS = 10_000;
 const REQUEST_DEADLINE_MS = 12_000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1_000;
-/** LEADER_NOT_AVAILABLE and the like: newer metadata or a moment helps. */
-const passing = new Set([-1, 3, 5, 6, 7, 8, 13, 19, 20, 56, 74, 75, 76]);
-const reasons: Record<number, string> = {
-  2: "it arrived damaged",
-  10: "it is larger than the topic's max.message.bytes",
-  18: "it is larger than the topic's segment.bytes",
-  29: "this user may not write to the topic",
-  32: "its timestamp is out of the topic's bounds",
-  87: "the broker finds it invalid",
-};
 
 /**
  * Appends to partitions over kafkajs's connections. Each partition has one request under way, so that a retry can not
@@ -182,19 +170,17 @@ export class KafkaProducer {
     const codes = new Map<string, number>();
     let failure: unknown;
     try {
-      const response = await this.#request(nodeId, acks, parts);
-      for (const { topicName, partitions } of response.topics) {
-        for (const { partition, errorCode } of partitions) codes.set(`${topicName}/${partition}`, errorCode);
-      }
+      const { partitions } = await this.#request(nodeId, acks, parts);
+      for (const { topic, partition, errorCode } of partitions) codes.set(`${topic}/${partition}`, errorCode);
     } catch (error) {
       failure = error;
     }
     let again: Sending[] | undefined;
     for (const part of parts) {
       const { lane } = part;
-      const code = codes.get(`${lane.topic}/${lane.partition}`) ?? -1;
+      const code = codes.get(`${lane.topic}/${lane.partition}`);
       if (code === 0) this.#done(part);
-      else if (passing.has(code)) {
+      else if (code === undefined || isPassing(code)) {
         again ??= [];
         again.push(part);
       } else this.#refuse(part, code);
@@ -203,22 +189,15 @@ export class KafkaProducer {
     this.#schedule();
   }
 
-  async #request(nodeId: number, acks: 1 | -1, parts: readonly Sending[]): Promise<ProduceResponse> {
+  async #request(nodeId: number, acks: 1 | -1, parts: readonly Sending[]): Promise<ProduceAnswer> {
     const { cluster } = this.options;
     const broker = await cluster.findBroker({ nodeId });
-    const bytes = encodeRequest(acks, parts);
-    const request = {
-      request: {
-        apiKey: PRODUCE,
-        apiVersion: VERSION,
-        apiName: "Produce",
-        expectResponse: () => true,
-        // what kafkajs takes for an encoder
-        encode: async () => ({ buf: bytes, buffer: bytes }),
-      },
-      response: { decode: produceResponse.decode, parse: async (data: ProduceResponse) => data },
-    };
-    return askBroker(cluster, broker, request, "an append", REQUEST_DEADLINE_MS);
+    const batches = parts.map(({ lane: { topic, partition }, records }) => ({
+      topic,
+      partition,
+      batch: encodeBatch(records),
+    }));
+    return askBroker(cluster, broker, produceRequest(acks, null, batches), "an append", REQUEST_DEADLINE_MS);
   }
 
   #done({ lane, owners }: Sending): void {
@@ -229,7 +208,7 @@ export class KafkaProducer {
 
   #refuse({ lane, records, owners }: Sending, code: number): void {
     const place = `${lane.topic}/${lane.partition}`;
-    const error = new LogRefused(place, reasons[code] ?? `Kafka's error ${code}`);
+    const error = new LogRefused(place, reasonOf(code));
     this.options.logger.error({ code: error.code, records: records.length }, error.message);
     lane.since = 0;
     this.#free(lane);
@@ -292,38 +271,4 @@ function take(lane: Lane): Sending {
     return { lane, records, owners };
   }
   return { lane, records: lane.records.splice(0, count), owners: lane.owners.splice(0, count) };
-}
-
-/** Produce, version 7: https://kafka.apache.org/protocol#The_Messages_Produce */
-function encodeRequest(acks: 1 | -1, parts: readonly Sending[]): Buffer {
-  const byTopic = new Map<string, { partition: number; batch: Buffer }[]>();
-  let size = 2 + 2 + 4 + 4;
-  for (const { lane, records } of parts) {
-    let ofTopic = byTopic.get(lane.topic);
-    if (ofTopic === undefined) {
-      ofTopic = [];
-      byTopic.set(lane.topic, ofTopic);
-      size += 2 + Buffer.byteLength(lane.topic) + 4;
-    }
-    const batch = encodeBatch(records);
-    ofTopic.push({ partition: lane.partition, batch });
-    size += 8 + batch.length;
-  }
-  const bytes = Buffer.allocUnsafe(size);
-  let at = bytes.writeInt16BE(-1, 0);
-  at = bytes.writeInt16BE(acks, at);
-  at = bytes.writeInt32BE(BROKER_TIMEOUT_MS, at);
-  at = bytes.writeInt32BE(byTopic.size, at);
-  for (const [topic, partitions] of byTopic) {
-    at = bytes.writeInt16BE(Buffer.byteLength(topic), at);
-    at += bytes.write(topic, at);
-    at = bytes.writeInt32BE(partitions.length, at);
-    for (const { partition, batch } of partitions) {
-      at = bytes.writeInt32BE(partition, at);
-      at = bytes.writeInt32BE(batch.length, at);
-      bytes.set(batch, at);
-      at += batch.length;
-    }
-  }
-  return bytes;
 }

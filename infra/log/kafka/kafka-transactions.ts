@@ -1,8 +1,12 @@
-import type { Kafka, Message, Producer } from "kafkajs";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Kafka } from "kafkajs";
 import type { Logger } from "../../logging.js";
 import { Fenced } from "../errors.js";
 import type { GroupOffset, LogRecord, TransactionalWriter } from "../log.js";
+import { recoverCluster } from "./broker-request.js";
 import { LogUnavailable, WriterLost } from "./errors.js";
+import { clusterOf, type KafkaCluster, type TransactionManager, transactionManagerOf } from "./kafka-client.js";
+import { AppendUncertain, type PartitionRecords, ProducerFenced, TransactionalAppend } from "./transactional-append.js";
 
 /** How records and groups are called at the brokers. */
 export interface Naming {
@@ -17,6 +21,9 @@ export interface Naming {
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const OPEN_ATTEMPTS = 6;
 const WRITE_ATTEMPTS = 8;
+/** The last transaction's end is still being written. */
+const JOIN_ATTEMPTS = 100;
+const JOIN_PAUSE_MS = 20;
 /** What a broker says to a producer whose epoch is over. */
 const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
 
@@ -28,37 +35,32 @@ const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVAL
 export class KafkaTransactions implements TransactionalWriter {
   /** Why it can write no more. */
   #over: Error | undefined;
+  readonly #append: TransactionalAppend;
 
   private constructor(
     private readonly id: string,
-    private readonly producer: Producer,
+    transactionalId: string,
+    private readonly cluster: KafkaCluster,
+    private readonly manager: TransactionManager,
     private readonly naming: Naming,
-  ) {}
+  ) {
+    this.#append = new TransactionalAppend(cluster, manager, transactionalId);
+  }
 
   /** @throws LogUnavailable when the brokers do not answer */
   static async open(id: string, transactionalId: string, kafka: Kafka, naming: Naming, logger: Logger) {
     for (let attempt = 1; ; attempt++) {
-      const producer = kafka.producer({
-        transactionalId,
-        idempotent: true,
-        maxInFlightRequests: 1,
-        transactionTimeout: TRANSACTION_TIMEOUT_MS,
-        allowAutoTopicCreation: false,
-        createPartitioner:
-          () =>
-          ({ message }) =>
-            message.partition ?? 0,
-      });
+      const cluster = clusterOf(kafka);
       try {
-        await producer.connect();
-        // kafkajs asks for the epoch that fences with the first transaction only
-        await (await producer.transaction()).abort();
-        return new KafkaTransactions(id, producer, naming);
+        await cluster.connect();
+        const manager = transactionManagerOf(cluster, transactionalId, TRANSACTION_TIMEOUT_MS, logger);
+        await manager.initProducerId();
+        return new KafkaTransactions(id, transactionalId, cluster, manager, naming);
       } catch (error) {
-        await producer.disconnect().catch(() => {});
+        await cluster.disconnect().catch(() => {});
         if (attempt === OPEN_ATTEMPTS) throw new LogUnavailable(`the writer "${id}"`, error);
         logger.debug({ err: error, writer: id }, "a transactional writer does not open yet");
-        await new Promise((resolve) => setTimeout(resolve, 250 * attempt));
+        await pause(250 * attempt);
       }
     }
   }
@@ -70,66 +72,77 @@ export class KafkaTransactions implements TransactionalWriter {
         return await this.#write(records, offsets);
       } catch (error) {
         if (!(error instanceof LogUnavailable) || attempt === WRITE_ATTEMPTS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+        await pause(100 * attempt);
+        await recoverCluster(this.cluster, error.cause);
       }
     }
   }
 
   async #write(records: readonly LogRecord[], offsets: readonly GroupOffset[]): Promise<void> {
     if (this.#over) throw this.#over;
-    const topicMessages = this.#messages(records);
-    const begun = this.producer.transaction();
-    const transaction = await begun.catch((error: unknown) => this.#failed(error, undefined));
+    const parts = this.#byPartition(records);
     try {
-      if (topicMessages.length > 0) await transaction.sendBatch({ topicMessages, acks: -1 });
-      for (const { consumerGroupId, topics } of this.#byGroup(offsets)) {
-        await transaction.sendOffsets({ consumerGroupId, topics });
+      this.manager.beginTransaction();
+      if (parts.length > 0) {
+        await this.#join(parts);
+        await this.#append.append(parts);
       }
-      await transaction.commit();
+      for (const ofGroup of this.#byGroup(offsets)) await this.manager.sendOffsets(ofGroup);
+      await this.manager.commit();
     } catch (error) {
-      await this.#failed(error, transaction);
+      await this.#failed(error);
+    }
+  }
+
+  /** The partitions take part in the transaction from here on. */
+  async #join(parts: readonly PartitionRecords[]): Promise<void> {
+    await this.cluster.addMultipleTargetTopics([...new Set(parts.map(({ topic }) => topic))]);
+    const topics = parts.map(({ topic, partition }) => ({ topic, partitions: [{ partition }] }));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.manager.addPartitionsToTransaction(topics);
+      } catch (error) {
+        const isPassing = (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
+        if (!isPassing || attempt === JOIN_ATTEMPTS) throw error;
+        await pause(JOIN_PAUSE_MS);
+      }
     }
   }
 
   async close(): Promise<void> {
     this.#over ??= new WriterLost(this.id, new Error("it was closed"));
-    await this.producer.disconnect().catch(() => {});
+    await this.cluster.disconnect().catch(() => {});
   }
 
   /** Nothing was written, or nobody knows: then this writer ends, and does not initialise again over a newer one. */
-  async #failed(error: unknown, transaction: { abort(): Promise<void> } | undefined): Promise<never> {
+  async #failed(error: unknown): Promise<never> {
     if (isFenced(error)) {
       this.#over = new Fenced(this.id);
       throw this.#over;
     }
     try {
-      if (transaction === undefined) throw error;
-      await transaction.abort();
+      await this.manager.abort();
     } catch (second) {
       this.#over = isFenced(second) ? new Fenced(this.id) : new WriterLost(this.id, error);
+      throw this.#over;
+    }
+    if (error instanceof AppendUncertain) {
+      this.#over = new WriterLost(this.id, error);
       throw this.#over;
     }
     throw new LogUnavailable(`a transaction of "${this.id}"`, error);
   }
 
-  #messages(records: readonly LogRecord[]): { topic: string; messages: Message[] }[] {
-    const byTopic = new Map<string, Message[]>();
+  #byPartition(records: readonly LogRecord[]): PartitionRecords[] {
+    const byPlace = new Map<string, PartitionRecords & { records: LogRecord[] }>();
     for (const record of records) {
       const { topic, partition } = this.naming.place(record);
-      const { key, value, timestamp } = record;
-      let messages = byTopic.get(topic);
-      if (messages === undefined) {
-        messages = [];
-        byTopic.set(topic, messages);
-      }
-      messages.push({
-        partition,
-        key,
-        value: value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-        timestamp: String(Math.floor(timestamp / 1000)),
-      });
+      const place = `${topic}/${partition}`;
+      const part = byPlace.get(place);
+      if (part === undefined) byPlace.set(place, { topic, partition, records: [record] });
+      else part.records.push(record);
     }
-    return [...byTopic].map(([topic, messages]) => ({ topic, messages }));
+    return [...byPlace.values()];
   }
 
   #byGroup(offsets: readonly GroupOffset[]) {
@@ -150,6 +163,7 @@ export class KafkaTransactions implements TransactionalWriter {
 }
 
 function isFenced(error: unknown): boolean {
+  if (error instanceof ProducerFenced) return true;
   for (let one = error as { type?: string; cause?: unknown } | undefined; one; one = one.cause as typeof one) {
     if (one.type !== undefined && fencedTypes.has(one.type)) return true;
   }

@@ -9,8 +9,18 @@ export interface OutRecord {
   readonly timestamp: number;
 }
 
+/** Who writes a batch of a transaction. */
+export interface BatchProducer {
+  readonly id: bigint;
+  readonly epoch: number;
+  /** The number of the batch's first record among all that the producer has sent to the partition. */
+  readonly sequence: number;
+}
+
 const HEAD = 61;
 const LZ4 = 3;
+const TRANSACTIONAL = 0x10;
+const NOBODY: BatchProducer = { id: -1n, epoch: -1, sequence: -1 };
 /** Below it compression costs more than it saves. */
 const COMPRESS_FROM = 512;
 let scratch = Buffer.allocUnsafeSlow(1024 * 1024);
@@ -18,8 +28,10 @@ let scratch = Buffer.allocUnsafeSlow(1024 * 1024);
 /**
  * Encodes records as one batch of Kafka's message format v2, compressed with lz4: a pass over the records, without an
  * object for each. https://kafka.apache.org/documentation/#recordbatch
+ *
+ * @param producer of a transaction; nobody's otherwise
  */
-export function encodeBatch(records: readonly OutRecord[]): Buffer {
+export function encodeBatch(records: readonly OutRecord[], producer = NOBODY): Buffer {
   const first = records[0]!.timestamp;
   const firstMs = Math.floor(first / 1000);
   let maxMs = firstMs;
@@ -54,10 +66,10 @@ export function encodeBatch(records: readonly OutRecord[]): Buffer {
     scratch[at++] = 0;
   }
   let body: Uint8Array = scratch.subarray(0, at);
-  let attributes = 0;
+  let attributes = producer === NOBODY ? 0 : TRANSACTIONAL;
   if (at >= COMPRESS_FROM) {
     body = lz4.compressFrameSync(scratch.subarray(0, at));
-    attributes = LZ4;
+    attributes |= LZ4;
   }
   const batch = Buffer.allocUnsafe(HEAD + body.length);
   batch.writeBigInt64BE(0n, 0);
@@ -68,9 +80,9 @@ export function encodeBatch(records: readonly OutRecord[]): Buffer {
   batch.writeInt32BE(records.length - 1, 23);
   batch.writeBigInt64BE(BigInt(firstMs), 27);
   batch.writeBigInt64BE(BigInt(maxMs), 35);
-  batch.writeBigInt64BE(-1n, 43);
-  batch.writeInt16BE(-1, 51);
-  batch.writeInt32BE(-1, 53);
+  batch.writeBigInt64BE(producer.id, 43);
+  batch.writeInt16BE(producer.epoch, 51);
+  batch.writeInt32BE(producer.sequence, 53);
   batch.writeInt32BE(records.length, 57);
   batch.set(body, HEAD);
   batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
