@@ -23,15 +23,14 @@ export class PackedArray {
     this.#head(ARRAY32, count);
   }
 
-  /** A text of parts, the first of them in bytes. */
-  text(start: Uint8Array, middle: string, end: string): void {
-    this.#reserve(HEAD + start.length + WIDEST * (middle.length + end.length));
+  /** A text of two parts, the first of them in bytes. */
+  text(start: Uint8Array, rest: string): void {
+    this.#reserve(HEAD + start.length + WIDEST * rest.length);
     const from = this.#at + HEAD;
     const buffer = this.#buffer;
     let at = from;
     for (let i = 0; i < start.length; i++) buffer[at++] = start[i]!;
-    at += middle.length > SHORT ? buffer.write(middle, at) : writeAscii(buffer, at, middle);
-    at += writeAscii(buffer, at, end);
+    at += rest.length > SHORT ? buffer.write(rest, at) : writeAscii(buffer, at, rest);
     this.#head(STRING32, at - from);
     this.#at = at;
   }

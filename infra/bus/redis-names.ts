@@ -2,16 +2,12 @@ import type { BusMessage } from "./bus.js";
 
 /** Names of channels and keys in Redis. The braces hold the whole name of the channel, so all keys share its slot. */
 export class RedisNames {
-  private readonly prefix: string;
+  /** What every name of a channel begins with in Redis. */
+  readonly prefix: string;
 
   /** @param namespace letters, digits, `_` and `-`, or empty */
   constructor(namespace: string) {
     this.prefix = namespace === "" ? "" : `${namespace}.`;
-  }
-
-  /** Characters of the namespace in every name. */
-  get prefixLength(): number {
-    return this.prefix.length;
   }
 
   channel(name: string): string {
@@ -24,12 +20,7 @@ export class RedisNames {
   }
 
   last(name: string): string {
-    return `${this.lastStart}${name}}`;
-  }
-
-  /** What stands before the channel's name in the key of its last value. */
-  get lastStart(): string {
-    return `last:{${this.prefix}`;
+    return `last:{${this.prefix}${name}}`;
   }
 
   increments(name: string): string {

@@ -75,7 +75,7 @@ export class RedisPublisher {
 
   constructor(private readonly settings: PublisherSettings) {
     const { client, names } = settings;
-    this.writer = new RoundWriter(names.lastStart);
+    this.writer = new RoundWriter(names.prefix);
     this.isCluster = client instanceof Cluster;
     client.on("close", () => {
       this.knowsScript = false;
@@ -227,7 +227,7 @@ export class RedisPublisher {
     for (const message of messages) this.writer.add(this.codeOf(message, now), message);
     const publish = this.isCluster ? "SPUBLISH" : "PUBLISH";
     const key = names.last(messages[0]!.channel);
-    const given = ["1", key, `${lastValueSeconds}`, publish, `${names.prefixLength}`] as const;
+    const given = ["1", key, `${lastValueSeconds}`, publish, `${names.prefix.length}`] as const;
     // by its digest some rounds could be refused and later ones, once another process has brought the script, taken
     const isKnown = this.isCluster || this.knowsScript;
     const [name, script] = isKnown ? ["evalsha", publishScriptSha] : ["eval", publishScript];

@@ -32,14 +32,14 @@ export interface RoundBytes {
 export class RoundWriter {
   readonly #pool = new BufferPool(ROUND_BYTES, MOST_ROUNDS);
   readonly #heads = new PackedArray();
-  readonly #keyStart: Buffer;
+  readonly #prefix: Buffer;
   #buffer = this.#pool.take();
   #at = HEAD;
   #count = 0;
 
-  /** @param keyStart what a key has before the channel's name; after it comes a brace */
-  constructor(keyStart: string) {
-    this.#keyStart = Buffer.from(keyStart);
+  /** @param prefix what the names of channels begin with in Redis */
+  constructor(prefix: string) {
+    this.#prefix = Buffer.from(prefix);
   }
 
   /** Begins a round of so many messages. */
@@ -56,7 +56,7 @@ export class RoundWriter {
    */
   add(code: string, message: BusMessage): void {
     const heads = this.#heads;
-    heads.text(this.#keyStart, message.channel, "}");
+    heads.text(this.#prefix, message.channel);
     heads.character(code.charCodeAt(0));
     // Lua's only number
     heads.number(message.epoch);
@@ -67,7 +67,7 @@ export class RoundWriter {
 
   /**
    * The round as the last arguments of a command, behind its name and the arguments that are given: the payloads one by
-   * one, then a flat array of key, code, epoch and sequence of each.
+   * one, then a flat array of channel, code, epoch and sequence of each.
    */
   taken(...before: readonly string[]): RoundBytes {
     const given = before.map((text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`).join("");

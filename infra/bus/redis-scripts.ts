@@ -10,12 +10,12 @@ import { createHash } from "node:crypto";
  *
  * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
  * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the payload of each, then in one
- * of each the key of the last value, a code (v value, e event, in capitals when it renews the time to live; of a book
+ * of each the channel, a code (v value, e event, in capitals when it renews the time to live; of a book
  * b value, s snapshot, i increment), epoch and sequence.
  */
 export const publishScript = `
-local ttl, publish, shift = ARGV[1], ARGV[2], 16 - ARGV[3]
-local call, match, sub, tonumber = redis.call, string.match, string.sub, tonumber
+local ttl, publish, shift = ARGV[1], ARGV[2], 23 - ARGV[3]
+local call, match, tonumber = redis.call, string.match, tonumber
 local heads = cmsgpack.unpack(ARGV[#ARGV])
 
 -- all of a list in one call, or a few: Lua's stack takes only so many
@@ -34,34 +34,35 @@ local function head(text, at)
   return tonumber(e), tonumber(s)
 end
 
--- the newest of each key
+-- the newest of each channel
 local values = {}
-local function putValue(key, e, s, payload, renews)
-  local value = values[key]
+local function putValue(channel, e, s, payload, renews)
+  local value = values[channel]
   if not value then
-    values[key] = { e = e, s = s, payload = payload, renews = renews }
+    values[channel] = { e = e, s = s, payload = payload, renews = renews }
     return
   end
   value.renews = value.renews or renews
   if newer(e, s, value.e, value.s) then value.e, value.s, value.payload = e, s, payload end
 end
 
-local function writeValue(key, value)
+local function writeValue(channel, value)
+  local key = 'last:{' .. channel .. '}'
   local old = call('SET', key, value.payload, 'KEEPTTL', 'GET')
   local oe, os = -1, -1
-  if old then oe, os = head(old, #key + shift) end
+  if old then oe, os = head(old, #channel + shift) end
   if not newer(value.e, value.s, oe, os) then call('SET', key, old, 'KEEPTTL')
   elseif oe < 0 or value.renews then call('EXPIRE', key, ttl) end
 end
 
 local tapes = {}
-local function putEvent(key, e, s, payload, renews)
-  local tape = tapes[key]
+local function putEvent(channel, e, s, payload, renews)
+  local tape = tapes[channel]
   if not tape then
-    local name = 'events:' .. sub(key, 6)
-    local le, ls = head(call('LINDEX', name, -1) or '', #key + shift)
+    local name = 'events:{' .. channel .. '}'
+    local le, ls = head(call('LINDEX', name, -1) or '', #channel + shift)
     tape = { name = name, e = le, s = ls, fresh = {} }
-    tapes[key] = tape
+    tapes[channel] = tape
   end
   tape.renews = tape.renews or renews
   if not newer(e, s, tape.e, tape.s) then return end
@@ -77,21 +78,22 @@ local function writeTape(tape)
 end
 
 local books = {}
-local function bookOf(key)
-  local book = books[key]
+local function bookOf(channel)
+  local book = books[channel]
   if book then return book end
-  local tag = sub(key, 6)
-  book = { key = key, fresh = {}, increments = 'increments:' .. tag, position = 'position:' .. tag, count = 0 }
+  local tag = '{' .. channel .. '}'
+  book = { key = 'last:' .. tag, increments = 'increments:' .. tag, position = 'position:' .. tag }
+  book.at, book.fresh, book.count = #channel + shift, {}, 0
   local position = call('GET', book.position)
   if position then
     local e, s, count, ve, vs = match(position, '^(%d+) (%d+) (%d+) (%-?%d+) (%-?%d+)$')
     book.ne, book.ns, book.count = tonumber(e), tonumber(s), tonumber(count)
     book.ve, book.vs = tonumber(ve), tonumber(vs)
   else
-    book.ve, book.vs = head(call('GETRANGE', key, 0, #key + 80), #key + shift)
+    book.ve, book.vs = head(call('GETRANGE', book.key, 0, #channel + 80), book.at)
     book.ne, book.ns = book.ve, book.vs
   end
-  books[key] = book
+  books[channel] = book
   return book
 end
 
@@ -127,7 +129,7 @@ local function putSnapshot(book, e, s, payload)
     return
   end
   while book.count > 0 do
-    local ie, is = head(call('LINDEX', book.increments, 0) or '', #book.key + shift)
+    local ie, is = head(call('LINDEX', book.increments, 0) or '', book.at)
     if newer(ie, is, e, s) then return end
     call('LPOP', book.increments)
     book.count = book.count - 1
@@ -145,17 +147,17 @@ local function putIncrement(book, e, s, payload)
 end
 
 for at = 1, #heads, 4 do
-  local key, code, e, s = heads[at], heads[at + 1], heads[at + 2], heads[at + 3]
+  local channel, code, e, s = heads[at], heads[at + 1], heads[at + 2], heads[at + 3]
   local payload = ARGV[4 + (at - 1) / 4]
-  if code == 'v' or code == 'V' then putValue(key, e, s, payload, code == 'V')
-  elseif code == 'e' or code == 'E' then putEvent(key, e, s, payload, code == 'E')
-  elseif code == 'i' then putIncrement(bookOf(key), e, s, payload)
-  elseif code == 'b' then putWhole(bookOf(key), e, s, payload)
-  else putSnapshot(bookOf(key), e, s, payload) end
-  if code ~= 's' then call(publish, sub(key, 7, -2), payload) end
+  if code == 'v' or code == 'V' then putValue(channel, e, s, payload, code == 'V')
+  elseif code == 'e' or code == 'E' then putEvent(channel, e, s, payload, code == 'E')
+  elseif code == 'i' then putIncrement(bookOf(channel), e, s, payload)
+  elseif code == 'b' then putWhole(bookOf(channel), e, s, payload)
+  else putSnapshot(bookOf(channel), e, s, payload) end
+  if code ~= 's' then call(publish, channel, payload) end
 end
 
-for key, value in pairs(values) do writeValue(key, value) end
+for channel, value in pairs(values) do writeValue(channel, value) end
 for _, tape in pairs(tapes) do writeTape(tape) end
 for _, book in pairs(books) do
   settle(book)
