@@ -21,9 +21,6 @@ export interface Naming {
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const OPEN_ATTEMPTS = 6;
 const WRITE_ATTEMPTS = 8;
-/** The last transaction's end is still being written. */
-const JOIN_ATTEMPTS = 100;
-const JOIN_PAUSE_MS = 20;
 /** What a broker says to a producer whose epoch is over. */
 const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
 
@@ -83,29 +80,11 @@ export class KafkaTransactions implements TransactionalWriter {
     const parts = this.#byPartition(records);
     try {
       this.manager.beginTransaction();
-      if (parts.length > 0) {
-        await this.#join(parts);
-        await this.#append.append(parts);
-      }
+      if (parts.length > 0) await this.#append.append(parts);
       for (const ofGroup of this.#byGroup(offsets)) await this.manager.sendOffsets(ofGroup);
       await this.manager.commit();
     } catch (error) {
       await this.#failed(error);
-    }
-  }
-
-  /** The partitions take part in the transaction from here on. */
-  async #join(parts: readonly PartitionRecords[]): Promise<void> {
-    await this.cluster.addMultipleTargetTopics([...new Set(parts.map(({ topic }) => topic))]);
-    const topics = parts.map(({ topic, partition }) => ({ topic, partitions: [{ partition }] }));
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.manager.addPartitionsToTransaction(topics);
-      } catch (error) {
-        const isPassing = (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
-        if (!isPassing || attempt === JOIN_ATTEMPTS) throw error;
-        await pause(JOIN_PAUSE_MS);
-      }
     }
   }
 

@@ -37,10 +37,15 @@ interface Sent {
   failure: unknown;
   /** They may have been appended all the same. */
   unanswered: boolean;
+  /** Others will never be taken. */
+  refusal: Error | undefined;
 }
 
 const BATCH_BYTES = 1024 * 1024;
 const DEADLINE_MS = 12_000;
+/** While the end of the transaction before is still being written, the brokers let no partition take part in another. */
+const JOIN_ATTEMPTS = 100;
+const JOIN_PAUSE_MS = 20;
 const ATTEMPTS = 12;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1_000;
@@ -63,6 +68,8 @@ export class TransactionalAppend {
     private readonly cluster: KafkaCluster,
     private readonly manager: TransactionManager,
     private readonly transactionalId: string,
+    /** How often a batch is sent at most, with pauses that grow to a second. */
+    private readonly attempts = ATTEMPTS,
   ) {}
 
   /**
@@ -70,9 +77,10 @@ export class TransactionalAppend {
    *
    * @throws LogRefused       nothing but whole batches before it was appended: the transaction is to be aborted
    * @throws AppendUncertain
-   * @throws ProducerFenced
+   * @throws ProducerFenced, and what kafkajs throws when partitions can not take part
    */
   async append(parts: readonly PartitionRecords[]): Promise<void> {
+    await this.#join(parts);
     const left = parts.map((part) => ({ ...part, from: 0 }));
     // a broker takes one batch of a partition in a request
     for (;;) {
@@ -85,6 +93,20 @@ export class TransactionalAppend {
       }
       if (batches.length === 0) return;
       await this.#deliver(batches);
+    }
+  }
+
+  async #join(parts: readonly PartitionRecords[]): Promise<void> {
+    await this.cluster.addMultipleTargetTopics([...new Set(parts.map(({ topic }) => topic))]);
+    const topics = parts.map(({ topic, partition }) => ({ topic, partitions: [{ partition }] }));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.manager.addPartitionsToTransaction(topics);
+      } catch (error) {
+        const isPassing = (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
+        if (!isPassing || attempt === JOIN_ATTEMPTS) throw error;
+        await pause(JOIN_PAUSE_MS);
+      }
     }
   }
 
@@ -101,10 +123,14 @@ export class TransactionalAppend {
     let open = batches;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
-      const { again, failure, unanswered } = await this.#send(open);
-      if (again.length === 0) return;
+      const { again, failure, unanswered, refusal } = await this.#send(open);
       uncertain ||= unanswered;
-      if (attempt === ATTEMPTS) {
+      if (refusal !== undefined) {
+        const isKnown = !uncertain || refusal instanceof ProducerFenced;
+        throw isKnown ? refusal : new AppendUncertain(refusal.message, refusal);
+      }
+      if (again.length === 0) return;
+      if (attempt === this.attempts) {
         const { topic, partition } = again[0]!;
         const why = `an append to ${topic}/${partition} is not acknowledged`;
         if (uncertain) throw new AppendUncertain(why, failure);
@@ -124,15 +150,13 @@ export class TransactionalAppend {
       byLeader.set(leader, [...(byLeader.get(leader) ?? []), batch]);
     }
     const requests = [...byLeader].map(([nodeId, ofLeader]) => this.#sendTo(nodeId, ofLeader));
-    const sent: Sent = { again: [], failure: undefined, unanswered: false };
-    for (const outcome of await Promise.allSettled(requests)) {
-      if (outcome.status === "rejected") throw outcome.reason;
-      const { again, failure, unanswered } = outcome.value;
-      sent.again.push(...again);
-      sent.failure ??= failure;
-      sent.unanswered ||= unanswered;
-    }
-    return sent;
+    const all = await Promise.all(requests);
+    return {
+      again: all.flatMap(({ again }) => again),
+      failure: all.find(({ failure }) => failure !== undefined)?.failure,
+      unanswered: all.some(({ unanswered }) => unanswered),
+      refusal: all.find(({ refusal }) => refusal !== undefined)?.refusal,
+    };
   }
 
   async #sendTo(nodeId: number, batches: Sending[]): Promise<Sent> {
@@ -140,37 +164,37 @@ export class TransactionalAppend {
     try {
       broker = await this.cluster.findBroker({ nodeId });
     } catch (failure) {
-      return { again: batches, failure, unanswered: false };
+      return { again: batches, failure, unanswered: false, refusal: undefined };
     }
     let answer: ProduceAnswer;
     try {
       const request = produceRequest(-1, this.transactionalId, batches);
       answer = await askBroker(this.cluster, broker, request, "a transaction's append", DEADLINE_MS);
     } catch (failure) {
-      return { again: batches, failure, unanswered: true };
+      return { again: batches, failure, unanswered: true, refusal: undefined };
     }
-    const sent: Sent = { again: [], failure: undefined, unanswered: false };
+    const sent: Sent = { again: [], failure: undefined, unanswered: false, refusal: undefined };
     for (const { topic, partition, errorCode } of answer.partitions) {
       const batch = batches.find((batch) => batch.topic === topic && batch.partition === partition)!;
-      if (this.#taken(batch, errorCode)) continue;
-      sent.again.push(batch);
-      sent.failure = new Error(reasonOf(errorCode));
+      if (errorCode === 0 || errorCode === DUPLICATE_SEQUENCE_NUMBER) this.#count(batch);
+      else if (isPassing(errorCode)) {
+        sent.again.push(batch);
+        sent.failure = new Error(reasonOf(errorCode));
+      } else sent.refusal ??= refusalOf(`${topic}/${partition}`, errorCode);
     }
     return sent;
   }
 
-  /** Whether a batch was taken; false when it is to be sent again. */
-  #taken({ topic, partition, count }: Sending, code: number): boolean {
+  #count({ topic, partition, count }: Sending): void {
     const place = `${topic}/${partition}`;
-    if (code === 0 || code === DUPLICATE_SEQUENCE_NUMBER) {
-      this.#sequences.set(place, ((this.#sequences.get(place) ?? 0) + count) % LARGEST_SEQUENCE);
-      return true;
-    }
-    if (fenced.has(code)) throw new ProducerFenced(reasonOf(code));
-    if (outOfStep.has(code)) throw new AppendUncertain(`${place}: ${reasonOf(code)}`);
-    if (!isPassing(code)) throw new LogRefused(place, reasonOf(code));
-    return false;
+    this.#sequences.set(place, ((this.#sequences.get(place) ?? 0) + count) % LARGEST_SEQUENCE);
   }
+}
+
+function refusalOf(place: string, errorCode: number): Error {
+  if (fenced.has(errorCode)) return new ProducerFenced(`${place}: ${reasonOf(errorCode)}`);
+  if (outOfStep.has(errorCode)) return new AppendUncertain(`${place}: ${reasonOf(errorCode)}`);
+  return new LogRefused(place, reasonOf(errorCode));
 }
 
 /** Where a batch ends that begins with a record: a megabyte of values, or one. */
