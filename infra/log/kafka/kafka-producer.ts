@@ -62,7 +62,8 @@ const LAST_BACKOFF_MS = 1_000;
  * have happened all the same.
  */
 export class KafkaProducer {
-  readonly #lanes = new Map<string, Map<number, Lane>>();
+  /** By topic, then by partition. */
+  readonly #lanes = new Map<string, (Lane | undefined)[]>();
   readonly #ready = new Set<Lane>();
   /** Not busy either, and sent when the timer says so. */
   readonly #lingering = new Set<Lane>();
@@ -106,15 +107,15 @@ export class KafkaProducer {
   #laneOf(topic: string, partition: number): Lane {
     let ofTopic = this.#lanes.get(topic);
     if (ofTopic === undefined) {
-      ofTopic = new Map();
+      ofTopic = [];
       this.#lanes.set(topic, ofTopic);
     }
-    let lane = ofTopic.get(partition);
+    let lane = ofTopic[partition];
     if (lane === undefined) {
       const name = this.options.nameOf(topic);
       const lingerMs = this.options.lingerMs(name);
       lane = { topic: name, partition, lingerMs, records: [], owners: [], bytes: 0, busy: false, since: 0 };
-      ofTopic.set(partition, lane);
+      ofTopic[partition] = lane;
     }
     return lane;
   }
