@@ -1,12 +1,38 @@
 import { createHash } from "node:crypto";
 
+const POSITION_VERSION = 1;
+const POSITION_BYTES = 1 + 5 * 8;
+
+/** Where a book stands in Redis. */
+export interface BookPosition {
+  /** Of the newest message. */
+  readonly epoch: number;
+  readonly sequence: number;
+  /** In the list beside the value. */
+  readonly increments: number;
+  readonly valueEpoch: number;
+  readonly valueSequence: number;
+}
+
+/** A book's `position:{…}`: a version, then five doubles, most significant byte first. Texts take Lua a microsecond. */
+export function positionBytes(position: BookPosition): Buffer {
+  const bytes = Buffer.allocUnsafe(POSITION_BYTES);
+  let at = bytes.writeUInt8(POSITION_VERSION, 0);
+  at = bytes.writeDoubleBE(position.epoch, at);
+  at = bytes.writeDoubleBE(position.sequence, at);
+  at = bytes.writeDoubleBE(position.increments, at);
+  at = bytes.writeDoubleBE(position.valueEpoch, at);
+  bytes.writeDoubleBE(position.valueSequence, at);
+  return bytes;
+}
+
 /**
  * Publishes messages in order and keeps their last values by the rules of `LastValues`, in one step. What stands is
- * told by the heads of the payloads; of a book `position:{…}` says "newest epoch, its sequence, number of increments,
- * the value's epoch, its sequence", so that a list that Redis has lost is noticed. Every call to Redis costs about a
- * microsecond: of a round's values of one key only the newest is written, in a call that answers what stood there (and
- * goes back where that was newer), times to live are renewed when the code says so, tapes and books take all that a round
- * has for them in one, and a tape is trimmed every 16 events.
+ * told by the heads of the payloads; of a book by `position:{…}`, as `positionBytes` has it, so that a list that Redis has
+ * lost is noticed. Every call to Redis costs about a microsecond, and every table of Lua's a quarter of one: of a round's
+ * values of one key only the newest is written, in a call that answers what stood there (and goes back where that was
+ * newer), times to live are renewed when the code says so, tapes and books take all that a round has for them in one, and a
+ * tape is trimmed every 16 events.
  *
  * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
  * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the payload of each, then in one
@@ -34,25 +60,27 @@ local function head(text, at)
   return tonumber(e), tonumber(s)
 end
 
--- the newest of each channel
-local values = {}
+-- the newest of each channel: what is known of the n-th in lists, since a table for each costs more than the rest
+local numberOf, channels, ve, vs, newest, renewing = {}, {}, {}, {}, {}, {}
 local function putValue(channel, e, s, payload, renews)
-  local value = values[channel]
-  if not value then
-    values[channel] = { e = e, s = s, payload = payload, renews = renews }
+  local n = numberOf[channel]
+  if not n then
+    n = #channels + 1
+    numberOf[channel], channels[n], ve[n], vs[n], newest[n], renewing[n] = n, channel, e, s, payload, renews
     return
   end
-  value.renews = value.renews or renews
-  if newer(e, s, value.e, value.s) then value.e, value.s, value.payload = e, s, payload end
+  if renews then renewing[n] = true end
+  if newer(e, s, ve[n], vs[n]) then ve[n], vs[n], newest[n] = e, s, payload end
 end
 
-local function writeValue(channel, value)
+local function writeValue(n)
+  local channel = channels[n]
   local key = 'last:{' .. channel .. '}'
-  local old = call('SET', key, value.payload, 'KEEPTTL', 'GET')
+  local old = call('SET', key, newest[n], 'KEEPTTL', 'GET')
   local oe, os = -1, -1
   if old then oe, os = head(old, #channel + shift) end
-  if not newer(value.e, value.s, oe, os) then call('SET', key, old, 'KEEPTTL')
-  elseif oe < 0 or value.renews then call('EXPIRE', key, ttl) end
+  if not newer(ve[n], vs[n], oe, os) then call('SET', key, old, 'KEEPTTL')
+  elseif oe < 0 or renewing[n] then call('EXPIRE', key, ttl) end
 end
 
 local tapes = {}
@@ -61,10 +89,10 @@ local function putEvent(channel, e, s, payload, renews)
   if not tape then
     local name = 'events:{' .. channel .. '}'
     local le, ls = head(call('LINDEX', name, -1) or '', #channel + shift)
-    tape = { name = name, e = le, s = ls, fresh = {} }
+    tape = { name = name, e = le, s = ls, renews = renews, fresh = {} }
     tapes[channel] = tape
   end
-  tape.renews = tape.renews or renews
+  if renews then tape.renews = true end
   if not newer(e, s, tape.e, tape.s) then return end
   tape.e, tape.s, tape.fresh[#tape.fresh + 1] = e, s, payload
 end
@@ -81,18 +109,18 @@ local books = {}
 local function bookOf(channel)
   local book = books[channel]
   if book then return book end
-  local tag = '{' .. channel .. '}'
-  book = { key = 'last:' .. tag, increments = 'increments:' .. tag, position = 'position:' .. tag }
-  book.at, book.fresh, book.count = #channel + shift, {}, 0
-  local position = call('GET', book.position)
-  if position then
-    local e, s, count, ve, vs = match(position, '^(%d+) (%d+) (%d+) (%-?%d+) (%-?%d+)$')
-    book.ne, book.ns, book.count = tonumber(e), tonumber(s), tonumber(count)
-    book.ve, book.vs = tonumber(ve), tonumber(vs)
+  local tag, at = '{' .. channel .. '}', #channel + shift
+  local key, position = 'last:' .. tag, 'position:' .. tag
+  local stands = call('GET', position)
+  local _, ne, ns, count, ve, vs
+  local isKnown = stands and string.byte(stands) == ${POSITION_VERSION}
+  if isKnown then _, ne, ns, count, ve, vs = struct.unpack('>Bddddd', stands)
   else
-    book.ve, book.vs = head(call('GETRANGE', book.key, 0, #channel + 80), book.at)
-    book.ne, book.ns = book.ve, book.vs
+    ve, vs = head(call('GETRANGE', key, 0, #channel + 80), at)
+    ne, ns, count = ve, vs, 0
   end
+  book = { key = key, increments = 'increments:' .. tag, position = position, at = at, fresh = {}, count = count,
+    ne = ne, ns = ns, ve = ve, vs = vs, renews = not isKnown, changed = false, broken = false }
   books[channel] = book
   return book
 end
@@ -109,20 +137,24 @@ local function settle(book)
   end
 end
 
+local function writeWhole(book, e, s, payload)
+  call('SET', book.key, payload, 'EX', ttl)
+  book.ve, book.vs, book.changed, book.renews = e, s, true, true
+end
+
 local function putWhole(book, e, s, payload)
   if not newer(e, s, book.ne, book.ns) then return end
   book.fresh, book.broken = {}, false
-  call('SET', book.key, payload, 'EX', ttl)
+  writeWhole(book, e, s, payload)
   call('DEL', book.increments)
-  book.ve, book.vs, book.ne, book.ns, book.count, book.changed = e, s, e, s, 0, true
+  book.ne, book.ns, book.count = e, s, 0
 end
 
 local function putSnapshot(book, e, s, payload)
   settle(book)
   if book.ve >= 0 and not newer(e, s, book.ve, book.vs) then return end
   if book.ve < 0 and newer(book.ne, book.ns, e, s) then return end
-  call('SET', book.key, payload, 'EX', ttl)
-  book.ve, book.vs, book.changed = e, s, true
+  writeWhole(book, e, s, payload)
   if not newer(book.ne, book.ns, e, s) then
     call('DEL', book.increments)
     book.ne, book.ns, book.count = e, s, 0
@@ -146,6 +178,12 @@ local function putIncrement(book, e, s, payload)
   settle(book)
 end
 
+local function writePosition(book)
+  local text = struct.pack('>Bddddd', ${POSITION_VERSION}, book.ne, book.ns, book.count, book.ve, book.vs)
+  if book.renews then call('SET', book.position, text, 'EX', ttl)
+  else call('SET', book.position, text, 'KEEPTTL') end
+end
+
 for at = 1, #heads, 4 do
   local channel, code, e, s = heads[at], heads[at + 1], heads[at + 2], heads[at + 3]
   local payload = ARGV[4 + (at - 1) / 4]
@@ -157,14 +195,11 @@ for at = 1, #heads, 4 do
   if code ~= 's' then call(publish, channel, payload) end
 end
 
-for channel, value in pairs(values) do writeValue(channel, value) end
+for n = 1, #channels do writeValue(n) end
 for _, tape in pairs(tapes) do writeTape(tape) end
 for _, book in pairs(books) do
   settle(book)
-  if book.changed then
-    local text = string.format('%.0f %.0f %d %.0f %.0f', book.ne, book.ns, book.count, book.ve, book.vs)
-    call('SET', book.position, text, 'EX', ttl)
-  end
+  if book.changed then writePosition(book) end
 end
 return #heads / 4
 `;

@@ -2,6 +2,7 @@ import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "../redis-connection.js";
 import type { LastValue } from "./bus.js";
 import { contentOf, positionOf, type RedisNames } from "./redis-names.js";
+import { positionBytes } from "./redis-scripts.js";
 
 const keysAtOnce = 2000;
 /** A tape is trimmed to these every now and then. */
@@ -58,18 +59,24 @@ export class RedisValues {
       .multi()
       .get(this.names.last(channel))
       .lrange(this.names.increments(channel), 0, -1)
-      .get(this.names.position(channel))
+      .getBuffer(this.names.position(channel))
       .exec();
     const [payload, texts, position] = (answers ?? []).map(([error, answer]) => {
       if (error) throw error;
       return answer;
-    }) as [string | null, string[], string | null];
+    }) as [string | null, string[], Buffer | null];
     const last = lastOf(payload, placed(texts));
     if (last === undefined) return undefined;
     const end = last.increments.at(-1) ?? last;
     // a list that Redis has lost, or a part of it, makes the book one with a hole
-    const whole = `${end.epoch} ${end.sequence} ${last.increments.length} ${last.epoch} ${last.sequence}`;
-    return position === whole || (position === null && end === last) ? last : undefined;
+    const whole = positionBytes({
+      epoch: end.epoch,
+      sequence: end.sequence,
+      increments: last.increments.length,
+      valueEpoch: last.epoch,
+      valueSequence: last.sequence,
+    });
+    return (position === null ? end === last : whole.equals(position)) ? last : undefined;
   }
 }
 

@@ -84,6 +84,21 @@ describe("one server", () => {
     client.disconnect();
   });
 
+  it("a book whose position is in a form that it does not know is shown again with the next whole book", async () => {
+    const client = new Redis(server.port);
+    const bus = await connect([server.address]);
+    const channel = `depth:${randomUUID()}`;
+    await bus.publish([message(channel, 1, "value"), message(channel, 2, "increment")]);
+    await client.set(`position:{${channel}}`, "1 2 1 1 1");
+    expect(await bus.last(channel)).toBeUndefined();
+    await bus.publish([message(channel, 3, "increment"), message(channel, 3, "snapshot")]);
+    expect(await bus.last(channel)).toMatchObject({ sequence: 3, increments: [] });
+    await bus.publish([message(channel, 4, "increment")]);
+    expect(await bus.last(channel)).toMatchObject({ sequence: 3, increments: [{ sequence: 4 }] });
+    await bus.close();
+    client.disconnect();
+  });
+
   it("namespaces do not see each other's channels", async () => {
     const [bare, desk] = [await connect([server.address]), await connect([server.address], { namespace: "apart" })];
     const name = `ticker:${randomUUID()}`;
