@@ -35,7 +35,7 @@ export function positionBytes(position: BookPosition): Buffer {
  * tape is trimmed every 16 events.
  *
  * KEYS: one, which says where in a cluster the round goes. ARGV: seconds to live, PUBLISH or SPUBLISH, how many
- * characters of keys are the namespace's, and the messages as `RoundWriter` packs them: the payload of each, then in one
+ * characters of channels are the namespace's, and the messages as `RoundWriter` packs them: the payload of each, then in one
  * of each the channel, a code (v value, e event, in capitals when it renews the time to live; of a book
  * b value, s snapshot, i increment), epoch and sequence.
  */

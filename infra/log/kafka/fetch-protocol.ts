@@ -1,5 +1,6 @@
 import type { WrittenRequest } from "./broker-request.js";
 import { type AbortedTransaction, int64 } from "./record-set.js";
+import { byTopic, writeText } from "./request-bytes.js";
 
 const FETCH = 1;
 const VERSION = 11;
@@ -83,20 +84,6 @@ function encode({ maxWaitMs, maxBytes, sessionId, sessionEpoch, places, forgotte
   }
   bytes.writeInt16BE(0, at);
   return bytes;
-}
-
-function byTopic<Place extends { readonly topic: string }>(places: readonly Place[]): Map<string, Place[]> {
-  const found = new Map<string, Place[]>();
-  for (const place of places) {
-    const ofTopic = found.get(place.topic);
-    if (ofTopic === undefined) found.set(place.topic, [place]);
-    else ofTopic.push(place);
-  }
-  return found;
-}
-
-function writeText(bytes: Buffer, text: string, at: number): number {
-  return bytes.write(text, bytes.writeInt16BE(Buffer.byteLength(text), at)) + at + 2;
 }
 
 function decode(bytes: Buffer): FetchAnswer {

@@ -1,4 +1,5 @@
 import type { WrittenRequest } from "./broker-request.js";
+import { byTopic, writeText } from "./request-bytes.js";
 
 const PRODUCE = 0;
 const VERSION = 7;
@@ -45,27 +46,19 @@ export function produceRequest(
   transactionalId: string | null,
   batches: readonly PartitionBatch[],
 ): WrittenRequest<ProduceAnswer> {
-  const byTopic = new Map<string, PartitionBatch[]>();
+  const topics = byTopic(batches);
   let size = 2 + Buffer.byteLength(transactionalId ?? "") + 2 + 4 + 4;
-  for (const part of batches) {
-    const ofTopic = byTopic.get(part.topic);
-    if (ofTopic !== undefined) ofTopic.push(part);
-    else {
-      byTopic.set(part.topic, [part]);
-      size += 2 + Buffer.byteLength(part.topic) + 4;
-    }
-    size += 4 + 4;
-  }
+  for (const [topic, parts] of topics) size += 2 + Buffer.byteLength(topic) + 4 + 8 * parts.length;
   // what stands between the batches; they themselves are not copied
   const bytes = Buffer.allocUnsafe(size);
   const body: Uint8Array[] = [];
   let from = 0;
-  let at = transactionalId === null ? bytes.writeInt16BE(-1, 0) : writeText(bytes, 0, transactionalId);
+  let at = transactionalId === null ? bytes.writeInt16BE(-1, 0) : writeText(bytes, transactionalId, 0);
   at = bytes.writeInt16BE(acks, at);
   at = bytes.writeInt32BE(BROKER_TIMEOUT_MS, at);
-  at = bytes.writeInt32BE(byTopic.size, at);
-  for (const [topic, parts] of byTopic) {
-    at = writeText(bytes, at, topic);
+  at = bytes.writeInt32BE(topics.size, at);
+  for (const [topic, parts] of topics) {
+    at = writeText(bytes, topic, at);
     at = bytes.writeInt32BE(parts.length, at);
     for (const { partition, batch } of parts) {
       at = bytes.writeInt32BE(partition, at);
@@ -75,11 +68,6 @@ export function produceRequest(
     }
   }
   return { apiKey: PRODUCE, apiVersion: VERSION, apiName: "Produce", body, decode };
-}
-
-function writeText(bytes: Buffer, at: number, text: string): number {
-  const from = bytes.writeInt16BE(Buffer.byteLength(text), at);
-  return from + bytes.write(text, from);
 }
 
 function decode(bytes: Buffer): ProduceAnswer {
