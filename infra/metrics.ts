@@ -44,6 +44,12 @@ export class Metrics {
     ["exchange", "feed"],
     "max",
   );
+  readonly feedClockOffset = this.gauge(
+    "tickplant_feed_clock_offset_seconds",
+    "How far the venue's clock is ahead of this machine's, below zero where it is behind",
+    ["exchange"],
+    "max",
+  );
   /** Ingest and the processors both have a view of a book: it is right when both say so. */
   readonly bookLive = this.gauge(
     "tickplant_book_live",
@@ -69,6 +75,13 @@ export class Metrics {
     "tickplant_oracle_stale",
     "1 while an oracle's last price is older than heartbeat and grace",
     ["exchange", "symbol"],
+    "max",
+  );
+
+  readonly condition = this.gauge(
+    "tickplant_condition",
+    "How many conditions of the name hold: what keeps a role from being ready, or live",
+    ["role", "condition", "severity"],
     "max",
   );
 

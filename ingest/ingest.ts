@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Condition } from "../infra/health.js";
 import { LeaseKeeper, type LeaseKeeperOptions } from "../infra/lease/lease-keeper.js";
 import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
@@ -13,7 +14,7 @@ import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
 import { LeasedSources, sourceLeases } from "./leased-sources.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
-import type { LeaseNotes, MakeSource } from "./source.js";
+import type { LeaseNotes, MakeSource, Source } from "./source.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
@@ -45,6 +46,8 @@ export interface IngestOptions {
   readonly onFrame?: (venue: string, frame: Frame) => void;
   /** Hears, in the order of the frames, when a connection went up or down. */
   readonly onConnection?: FeedOptions["onConnection"];
+  /** Venues' clocks may differ from this machine's by so much. */
+  readonly clockBoundMs?: number;
   readonly connection?: FeedOptions["connection"];
   readonly rest?: FeedOptions["rest"];
 }
@@ -55,6 +58,8 @@ export interface Ingest {
   /** Every feed is connected and every book right. */
   readonly isReady: boolean;
   feeds(): FeedState[];
+  /** Why it is not ready: feeds, books, clocks, leases, the log. */
+  conditions(): Condition[];
   /** Stops the sockets and drains what was taken in, within about 4 s. */
   stop(): Promise<void>;
 }
@@ -109,6 +114,7 @@ export function runIngest(options: IngestOptions): Ingest {
       progress: former,
       ...(options.onFrame && { onFrame: options.onFrame }),
       ...(options.onConnection && { onConnection: options.onConnection }),
+      ...(options.clockBoundMs !== undefined && { clockBoundMs: options.clockBoundMs }),
       ...(options.connection && { connection: options.connection }),
       ...(options.rest && { rest: options.rest }),
     });
@@ -139,6 +145,7 @@ export function runIngest(options: IngestOptions): Ingest {
       return running().every((source) => source.isReady);
     },
     feeds: states,
+    conditions: () => [...publisher.conditions(), ...(keeper?.conditions() ?? []), ...running().flatMap(conditionsOf)],
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();
@@ -147,6 +154,21 @@ export function runIngest(options: IngestOptions): Ingest {
       await keeper?.stop();
     },
   };
+}
+
+/** Of a source that does not say by itself what is wrong, its states do. */
+function conditionsOf(source: Pick<Source, "conditions" | "states" | "isReady">): Condition[] {
+  if (source.conditions !== undefined) return source.conditions();
+  if (source.isReady) return [];
+  const down = source.states().filter(({ connected }) => !connected);
+  const named = (down.length > 0 ? down : source.states()).map(({ exchange, feed }) => `${exchange} ${feed}`);
+  const what = down.length > 0 ? "no connection to" : "not right yet:";
+  return named.map((subject) => ({
+    name: "feed_down",
+    subject,
+    reason: `${what} ${subject}`,
+    severity: "not_ready",
+  }));
 }
 
 const notesOf = (leases: Leases, owner: string): LeaseNotes => ({

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../infra/bus/bus.js";
@@ -10,7 +9,6 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
-import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
@@ -24,7 +22,9 @@ import type { PlantState } from "../push/rest/plant-routes.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
+import { LogPulse } from "./log-pulse.js";
 import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
+import { expectsFeeds, PlantHealth } from "./plant-health.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
@@ -34,8 +34,6 @@ import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
-/** What /metrics waits for the answer whether the plant is ready. */
-const READINESS_MS = 1000;
 
 /** A plant that runs. */
 export interface Plant {
@@ -80,8 +78,8 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 
 class PlantStart {
   readonly #threads: RoleThread[] = [];
+  readonly #health: PlantHealth;
   #ingest: Ingest | undefined;
-  #stopping = false;
 
   constructor(
     readonly config: PlantConfig,
@@ -90,11 +88,17 @@ class PlantStart {
     /** What has started, for the way down. */
     readonly stops: (() => Promise<void>)[],
     readonly stop: () => Promise<void>,
-  ) {}
+  ) {
+    this.#health = new PlantHealth(config, logger, metrics);
+  }
 
   async run(): Promise<Plant> {
     const { config, logger, metrics, stops, stop } = this;
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
+    const { health } = this.#health;
+    health.watch(() => this.#threads.flatMap((thread) => thread.conditions()));
+    health.watch(() => this.#ingest?.conditions() ?? []);
+    stops.push(async () => health.stop());
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
     const { log, close } = await openLog(config, { logger, metrics });
@@ -109,11 +113,21 @@ class PlantStart {
     // also when another part fails while they start
     stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
     const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
+    if (storeUrl !== undefined && !has("push")) {
+      const store = storeAt(storeUrl, config);
+      stops.push(() => store.close());
+      this.#health.store(store);
+    }
     if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
     if (has("process")) {
       const { port1, port2 } = new MessageChannel();
       hub?.attach(port1);
       await this.#startThread({ role: "process", config, ...(hub && { busPort: port2 }) });
+    }
+    if (!has("ingest") && (has("process") || has("sink")) && expectsFeeds(config)) {
+      const pulse = new LogPulse({ log, schemaId: codecs["market.raw"].schemaId });
+      health.watch(() => pulse.conditions());
+      stops.push(async () => pulse.stop());
     }
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
@@ -121,10 +135,11 @@ class PlantStart {
     }
     const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
     if (endpoint !== undefined) stops.push(() => endpoint.close());
+    if (hub === undefined && bus !== undefined) this.#health.bus(bus);
     const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
-      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
+      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state());
       stops.push(() => health.stop());
     }
     await simulators;
@@ -153,6 +168,8 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
+        // processors refuse what is further ahead: it is said before that
+        clockBoundMs: config.process.futureToleranceMs * 0.8,
         publisher: config.ingest.publisher,
         ...(journal && { journal }),
         ...(leases && { leases: { leases, ttlMs: config.ingest.lease.ttlMs } }),
@@ -161,6 +178,7 @@ class PlantStart {
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
     }
+    this.#health.started();
     const intake = { config, log, codecs, metrics, logger };
     return {
       restUrl: push?.restUrl,
@@ -172,7 +190,7 @@ class PlantStart {
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
       stop: () => {
-        this.#stopping = true;
+        this.#health.stopping();
         return stop();
       },
     };
@@ -241,6 +259,7 @@ class PlantStart {
     const { config, logger, metrics, stops } = this;
     const store = storeAt(storeUrl, config);
     stops.push(() => store.close());
+    this.#health.store(store);
     const push = await startPush({
       bus,
       store,
@@ -248,30 +267,14 @@ class PlantStart {
       metrics,
       logger,
       ...(endpoint && { routes: endpoint.routes }),
-      ...this.#state(store),
+      ...this.#state(),
     });
     stops.push(() => push.stop());
     return push;
   }
 
-  #state(store: Store | undefined): PlantState {
-    const readiness = async () => {
-      const reasons: string[] = [];
-      if (this.#stopping) reasons.push("it stops");
-      if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
-      if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
-      return { ready: reasons.length === 0, reasons };
-    };
-    return {
-      readiness,
-      metricsText: async () => {
-        // a store that hangs must not take the metrics with it
-        const late = delay(READINESS_MS, { ready: false }, { ref: false });
-        const { ready } = await Promise.race([readiness(), late]);
-        this.metrics.ready.set({ role: this.config.roles.join("+") }, ready ? 1 : 0);
-        return this.#metricsText();
-      },
-    };
+  #state(): PlantState {
+    return this.#health.state(() => this.#metricsText());
   }
 
   async #metricsText(): Promise<string> {

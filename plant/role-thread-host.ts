@@ -1,11 +1,15 @@
 import { Worker } from "node:worker_threads";
 import { entryPoint } from "../infra/entry-point.js";
 import { PlantError } from "../infra/errors.js";
+import type { Condition, HeldCondition } from "../infra/health.js";
 import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
 
 const STOP_DEADLINE_MS = 4_000;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
+/** Without a sign of it for so long a role's thread is held up, and beyond repair after the other. */
+const SILENT_MS = 5_000;
+const STUCK_MS = 60_000;
 /** What a tick leaves behind lives for a batch: most of it should be gone before it is looked at. */
 const YOUNG_MB = 192;
 
@@ -26,6 +30,8 @@ export class RoleThread {
   readonly #ended: Promise<void>;
   #nextId = 0;
   #stopping = false;
+  #conditions: readonly HeldCondition[] = [];
+  #heardAt = performance.now();
   /** Rejects when the role can not go on; never resolves. */
   readonly failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
@@ -64,12 +70,26 @@ export class RoleThread {
   });
 
   #hear(message: FromRoleThread): void {
+    this.#heardAt = performance.now();
     if (message.say === "ready") this.#setReady();
+    else if (message.say === "health") this.#conditions = message.conditions;
     else if (message.say === "failed") this.#fail(new RoleFailed(this.data.role, message.message));
     else if (message.say === "answer") {
       this.#asked.get(message.id)?.(message.answer);
       this.#asked.delete(message.id);
     }
+  }
+
+  /** How the role is, by its own words and by its silence. */
+  conditions(): (Condition | HeldCondition)[] {
+    const silentMs = performance.now() - this.#heardAt;
+    if (silentMs < SILENT_MS || this.#stopping) return [...this.#conditions];
+    const { role } = this.data;
+    const reason = `the thread of the ${role} role has not answered for ${Math.round(silentMs / 1000)} s`;
+    return [
+      ...this.#conditions,
+      { name: "thread_silent", subject: role, reason, severity: "not_ready", stuckAfterMs: STUCK_MS - SILENT_MS },
+    ];
   }
 
   /** The thread's metrics as prom-client's JSON; undefined when it does not answer in time. */

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ThreadBus } from "../infra/bus/thread-bus.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type Condition, Health } from "../infra/health.js";
 import type { Log } from "../infra/log/log.js";
 import { createLogger, type Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -17,10 +18,13 @@ const metrics = new Metrics();
 const port = parentPort!;
 const tell = (message: FromRoleThread): void => port.postMessage(message);
 
+const HEALTH_EVERY_MS = 500;
+
 interface Running {
   readonly failed: Promise<never>;
   /** Records that wait for the role. */
   lag(): Promise<number>;
+  conditions(): Condition[];
   stop(): Promise<void>;
 }
 
@@ -35,6 +39,7 @@ async function startRole(config: PlantConfig, logger: Logger): Promise<Running> 
     return {
       failed: processing.failed,
       lag: () => processing.lag(),
+      conditions: () => processing.conditions(),
       async stop() {
         await processing.stop();
         await bus.close();
@@ -48,6 +53,7 @@ async function startRole(config: PlantConfig, logger: Logger): Promise<Running> 
   return {
     failed: sink.failed,
     lag: () => storedLag(log, settings.group),
+    conditions: () => sink.conditions(),
     async stop() {
       await sink.stop();
       await store.close();
@@ -77,12 +83,18 @@ const fail = (error: unknown): void => {
 try {
   const running = await startRole(config, logger);
   running.failed.catch(fail);
+  const health = new Health({ role, logger, gauge: metrics.condition });
+  health.watch(() => running.conditions());
+  health.start();
+  const saying = setInterval(() => tell({ say: "health", conditions: health.report().conditions }), HEALTH_EVERY_MS);
   port.on("message", (message: ToRoleThread) => {
     if (message.ask !== "stop") {
       const answer = message.ask === "metrics" ? metrics.registry.getMetricsAsJSON() : running.lag();
       answer.then((answer) => tell({ say: "answer", id: message.id, answer })).catch(fail);
       return;
     }
+    clearInterval(saying);
+    health.stop();
     running
       .stop()
       .catch(fail)

@@ -1,6 +1,7 @@
 import { setImmediate as nextLoop } from "node:timers/promises";
 import type { BufferPool } from "../infra/buffer-pool.js";
 import type { Bus } from "../infra/bus/bus.js";
+import type { Condition } from "../infra/health.js";
 import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
@@ -131,6 +132,11 @@ export class RunningTask {
   /** Outputs that are not in the log or on the bus yet. */
   get waiting(): number {
     return this.#outgoing.waiting + this.#sink.length;
+  }
+
+  /** What its outputs wait for. */
+  conditions(): Condition[] {
+    return this.#outgoing.conditions();
   }
 
   /** Makes outputs and lets them go; waits only when too many are on their way. */

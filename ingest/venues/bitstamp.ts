@@ -8,6 +8,7 @@ import {
   type Frame,
   type FrameNote,
   type InstrumentLookup,
+  type PlannedStream,
   type Rest,
   type RestAnswer,
   type Subscription,
@@ -76,6 +77,7 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
           silenceMs: 40_000,
           ping: { frame: '{"event":"bts:heartbeat"}', everyMs: 15_000 },
           answers: channels,
+          streams: subscriptions.flatMap(plannedStreams),
           subscriptions,
         });
       }
@@ -99,6 +101,15 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
 
 function channelsOf({ instrument, kinds }: Subscription): string[] {
   return kinds.flatMap((kind) => (channelOf[kind] === undefined ? [] : [`${channelOf[kind]}_${instrument.nativeId}`]));
+}
+
+function plannedStreams({ instrument, kinds }: Subscription): PlannedStream[] {
+  return kinds.flatMap((kind) => {
+    if (channelOf[kind] === undefined) return [];
+    const channel = `${channelOf[kind]}_${instrument.nativeId}`;
+    const again = ["unsubscribe", "subscribe"].map((op) => JSON.stringify({ event: `bts:${op}`, data: { channel } }));
+    return [{ name: channel, key: channel, instrument, kinds: [kind], again }];
+  });
 }
 
 /** Ids of updates that are remembered, so that one that comes again is told from one that comes too late. */

@@ -113,7 +113,15 @@ export const messageSchemas: readonly JsonSchema[] = [
     feeds: listOf({ type: "object", properties: { feed: text, connected: flag, since: micros } }),
     timestamp: micros,
   }),
-  message("Readiness", "Whether the plant serves, and if not, why", { ready: flag, reasons: listOf(text) }),
+  message("Readiness", "Whether the plant serves, and if not, why", {
+    ready: flag,
+    live: flag,
+    reasons: listOf(text),
+    conditions: listOf({
+      type: "object",
+      properties: { name: text, subject: text, reason: text, severity: text, since: micros },
+    }),
+  }),
   message("Info", "Where to find the rest of the public API", {
     name: text,
     version: text,

@@ -158,12 +158,23 @@ describe("reading Binance", () => {
   });
 
   it.each([
-    ['{"result":null,"id":1}', "ignored"],
+    ['{"result":null,"id":0}', "ignored"],
     ['{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1,"s":"BTCUSDT","k":{}}}', "ignored"],
     ['{"stream":"btcusdt@depth20@100ms","data":{"lastUpdateId":1,"bids":[],"asks":[]}}', "ignored"],
     ['{"e":"serverShutdown","E":1770123456789}', "shutdown"],
     ['{"stream":"btcusdt@trade","data":{"e":"serverShutdown","E":1}}', "shutdown"],
   ])("%s gives no tick, but the note %s", (text, note) => {
+    expect(read("binance", { text })).toEqual({ ticks: [], note });
+  });
+
+  it.each([
+    ['{"result":null,"id":3}', { subscription: "3" }],
+    ['{"error":{"code":2,"msg":"no such stream"},"id":3}', { subscription: "3", refusal: "no such stream (code 2)" }],
+    [
+      '{"code":-1121,"msg":"Invalid symbol.","id":1001}',
+      { subscription: "1001", refusal: "Invalid symbol. (code -1121)" },
+    ],
+  ])("%s answers a subscription", (text, note) => {
     expect(read("binance", { text })).toEqual({ ticks: [], note });
   });
 
@@ -186,7 +197,7 @@ describe("reading Binance", () => {
     '{"e":"depthUpdate","s":"BTCUSDT","U":1.5,"u":2,"b":[],"a":[]}',
     '{"e":"24hrTicker","s":"BTCUSDT"}',
     '{"lastUpdateId":1,"bids":[],"asks":[]}',
-    '{"error":{"code":2,"msg":"Invalid request"},"id":1}',
+    '{"error":{"code":2,"msg":"Invalid request"}}',
     '{"stream":"x","data":null}',
     '{"stream":"btcusdt@depth@100ms","data":{"e":"depth","E":"yesterday"}}',
   ])("%s is unreadable and says so", (text) => {
