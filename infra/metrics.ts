@@ -78,6 +78,12 @@ export class Metrics {
     "max",
   );
 
+  readonly streamLate = this.gauge(
+    "tickplant_stream_late",
+    "1 while the stream is late for what its market does: silent, stalled, or rarer than it was",
+    ["exchange", "symbol", "kind"],
+    "max",
+  );
   readonly condition = this.gauge(
     "tickplant_condition",
     "How many conditions of the name hold: what keeps a role from being ready, or live",

@@ -15,6 +15,8 @@ export class ClockOffset {
   #at = 0;
   #windowEnd: Micros = 0;
   #offset: Micros | undefined;
+  /** Since when it is beyond the bound; 0 while it is not. */
+  offSince: Micros = 0;
 
   /** @param boundMs beyond it, to either side, a condition holds */
   constructor(
@@ -38,15 +40,21 @@ export class ClockOffset {
   onTime(now: Micros): void {
     const largest = Math.max(...this.#largest);
     if (largest > Number.NEGATIVE_INFINITY) this.#offset = largest;
+    if (!this.#isOff) this.offSince = 0;
+    else if (this.offSince === 0) this.offSince = now;
     if (now < this.#windowEnd) return;
     this.#windowEnd = now + WINDOW;
     this.#at = (this.#at + 1) % WINDOWS;
     this.#largest[this.#at] = Number.NEGATIVE_INFINITY;
   }
 
+  get #isOff(): boolean {
+    return Math.abs(this.#offset ?? 0) > this.boundMs * 1000;
+  }
+
   conditions(): Condition[] {
+    if (!this.#isOff) return [];
     const ms = Math.round((this.#offset ?? 0) / 1000);
-    if (Math.abs(ms) <= this.boundMs) return [];
     const reason =
       ms > 0
         ? `the clock is ${ms} ms behind ${this.exchange}'s: ticks of the future are refused; set this machine's clock (NTP)`

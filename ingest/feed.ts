@@ -1,20 +1,20 @@
 import { setTimeout } from "node:timers/promises";
 import type { Condition } from "../infra/health.js";
 import type { Logger } from "../infra/logging.js";
-import type { Metrics } from "../infra/metrics.js";
-import type { DepthTick, FeedState, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
+import type { DepthTick, FeedState, IllStream, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
 import { backfill } from "./backfill.js";
 import { backoffMs } from "./backoff.js";
 import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
-import type { Clock } from "./clock.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
-import type { DeadLetters } from "./dead-letters.js";
+import { Connection } from "./connection.js";
+import type { FeedOptions, VenueChoice } from "./feed-options.js";
 import { FeedWatch, type WatchedBook } from "./feed-watch.js";
 import { InstrumentFeed } from "./instruments.js";
-import type { Hole, Publisher } from "./publisher.js";
+import type { Hole } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
+import type { Lateness } from "./streams/stream.js";
+import { StreamWatch } from "./streams/stream-watch.js";
 import { TradeIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
@@ -26,30 +26,7 @@ import {
   type Venue,
 } from "./venue.js";
 
-/** One venue and what to take in of it. */
-export interface VenueChoice {
-  readonly venue: Venue;
-  readonly symbols: readonly string[];
-  readonly kinds: readonly FeedKind[];
-}
-
-export interface FeedOptions {
-  readonly publisher: Publisher;
-  readonly deadLetters: DeadLetters;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly snapshotEvery: Micros;
-  readonly backfill: boolean;
-  /** By symbol, the last trade that a former owner of the feed had in the log: what came since is fetched. */
-  readonly progress?: ReadonlyMap<string, string>;
-  readonly onFrame?: (venue: string, frame: Frame) => void;
-  readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
-  /** The venue's clock may differ from this machine's by so much. */
-  readonly clockBoundMs?: number;
-  readonly connection?: Omit<ConnectionOptions, "logger">;
-  readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
-}
+export type { FeedOptions, VenueChoice } from "./feed-options.js";
 
 interface Market {
   readonly instrument: InstrumentTick;
@@ -97,6 +74,7 @@ export class Feed {
       metrics: options.metrics,
       logger: this.logger,
       clockBoundMs: options.clockBoundMs ?? CLOCK_BOUND_MS,
+      streams: options.streams ?? new StreamWatch(),
     });
     this.rest = new RestClient({
       baseUrl: choice.venue.restUrl,
@@ -151,7 +129,7 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
-    this.watch.removeGauges(this.lines, this.markets.keys());
+    this.watch.end(this.lines, [...this.markets.keys()]);
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -181,6 +159,16 @@ export class Feed {
   /** Why it is not ready, and what else is wrong: streams that are refused, a clock that is off. */
   conditions(): Condition[] {
     return this.watch.conditions(this.lines, this.books());
+  }
+
+  /** What does not come as it should. */
+  ill(): IllStream[] {
+    return this.watch.ill(this.lines);
+  }
+
+  /** @param late all streams that are late, of any venue */
+  judge(late: readonly Lateness[], now: Micros): void {
+    this.watch.judge(this.lines, late, now);
   }
 
   private *books(): Generator<WatchedBook> {
@@ -289,6 +277,7 @@ export class Feed {
     const now = this.options.clock();
     line.since = now;
     line.lastFrameAt = now;
+    this.watch.up(line.plan, now);
     this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
     this.options.onConnection?.(this.venue.id, line.plan.name, true, now);
     for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
@@ -299,6 +288,7 @@ export class Feed {
     const { clock, metrics } = this.options;
     const now = clock();
     line.since = now;
+    this.watch.down(line.plan);
     this.options.onConnection?.(this.venue.id, line.plan.name, false, now);
     metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     for (const market of this.marketsOf(line, "depth")) {

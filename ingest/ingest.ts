@@ -15,6 +15,7 @@ import { LeasedSources, sourceLeases } from "./leased-sources.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
 import type { LeaseNotes, MakeSource, Source } from "./source.js";
+import { IngestStreams } from "./streams/ingest-streams.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
@@ -71,6 +72,7 @@ export function runIngest(options: IngestOptions): Ingest {
   const epoch = clock();
   const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
   const progress = new TradeProgress();
+  const streams = new IngestStreams(new Set(options.venues.map(({ venue }) => venue.id)), metrics);
   const feeds = new LeasedFeeds(options.venues, startFeed, logger);
   const keeper =
     options.leases &&
@@ -88,6 +90,7 @@ export function runIngest(options: IngestOptions): Ingest {
     logger,
     witness,
     ...(keeper && { mayPublish: () => keeper.isValid }),
+    ...(options.sources && { seen: streams.published }),
     onHole: (hole) => {
       for (const feed of feeds.of(hole.exchange)) feed.onHole(hole);
       for (const source of sources.all()) if (source.owns(hole.exchange)) source.onHole?.(hole);
@@ -112,6 +115,7 @@ export function runIngest(options: IngestOptions): Ingest {
       snapshotEvery: (options.resnapshotMinutes ?? 5) * 60_000_000,
       backfill: options.backfill ?? true,
       progress: former,
+      streams: streams.watch,
       ...(options.onFrame && { onFrame: options.onFrame }),
       ...(options.onConnection && { onConnection: options.onConnection }),
       ...(options.clockBoundMs !== undefined && { clockBoundMs: options.clockBoundMs }),
@@ -134,7 +138,13 @@ export function runIngest(options: IngestOptions): Ingest {
   const beat = () => {
     const now = clock();
     for (const source of running()) source.onTime(now);
-    publisher.heartbeat(heartbeatOf(states(), now));
+    streams.onTime(
+      now,
+      feeds.all(),
+      [...sources.all()].flatMap((source) => source.states()),
+    );
+    const ill = streams.ill([...feeds.all()].flatMap((feed) => feed.ill()));
+    publisher.heartbeat(heartbeatOf(states(), now, false, ill));
   };
   beat();
   const heartbeat = setInterval(beat, options.heartbeatMs ?? 250);
@@ -145,7 +155,12 @@ export function runIngest(options: IngestOptions): Ingest {
       return running().every((source) => source.isReady);
     },
     feeds: states,
-    conditions: () => [...publisher.conditions(), ...(keeper?.conditions() ?? []), ...running().flatMap(conditionsOf)],
+    conditions: () => [
+      ...publisher.conditions(),
+      ...(keeper?.conditions() ?? []),
+      ...running().flatMap(conditionsOf),
+      ...streams.conditions(),
+    ],
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();

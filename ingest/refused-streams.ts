@@ -1,5 +1,6 @@
 import type { Condition } from "../infra/health.js";
 import type { Logger } from "../infra/logging.js";
+import type { IllStream } from "../schemas/ticks.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 import type { ConnectionPlan, PlannedStream, SubscriptionAnswer } from "./venue.js";
 
@@ -56,11 +57,18 @@ export class RefusedStreams {
     }
   }
 
-  /** Of one plan, in words; "" where it refuses nothing. */
-  reasonOf(plan: ConnectionPlan): string {
+  #reasonOf(plan: ConnectionPlan): string {
     const ours = [...this.#refused.values()].filter((refused) => refused.plan === plan);
-    if (ours.length === 0) return "";
     return `${this.exchange} refuses ${namesOf(ours.map(({ stream }) => stream))}: ${ours[0]!.words}`;
+  }
+
+  ill(): IllStream[] {
+    return [...this.#refused.values()].flatMap(({ plan, stream, since }) =>
+      stream.kinds.map((kind) => {
+        const { symbol } = stream.instrument;
+        return { exchange: this.exchange, feed: plan.name, symbol, kind, how: "refused", since };
+      }),
+    );
   }
 
   conditions(): Condition[] {
@@ -68,7 +76,7 @@ export class RefusedStreams {
     return [...plans].map((plan) => ({
       name: "subscription_refused",
       subject: `${this.exchange} ${plan.name}`,
-      reason: this.reasonOf(plan),
+      reason: this.#reasonOf(plan),
       severity: "not_ready",
     }));
   }

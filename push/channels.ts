@@ -17,6 +17,7 @@ const deliveries = {
   signal: "event",
   instrument: "value",
   feed: "value",
+  pulse: "value",
   "price.upd": "event",
   "pool.upd": "event",
 } as const satisfies Record<string, Delivery>;
@@ -75,7 +76,7 @@ function readSubject(name: string, kind: ChannelKind, text: string, named: boole
     if (!named) return { ...channel, subject: "", venue: AGGREGATE };
     return { ...channel, ...readSymbol(name, text) };
   }
-  if (kind === "index" || kind === "signal" || kind === "feed") {
+  if (kind === "index" || kind === "signal" || kind === "feed" || kind === "pulse") {
     const form = kind === "feed" ? venueForm : wordForm;
     if (!form.test(text)) throw new UnknownChannel(name, `after "${kind}:" a name must follow`);
     return { ...channel, subject: text, venue: kind === "feed" ? text : AGGREGATE };

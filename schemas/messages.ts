@@ -194,6 +194,21 @@ export interface Instrument {
 export interface Feed {
   exchange: VenueId;
   feeds: { feed: string; connected: boolean; since: Micros }[];
+  /** Streams that do not bring what they should, and feeds as a whole (symbol and kind ""). */
+  ill: { feed: string; symbol: SymbolName; kind: string; how: string; since: Micros }[];
+  timestamp: Micros;
+}
+
+/** Channel `pulse:{partition}`: a task's sign of life, each second of log time. Channel only, no topic. */
+export interface PulseMessage {
+  partition: number;
+  /** How many there are. */
+  partitions: number;
+  /** A replay's timeline ends here: no more follow. */
+  ended: boolean;
+  feeds: { exchange: VenueId; feed: string; connected: boolean; since: Micros }[];
+  ill: { exchange: VenueId; feed: string; symbol: SymbolName; kind: string; how: string; since: Micros }[];
+  /** Log time. */
   timestamp: Micros;
 }
 

@@ -1,9 +1,10 @@
 import type { Instrument } from "../../schemas/messages.js";
-import type { FeedState, InstrumentTick } from "../../schemas/ticks.js";
+import type { FeedState, IllStream, InstrumentTick } from "../../schemas/ticks.js";
 import type { VenueId } from "../../schemas/words.js";
 import type { Outbox } from "../outbox.js";
 import type { Json, LogClock, SaveState } from "./operator.js";
 import { OutputStream, streamName } from "./output-stream.js";
+import { illMessages } from "./pulse.js";
 
 export type AnnouncementsJson = readonly (readonly [
   channel: string,
@@ -12,6 +13,12 @@ export type AnnouncementsJson = readonly (readonly [
   epoch: number,
   sequence: number,
 ])[];
+
+interface VenueFeeds {
+  readonly exchange: VenueId;
+  readonly feeds: readonly Omit<FeedState, "exchange">[];
+  readonly ill: readonly IllStream[];
+}
 
 /**
  * What goes to channels alone, without a topic: instruments and the state of feeds. The last message of each instrument
@@ -55,14 +62,14 @@ export class Announcements {
     this.outbox.channelOnly(stream, message);
   }
 
-  feeds(venues: readonly { exchange: VenueId; feeds: readonly Omit<FeedState, "exchange">[] }[]): void {
-    for (const { exchange, feeds } of venues) {
+  feeds(venues: readonly VenueFeeds[]): void {
+    for (const { exchange, feeds, ill } of venues) {
       let stream = this.#feeds.get(exchange);
       if (stream === undefined) {
         stream = channelStream(`feed:${exchange}`, "", exchange);
         this.#feeds.set(exchange, stream);
       }
-      this.outbox.channelOnly(stream, { exchange, feeds, timestamp: this.clock.now });
+      this.outbox.channelOnly(stream, { exchange, feeds, ill: illMessages(ill), timestamp: this.clock.now });
     }
   }
 

@@ -22,6 +22,7 @@ import { Feeds } from "./feeds.js";
 import { type FeedHealth, type Market, Markets } from "./market.js";
 import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
 import { OutputStream } from "./output-stream.js";
+import { Pulse } from "./pulse.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 import { Timers } from "./timers.js";
 
@@ -53,6 +54,7 @@ export class RawTask implements Task {
   readonly #cleaner: Cleaner;
   readonly #outbox: Outbox;
   readonly #feeds: Feeds;
+  readonly #pulse: Pulse;
   readonly #operators: readonly Operator[];
   readonly #onTrade: readonly Operator[];
   readonly #onQuote: readonly Operator[];
@@ -78,6 +80,7 @@ export class RawTask implements Task {
     this.#outbox = new Outbox(sink, this.clock, codecs);
     this.#announcements = new Announcements(this.#outbox, this.clock);
     this.#feeds = new Feeds(this.#timers, (exchange, health) => this.#feedChanged(exchange, health));
+    this.#pulse = new Pulse(partition, settings.partitions, this.#outbox, this.clock, this.#feeds);
     this.#state = new StateKeeper(this.name);
     this.#deadLetters = new OutputStream("market.dlq", this.name, "", "", "");
     this.#operators = rawOperators((order) => this.#context(order), this.#observer);
@@ -262,8 +265,9 @@ export class RawTask implements Task {
     this.#feeds.bridge(feeds, tick.receiveTime);
     this.#advance(tick.receiveTime);
     // every partition hears of the feeds; one shows them
-    if (this.#feeds.take(feeds, this.clock.now) && this.options.partition === 0)
-      this.#announcements.feeds(this.#feeds.all());
+    const changed = this.#feeds.take(feeds, tick.ill ?? [], this.clock.now);
+    if (changed && this.options.partition === 0) this.#announcements.feeds(this.#feeds.all());
+    this.#pulse.beat(tick.end === true);
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
@@ -306,6 +310,7 @@ export class RawTask implements Task {
       sessions: [...this.#sessions],
       deadLetters: this.#deadLetters.save(),
       feeds: this.#feeds.save(),
+      pulse: this.#pulse.save(),
       streams: this.#announcements.save(),
     };
   }
@@ -340,6 +345,7 @@ export class RawTask implements Task {
     for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
     if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);
     this.#feeds.load(saved.feeds);
+    if (saved.pulse !== undefined) this.#pulse.load(saved.pulse);
     this.#announcements.load(saved.streams);
     return saved.offset;
   }
@@ -351,5 +357,6 @@ interface TaskJson {
   readonly sessions: readonly (readonly [string, number])[];
   readonly deadLetters: readonly [number, number];
   readonly feeds: Json;
+  readonly pulse?: Json;
   readonly streams: AnnouncementsJson;
 }

@@ -24,7 +24,7 @@ import type {
 } from "../../schemas/messages.js";
 import type { RawTickRecord } from "../../schemas/raw-tick-record.js";
 import type { Topic } from "../../schemas/subjects.js";
-import type { FeedState } from "../../schemas/ticks.js";
+import type { FeedState, IllStream } from "../../schemas/ticks.js";
 
 /** The word for a TypeScript type, as the Avro schema must say it too. */
 type WordOf<T> = [T] extends [boolean]
@@ -150,6 +150,9 @@ export const NESTED = {
   } satisfies WordsOf<IndexInputPrice>,
   legs: { exchange: "text", side, price: "text", qty: "text" } satisfies WordsOf<SignalLeg>,
   feeds: { exchange: "text", feed: "text", connected: "flag", since: "long" } satisfies WordsOf<FeedState>,
+  ill: {
+    ...{ exchange: "text", feed: "text", symbol: "text", kind: "text", how: "text", since: "long" },
+  } satisfies WordsOf<IllStream>,
   ticks: {
     ...{ kind: "enum trade quote ticker depth oracle instrument heartbeat", exchange: "text", symbol: "text" },
     ...{ number: "long", exchange_time: "long", receive_time: "long", price: "text?", qty: "text?", trade_id: "text?" },
@@ -161,7 +164,7 @@ export const NESTED = {
     ...{ round_id: "text?", native_id: "text?", status: "text?", contract_type: "text?", base: "text?" },
     ...{ quote: "text?", tick_size: "text?", lot_size: "text?", contract_size: "text?", inferred: "flag?" },
     ...{ chain: "text?" },
-    ...{ feeds: "records?", end: "flag?" },
+    ...{ feeds: "records?", end: "flag?", ill: "records?" },
   } satisfies WordsOf<RawTickRecord>,
 } as const satisfies Record<string, Words>;
 
