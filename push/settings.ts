@@ -13,6 +13,8 @@ export interface PushSettings {
     readonly requestsPerMinute: number;
     /** WebSocket messages of one client. */
     readonly messagesPerSecond: number;
+    /** What WebSocket messages of one client may ask for, in the units of docs/protocol.md. */
+    readonly workPerSecond: number;
   };
   /** Value of access-control-allow-origin on REST; without it browsers keep other sites' pages from reading. */
   readonly corsOrigin?: string | undefined;
@@ -23,6 +25,8 @@ export interface PushBounds {
   readonly connectionsPerAddress: number;
   /** Channels of one client. */
   readonly subscriptions: number;
+  /** That one request may name. */
+  readonly channelsPerRequest: number;
   readonly messageBytes: number;
   /** What may wait for one client. */
   readonly bufferedBytes: number;
@@ -38,10 +42,11 @@ export const defaultPushSettings: PushSettings = {
     connections: 10_000,
     connectionsPerAddress: 1_000,
     subscriptions: 1_000,
+    channelsPerRequest: 1_000,
     messageBytes: 64 * 1024,
     bufferedBytes: 4 * 1024 * 1024,
   },
-  rateLimit: { requestsPerMinute: 1_200, messagesPerSecond: 20 },
+  rateLimit: { requestsPerMinute: 1_200, messagesPerSecond: 20, workPerSecond: 1_000 },
 };
 
 export const version = "0.1.0";

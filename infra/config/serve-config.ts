@@ -52,6 +52,7 @@ const bounds = z
     connections: whole(1).default(10_000).describe("WebSocket clients at a time."),
     connectionsPerAddress: whole(1).default(1_000).describe("WebSocket clients of one address at a time."),
     subscriptions: whole(1).default(1_000).describe("Channels of one client."),
+    channelsPerRequest: whole(1).default(1_000).describe("Channels that one WebSocket request may name."),
     messageBytes: whole(64)
       .default(64 * 1024)
       .describe("Bytes of a client's message."),
@@ -66,6 +67,11 @@ const rateLimit = z
   .strictObject({
     requestsPerMinute: whole(1).default(1_200).describe("REST requests of one address in a minute."),
     messagesPerSecond: whole(1).default(20).describe("WebSocket messages of one client in a second."),
+    workPerSecond: whole(1)
+      .default(1_000)
+      .describe(
+        "What WebSocket messages of one client may ask for in a second, in the units of docs/protocol.md; what is beyond waits.",
+      ),
   })
   .prefault({})
   .describe("Rates that clients may reach.");
