@@ -48,7 +48,7 @@ export function openEndpoint(config: PlantConfig, needs: EndpointNeeds): Endpoin
     bounds: endpoint,
     times: config.process,
   });
-  const parts = { config: endpoint, intake, metrics, logger };
+  const parts = { config: endpoint, access: config, intake, metrics, logger };
   const keys = new Keys(endpoint);
   return {
     take: (writer, body) => intake.take(keys.named(writer), body),

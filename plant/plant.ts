@@ -125,7 +125,7 @@ class PlantStart {
     }
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
-      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state());
+      const health = await serveHealth(config, this.#state(), logger);
       stops.push(() => health.stop());
     }
     await simulators;

@@ -1,4 +1,4 @@
-/** The `push` part of the plant's configuration, and little more. */
+/** The `push` part of the plant's configuration, and what of the rest concerns it. */
 export interface PushSettings {
   readonly host: string;
   /** 0 takes any free port. */
@@ -16,8 +16,10 @@ export interface PushSettings {
     /** What WebSocket messages of one client may ask for, in the units of docs/protocol.md. */
     readonly workPerSecond: number;
   };
-  /** Value of access-control-allow-origin on REST; without it browsers keep other sites' pages from reading. */
-  readonly corsOrigin?: string | undefined;
+  /** Names of this server beside loopback's. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of other pages that may ask. */
+  readonly allowedOrigins: readonly string[];
 }
 
 export interface PushBounds {
@@ -36,6 +38,8 @@ export const defaultPushSettings: PushSettings = {
   host: "127.0.0.1",
   restPort: 8080,
   webSocketPort: 8081,
+  allowedHosts: [],
+  allowedOrigins: [],
   deflate: false,
   heartbeatMs: 15_000,
   bounds: {

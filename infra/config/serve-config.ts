@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedOrigins } from "./access-config.js";
 import { httpUrl, milliseconds, port, whole } from "./words.js";
 
 const days = whole(1);
@@ -81,6 +82,7 @@ export const pushConfig = z
     host: z.string().min(1).default("127.0.0.1").describe("Address to listen on; 0.0.0.0 opens it to the network."),
     restPort: port.default(8080).describe("Port of REST and the web page."),
     webSocketPort: port.default(8081).describe("Port of the WebSocket."),
+    allowedOrigins,
     deflate: z.boolean().default(false).describe("Offer permessage-deflate: fewer bytes, more processor time."),
     heartbeatMs: milliseconds.default(15_000).describe("Milliseconds of silence after which a heartbeat is sent."),
     bounds,

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import type { EndpointConfig } from "../../infra/config/endpoint-config.js";
 import { PlantError } from "../../infra/errors.js";
+import type { HttpAccess } from "../../infra/http-server.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import { badKey, busy, IntakeRefused, notText, tooLarge, wrongMedia } from "./errors.js";
@@ -11,6 +12,8 @@ import { ingestRouteSchema } from "./schema.js";
 
 export interface EndpointParts {
   readonly config: EndpointConfig;
+  /** Whose pages and by which names it may be reached, where it is a server of its own. */
+  readonly access: HttpAccess;
   /** Takes lines in, here or in another thread. */
   readonly intake: { take(writer: Writer, body: string): Promise<IntakeAnswer> };
   readonly metrics: Metrics;

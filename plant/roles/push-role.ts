@@ -39,11 +39,12 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
     const push = await startPush({
       bus,
       store,
-      settings: config.push,
+      settings: { ...config.push, allowedHosts: config.allowedHosts },
       metrics,
       logger,
       ...(data.endpoint && {
-        routes: (app) => endpointRoutes(app, { config: config.ingest.endpoint, intake, metrics, logger }),
+        routes: (app) =>
+          endpointRoutes(app, { config: config.ingest.endpoint, access: config, intake, metrics, logger }),
       }),
       ...stateOf(parts, store),
     });

@@ -27,7 +27,7 @@ async function connect({ webSocketUrl }: ServedBus): Promise<TestClient> {
 }
 
 /** As many short names as fit into a message. */
-const names = (count: number, name: (at: number) => string) => Array.from({ length: count }, (_, at) => name(at));
+const names = <Item>(count: number, name: (at: number) => Item) => Array.from({ length: count }, (_, at) => name(at));
 const bytesOf = ({ texts }: TestClient) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 const dropped = async (one: ServedBus, reason: string): Promise<number> => {
   const { values } = await one.metrics.dropped.get();
