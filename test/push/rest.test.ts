@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import type { HistoryRange, Store } from "../../infra/store/store.js";
+import { defaultPushSettings } from "../../push/settings.js";
 import type { Depth, Index, Instrument, Kline, Ticker, Trade } from "../../schemas/messages.js";
 import { Market, start } from "./market.js";
 import { message } from "./messages.js";
@@ -203,7 +204,7 @@ test("without its store, history is 503 and what is now still answers", async ()
 });
 
 test("an address that asks too often gets 429, but health still answers", async () => {
-  const busy = await serveBus({ rateLimit: { requestsPerMinute: 3, messagesPerSecond: 20 } });
+  const busy = await serveBus({ rateLimit: { ...defaultPushSettings.rateLimit, requestsPerMinute: 3 } });
   const ask = async (path: string) => {
     const answer = await fetch(`${busy.restUrl}${path}`);
     return [answer.status, ((await answer.json()) as Fault).code];
