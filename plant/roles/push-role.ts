@@ -39,7 +39,11 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
     const push = await startPush({
       bus,
       store,
-      settings: { ...config.push, allowedHosts: config.allowedHosts },
+      settings: {
+        ...config.push,
+        allowedHosts: config.allowedHosts,
+        klineIntervals: config.process.klineIntervals,
+      },
       metrics,
       logger,
       ...(data.endpoint && {
