@@ -1,6 +1,6 @@
 import type { Bus } from "../infra/bus/bus.js";
+import { guardRefusal, policyOf } from "../infra/http-door.js";
 import type { GuardedRequest } from "../infra/http-guard.js";
-import { guardRefusal, policyOf } from "../infra/http-server.js";
 import type { Logger } from "../infra/logging.js";
 import { Addresses } from "./addresses.js";
 import { Hub, type Publish } from "./hub.js";

@@ -80,13 +80,3 @@ export const firstProtocol = (offered: string): string => offered.split(",", 1)[
 export const plainAddress = (address: string): string => address.replace(/^(?:::|0000:0000:0000:0000:0000:)ffff:/i, "");
 
 export const answerText = ({ code, message }: HttpAnswer): string => JSON.stringify({ code, message });
-
-const reasons: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  426: "Upgrade Required",
-  429: "Too Many Requests",
-  503: "Service Unavailable",
-};
-
-export const statusLine = (status: number): string => `${status} ${reasons[status] ?? "Error"}`;

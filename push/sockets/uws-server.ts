@@ -1,5 +1,6 @@
 import type * as uws from "uWebSockets.js";
 import { CannotListen } from "../../infra/cannot-listen.js";
+import { statusLine } from "../../infra/http-door.js";
 import type { GuardedRequest } from "../../infra/http-guard.js";
 import {
   answerText,
@@ -11,7 +12,6 @@ import {
   type SocketHandlers,
   type SocketListener,
   type SocketOptions,
-  statusLine,
 } from "./socket-server.js";
 
 /** The library, by whichever package brought a binary that runs here. */

@@ -3,19 +3,17 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import { CannotListen } from "../../infra/cannot-listen.js";
-import type { GuardedRequest } from "../../infra/http-guard.js";
+import { guardedOf, refuseUpgrade } from "../../infra/http-door.js";
 import type { CloseReason } from "../protocol.js";
 import {
   answerText,
   firstProtocol,
-  type HttpAnswer,
   plainAddress,
   type ServerSocket,
   type SocketHandlers,
   type SocketListener,
   type SocketOptions,
   type SocketServer,
-  statusLine,
 } from "./socket-server.js";
 
 /** How long a peer may take to answer a close frame. */
@@ -33,7 +31,7 @@ class CutSocket extends WebSocket {
 export async function wsSockets(options: SocketOptions, handlers: SocketHandlers): Promise<SocketServer> {
   const sockets = new Sockets(options, handlers);
   const server = createServer({ requireHostHeader: false }, (request, response) => {
-    const answer = handlers.answer(guarded(request));
+    const answer = handlers.answer(guardedOf(request));
     response.writeHead(answer.status, { "content-type": "application/json; charset=utf-8", connection: "close" });
     response.end(answerText(answer));
   });
@@ -58,22 +56,6 @@ function listen(server: Server, { host, port }: SocketOptions): Promise<void> {
     );
     server.listen(port, host, resolve);
   });
-}
-
-const guarded = ({ method = "", url = "", headers }: IncomingMessage): GuardedRequest => ({
-  method,
-  target: url,
-  header: (name) => {
-    const value = headers[name];
-    return Array.isArray(value) ? value.join(", ") : value;
-  },
-});
-
-function refuse(transport: Duplex, answer: HttpAnswer): void {
-  const body = answerText(answer);
-  const head = `HTTP/1.1 ${statusLine(answer.status)}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close`;
-  transport.on("error", () => transport.destroy());
-  transport.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 interface Session {
@@ -114,8 +96,8 @@ class Sockets {
 
   upgrade(request: IncomingMessage, transport: Duplex, head: Buffer): void {
     const address = plainAddress(request.socket.remoteAddress ?? "");
-    const refusal = this.handlers.admit(guarded(request), address);
-    if (refusal !== undefined) refuse(transport, refusal);
+    const refusal = this.handlers.admit(guardedOf(request), address);
+    if (refusal !== undefined) refuseUpgrade(transport, refusal);
     else this.#server.handleUpgrade(request, transport, head, (ws) => this.#open(ws, transport, address));
   }
 
