@@ -9,7 +9,7 @@ import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
-import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
@@ -24,7 +24,7 @@ import type { PlantState } from "../push/rest/plant-routes.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
-import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, startEmbeddedStore, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
@@ -81,6 +81,7 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 class PlantStart {
   readonly #threads: RoleThread[] = [];
   #ingest: Ingest | undefined;
+  #storeServer: EmbeddedStoreServer | undefined;
   #stopping = false;
 
   constructor(
@@ -108,8 +109,8 @@ class PlantStart {
     simulators?.catch(() => {});
     // also when another part fails while they start
     stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
-    const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
-    if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
+    const place = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
+    if (place !== undefined && has("sink")) await this.#startThread({ role: "sink", config, store: place });
     if (has("process")) {
       const { port1, port2 } = new MessageChannel();
       hub?.attach(port1);
@@ -121,7 +122,7 @@ class PlantStart {
     }
     const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
     if (endpoint !== undefined) stops.push(() => endpoint.close());
-    const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
+    const push = has("push") ? await this.#startPush(bus!, place!, endpoint) : undefined;
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
       const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
@@ -165,7 +166,7 @@ class PlantStart {
     return {
       restUrl: push?.restUrl,
       webSocketUrl: push?.webSocketUrl,
-      storeUrl,
+      storeUrl: place?.url,
       log,
       publisher: (session) => publisherOf(intake, session),
       deadLetters: (epoch) => deadLettersOf(intake, epoch),
@@ -207,28 +208,20 @@ class PlantStart {
     }
   }
 
-  async #startStore(owner: boolean): Promise<string> {
+  async #startStore(owner: boolean): Promise<StorePlace> {
     const { config, logger, stops } = this;
-    if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
-    const { port, database, user, password } = config.store;
-    const server = await EmbeddedStoreServer.start({
-      folder: join(config.dataFolder, "store"),
-      port,
-      portSetting: "store.port",
-      database,
-      user,
-      password,
-      logger,
-    });
-    stops.push(() => server.stop());
-    return this.#migrated(server.url, owner);
-  }
-
-  async #migrated(url: string, owner: boolean): Promise<string> {
-    const store = storeAt(url, this.config);
+    const { url } = config.store;
+    if (url === undefined) {
+      const server = await startEmbeddedStore(config, logger);
+      stops.push(() => server.stop());
+      this.#storeServer = server;
+    }
+    const server = this.#storeServer;
+    const place: StorePlace = server === undefined ? { url: url! } : { url: server.url, secret: server.secret };
+    const store = storeAt(place, this.config);
     if (owner) await store.migrate();
     await store.close();
-    return url;
+    return place;
   }
 
   async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<void> {
@@ -237,9 +230,9 @@ class PlantStart {
     this.stops.push(() => thread.stop());
   }
 
-  async #startPush(bus: Bus, storeUrl: string, endpoint: Endpoint | undefined): Promise<Push> {
+  async #startPush(bus: Bus, place: StorePlace, endpoint: Endpoint | undefined): Promise<Push> {
     const { config, logger, metrics, stops } = this;
-    const store = storeAt(storeUrl, config);
+    const store = storeAt(place, config);
     stops.push(() => store.close());
     const push = await startPush({
       bus,
@@ -258,7 +251,9 @@ class PlantStart {
     const readiness = async () => {
       const reasons: string[] = [];
       if (this.#stopping) reasons.push("it stops");
-      if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
+      const trouble = this.#storeServer?.trouble;
+      if (trouble !== undefined) reasons.push(trouble);
+      else if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
       if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
       return { ready: reasons.length === 0, reasons };
     };

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import type { StorePlace } from "./parts.js";
 
 /** What a role's thread is given at its start. */
 export interface RoleThreadData {
@@ -8,7 +9,7 @@ export interface RoleThreadData {
   /** The way to the bus; for processors. */
   readonly busPort?: MessagePort;
   /** Where history is; for the sink. */
-  readonly storeUrl?: string;
+  readonly store?: StorePlace;
 }
 
 export type ToRoleThread =

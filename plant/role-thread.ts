@@ -11,7 +11,7 @@ import { codecsOf, openLog, openRedisBus, processSettings, storeAt } from "./par
 import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
 
 /** Entry of a worker thread that runs one role. */
-const { role, config, busPort, storeUrl } = workerData as RoleThreadData;
+const { role, config, busPort, store: place } = workerData as RoleThreadData;
 const logger = createLogger({ level: config.logging.level, pretty: config.logging.pretty, role });
 const metrics = new Metrics();
 const port = parentPort!;
@@ -42,7 +42,7 @@ async function startRole(config: PlantConfig, logger: Logger): Promise<Running> 
       },
     };
   }
-  const store = storeAt(storeUrl!, config);
+  const store = storeAt(place!, config);
   const settings = { ...defaultSinkSettings, ...config.sink };
   const sink = await runSink({ log, store, codecs, metrics, logger, settings });
   return {
