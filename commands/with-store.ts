@@ -1,7 +1,8 @@
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { createLogger } from "../infra/logging.js";
 import type { ClickHouseStore } from "../infra/store/clickhouse-store.js";
-import { startEmbeddedStore, storeAt } from "../plant/parts.js";
+import { startEmbeddedStore } from "../plant/embedded-store.js";
+import { storeAt } from "../plant/parts.js";
 
 /** Opens the configured store, with all migrations, for as long as the work takes; the embedded one is started for it. */
 export async function withStore<Answer>(

@@ -11,9 +11,7 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import { connectRedis } from "../infra/redis-connection.js";
-import { defaultHttpOptions } from "../infra/store/chdb-http-options.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
-import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import { plantUser } from "../infra/store/store-callers.js";
 import type { ProcessSettings } from "../processors/settings.js";
 import { type Codecs, codecsFor, openCodecs } from "../schemas/codec.js";
@@ -140,29 +138,4 @@ export function storeAt({ url, secret }: StorePlace, { store }: PlantConfig): Cl
   const { database, retentionDays: retention } = store;
   const [user, password] = secret === undefined ? [store.user, store.password] : [plantUser, secret];
   return new ClickHouseStore({ url, database, user, password, retention });
-}
-
-/** Starts the store that the configuration describes, in the data folder. @throws PortInUse, StoreNotStarted */
-export function startEmbeddedStore(config: PlantConfig, logger: Logger): Promise<EmbeddedStoreServer> {
-  const { port, database, user, password, hosts, origins, readers } = config.store;
-  const memoryBytes = readers.memoryMegabytes * 2 ** 20;
-  return EmbeddedStoreServer.start({
-    folder: join(config.dataFolder, "store"),
-    port,
-    portSetting: "store.port",
-    database,
-    user,
-    password,
-    hosts,
-    origins,
-    lanes: { ...defaultHttpOptions.lanes, read: readers.queries },
-    readers: {
-      ...defaultHttpOptions.readers,
-      seconds: readers.seconds,
-      resultRows: readers.rows,
-      threads: readers.threads,
-      ...(memoryBytes > 0 && { memoryBytes }),
-    },
-    logger,
-  });
 }

@@ -1,16 +1,15 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../infra/bus/bus.js";
 import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
+import { ThreadBus } from "../infra/bus/thread-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
-import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
@@ -19,23 +18,24 @@ import { runIngest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
 import { Recorder } from "../ingest/recorder/recorder.js";
 import { venueOf } from "../ingest/venues/index.js";
-import { type Push, startPush } from "../push/push.js";
-import type { PlantState } from "../push/rest/plant-routes.js";
+import type { PlantState, Readiness } from "../push/rest/plant-routes.js";
+import { startEmbeddedStore } from "./embedded-store.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
-import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, startEmbeddedStore, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
+import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
-import { seedLastValues } from "./seed-last-values.js";
+import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
 import { sourcesOf } from "./sources.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
-/** What /metrics waits for the answer whether the plant is ready. */
-const READINESS_MS = 1000;
+/** How old metrics may be that several who ask share. */
+const METRICS_SHARED_MS = 500;
 
 /** A plant that runs. */
 export interface Plant {
@@ -57,8 +57,8 @@ export interface Plant {
 }
 
 /**
- * The embedded plant: ingest and push on this thread, processors and sink on threads of their own, the store's engine
- * and the simulated exchanges in child processes.
+ * The embedded plant: ingest on this thread, push, processors and sink on threads of their own, the store's engine and
+ * the simulated exchanges in child processes.
  *
  * @throws PlantError when a part can not start; what had started is stopped then
  */
@@ -80,7 +80,10 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 
 class PlantStart {
   readonly #threads: RoleThread[] = [];
+  /** What the thread of push hears through: whoever publishes, beside those that reach Redis. */
+  readonly #hubPorts: MessagePort[] = [];
   #ingest: Ingest | undefined;
+  #endpoint: Endpoint | undefined;
   #storeServer: EmbeddedStoreServer | undefined;
   #stopping = false;
 
@@ -100,32 +103,31 @@ class PlantStart {
     const codecs = await codecsOf(config);
     const { log, close } = await openLog(config, { logger, metrics });
     stops.push(close);
-    const hub = config.bus.redis === undefined ? new EmbeddedBus(logger) : undefined;
-    const bus: Bus | undefined = hub ?? (has("push") ? await openRedisBus(config, logger) : undefined);
-    if (bus !== undefined) stops.push(() => bus.close());
-    // Redis remembers by itself
-    if (hub !== undefined && has("push")) await seedLastValues({ log, bus: hub, codecs, logger });
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
     // also when another part fails while they start
     stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
     const place = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
     if (place !== undefined && has("sink")) await this.#startThread({ role: "sink", config, store: place });
+    const embedded = config.bus.redis === undefined;
+    const chainBus = has("ingest") && config.ingest.chains.length > 0 ? await this.#ownBus() : undefined;
+    const processPort = has("process") && embedded ? this.#joinHub() : undefined;
+    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
+    this.#endpoint = endpoint;
+    if (endpoint !== undefined) stops.push(() => endpoint.close());
+    // before the processors, so that on the way down their last messages find the hub
+    const push = has("push") ? await this.#startPush(place!, endpoint !== undefined) : undefined;
+    if (!has("push") && this.#hubPorts.length > 0) this.#keepHub();
     if (has("process")) {
-      const { port1, port2 } = new MessageChannel();
-      hub?.attach(port1);
-      await this.#startThread({ role: "process", config, ...(hub && { busPort: port2 }) });
+      await this.#startThread({ role: "process", config, ...(processPort && { busPort: processPort }) });
     }
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
     }
-    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
-    if (endpoint !== undefined) stops.push(() => endpoint.close());
-    const push = has("push") ? await this.#startPush(bus!, place!, endpoint) : undefined;
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
-      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state(undefined));
+      const health = await serveHealth(config, this.#state(), logger);
       stops.push(() => health.stop());
     }
     await simulators;
@@ -133,7 +135,6 @@ class PlantStart {
       const recorder = this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
-      const chainBus = config.ingest.chains.length > 0 ? (bus ?? (await this.#ownBus())) : undefined;
       const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
@@ -164,8 +165,8 @@ class PlantStart {
     }
     const intake = { config, log, codecs, metrics, logger };
     return {
-      restUrl: push?.restUrl,
-      webSocketUrl: push?.webSocketUrl,
+      restUrl: push?.addresses?.restUrl,
+      webSocketUrl: push?.addresses?.webSocketUrl,
       storeUrl: place?.url,
       log,
       publisher: (session) => publisherOf(intake, session),
@@ -179,11 +180,25 @@ class PlantStart {
     };
   }
 
-  /** The bus of an ingest role that runs without push. */
-  async #ownBus(): Promise<Bus | undefined> {
-    const bus = await openRedisBus(this.config, this.logger);
-    if (bus !== undefined) this.stops.push(() => bus.close());
+  /** What this thread publishes on. */
+  async #ownBus(): Promise<Bus> {
+    const bus = (await openRedisBus(this.config, this.logger)) ?? new ThreadBus(this.#joinHub());
+    this.stops.push(() => bus.close());
     return bus;
+  }
+
+  /** @returns the end of a way to the hub that a `ThreadBus` takes */
+  #joinHub(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#hubPorts.push(port1);
+    return port2;
+  }
+
+  /** Without push nobody listens; who publishes is answered all the same. */
+  #keepHub(): void {
+    const hub = new EmbeddedBus(this.logger);
+    for (const port of this.#hubPorts) hub.attach(port);
+    this.stops.push(() => hub.close());
   }
 
   #recorder(): Recorder | undefined {
@@ -224,56 +239,56 @@ class PlantStart {
     return place;
   }
 
-  async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<void> {
-    const thread = await RoleThread.start(data);
+  async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<RoleThread> {
+    const thread = await RoleThread.start(data, (question) => this.#answer(question));
     this.#threads.push(thread);
     this.stops.push(() => thread.stop());
+    return thread;
   }
 
-  async #startPush(bus: Bus, place: StorePlace, endpoint: Endpoint | undefined): Promise<Push> {
-    const { config, logger, metrics, stops } = this;
-    const store = storeAt(place, config);
-    stops.push(() => store.close());
-    const push = await startPush({
-      bus,
-      store,
-      settings: config.push,
-      metrics,
-      logger,
-      ...(endpoint && { routes: endpoint.routes }),
-      ...this.#state(store),
-    });
-    stops.push(() => push.stop());
-    return push;
+  #startPush(store: StorePlace, endpoint: boolean): Promise<RoleThread> {
+    const { config } = this;
+    const hubPorts = config.bus.redis === undefined ? this.#hubPorts : undefined;
+    return this.#startThread({ role: "push", config, store, endpoint, ...(hubPorts && { hubPorts }) });
   }
 
-  #state(store: Store | undefined): PlantState {
-    const readiness = async () => {
-      const reasons: string[] = [];
-      if (this.#stopping) reasons.push("it stops");
-      const trouble = this.#storeServer?.trouble;
-      if (trouble !== undefined) reasons.push(trouble);
-      else if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
-      if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
-      return { ready: reasons.length === 0, reasons };
-    };
+  /** What push serves of the other roles. */
+  async #answer(question: HostQuestion): Promise<unknown> {
+    switch (question.of) {
+      case "readiness":
+        return this.#readiness();
+      case "metrics":
+        return this.#metricsJson(this.#threads.filter(({ data }) => data.role !== "push"));
+      case "intake":
+        return this.#endpoint!.take(question.writer, question.body);
+    }
+  }
+
+  #readiness(): Readiness {
+    const reasons: string[] = [];
+    if (this.#stopping) reasons.push("it stops");
+    const trouble = this.#storeServer?.trouble;
+    if (trouble !== undefined) reasons.push(trouble);
+    if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  /** Of a plant without push. */
+  #state(): PlantState {
     return {
-      readiness,
-      metricsText: async () => {
-        // a store that hangs must not take the metrics with it
-        const late = delay(READINESS_MS, { ready: false }, { ref: false });
-        const { ready } = await Promise.race([readiness(), late]);
-        this.metrics.ready.set({ role: this.config.roles.join("+") }, ready ? 1 : 0);
-        return this.#metricsText();
-      },
+      readiness: () => this.#readiness(),
+      metricsText: shared(METRICS_SHARED_MS, async () => {
+        this.metrics.ready.set({ role: this.config.roles.join("+") }, this.#readiness().ready ? 1 : 0);
+        return AggregatorRegistry.aggregate((await this.#metricsJson(this.#threads)) as never).metrics();
+      }),
     };
   }
 
-  async #metricsText(): Promise<string> {
-    const all = [
+  /** prom-client's JSON of this thread and of those. */
+  async #metricsJson(threads: readonly RoleThread[]): Promise<unknown[]> {
+    return [
       await this.metrics.registry.getMetricsAsJSON(),
-      ...(await Promise.all(this.#threads.map((thread) => thread.metrics()))).filter((json) => json !== undefined),
+      ...(await Promise.all(threads.map((thread) => thread.metrics()))).filter((json) => json !== undefined),
     ];
-    return AggregatorRegistry.aggregate(all as Parameters<typeof AggregatorRegistry.aggregate>[0]).metrics();
   }
 }

@@ -6,6 +6,7 @@ import { Feed, type Outlet } from "./feed.js";
 import type { PushMetrics } from "./metrics.js";
 import { answers, closeReasons } from "./protocol.js";
 import type { PushSettings } from "./settings.js";
+import { Turns } from "./turns.js";
 
 /** Every connection has joined it. No channel's name has a space. */
 const everyone = "to everyone";
@@ -22,6 +23,7 @@ export class Hub implements Outlet, ClientHost {
   private subscription: BusSubscription | undefined;
   private timers: NodeJS.Timeout[] = [];
   private uninspected = 0;
+  readonly turns = new Turns();
 
   constructor(
     readonly bus: Bus,
@@ -49,8 +51,9 @@ export class Hub implements Outlet, ClientHost {
     for (const message of messages) this.feeds.get(message.channel)?.accept(message);
   }
 
-  connected(connection: Connection): Client {
-    const client = new Client(connection, this);
+  /** @param address of whom the connection is: all of one address share its turns */
+  connected(connection: Connection, address: string): Client {
+    const client = new Client(connection, this, address);
     this.clients.add(client);
     this.metrics.connections.set(this.clients.size);
     connection.join(everyone);

@@ -109,7 +109,7 @@ function behavior(hub: Hub, settings: PushSettings): uws.WebSocketBehavior<Sessi
       const session = ws.getUserData();
       session.open = true;
       addresses.enter(session.address);
-      session.client = hub.connected(connection(ws, session, settings.deflate));
+      session.client = hub.connected(connection(ws, session, settings.deflate), session.address);
       session.client.send(answers.welcome(version, settings.heartbeatMs));
     },
     message: (ws, message) => ws.getUserData().client.receive(message),

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { hostFault, originFault } from "../http-guard.js";
-import { checked, httpUrl, milliseconds, port, whole } from "./words.js";
+import { originFault } from "../http-guard.js";
+import { allowedOrigins, checked } from "./access-config.js";
+import { httpUrl, milliseconds, port, whole } from "./words.js";
 
 const days = whole(1);
 
@@ -17,12 +18,7 @@ const retentionDays = z
   .prefault({})
   .describe("Days that history is kept, by table.");
 
-const hosts = z
-  .array(checked(hostFault).refine((host) => host !== "*", "name each host"))
-  .default([])
-  .describe("Names, `name` or `name:port`, by which the embedded engine's port is reached beside this machine's own.");
-
-const origins = z
+const storeOrigins = z
   .array(checked(originFault).refine((origin) => origin !== "*", "name each origin"))
   .default([])
   .describe("Origins whose pages may ask the embedded engine, such as `https://desk.example.com`.");
@@ -61,8 +57,7 @@ export const storeConfig = z
       description: "Password of that user. The embedded engine lets that user write, and then nobody read without it.",
       secret: true,
     }),
-    hosts,
-    origins,
+    allowedOrigins: storeOrigins,
     readers,
     retentionDays,
   })
@@ -85,6 +80,7 @@ const bounds = z
     connections: whole(1).default(10_000).describe("WebSocket clients at a time."),
     connectionsPerAddress: whole(1).default(1_000).describe("WebSocket clients of one address at a time."),
     subscriptions: whole(1).default(1_000).describe("Channels of one client."),
+    channelsPerRequest: whole(1).default(1_000).describe("Channels that one WebSocket request may name."),
     messageBytes: whole(64)
       .default(64 * 1024)
       .describe("Bytes of a client's message."),
@@ -99,6 +95,11 @@ const rateLimit = z
   .strictObject({
     requestsPerMinute: whole(1).default(1_200).describe("REST requests of one address in a minute."),
     messagesPerSecond: whole(1).default(20).describe("WebSocket messages of one client in a second."),
+    workPerSecond: whole(1)
+      .default(1_000)
+      .describe(
+        "What WebSocket messages of one client may ask for in a second, in the units of docs/protocol.md; what is beyond waits.",
+      ),
   })
   .prefault({})
   .describe("Rates that clients may reach.");
@@ -108,6 +109,7 @@ export const pushConfig = z
     host: z.string().min(1).default("127.0.0.1").describe("Address to listen on; 0.0.0.0 opens it to the network."),
     restPort: port.default(8080).describe("Port of REST and the web page."),
     webSocketPort: port.default(8081).describe("Port of the WebSocket."),
+    allowedOrigins,
     deflate: z.boolean().default(false).describe("Offer permessage-deflate: fewer bytes, more processor time."),
     heartbeatMs: milliseconds.default(15_000).describe("Milliseconds of silence after which a heartbeat is sent."),
     bounds,

@@ -34,14 +34,6 @@ export const whole = (least = 0) => z.int().min(least);
 
 export const milliseconds = whole(0);
 
-/** Text that a rule judges. @param fault what is wrong with it, undefined where nothing is */
-export function checked(fault: (text: string) => string | undefined) {
-  return z.string().superRefine((text, context) => {
-    const message = fault(text);
-    if (message !== undefined) context.addIssue({ code: "custom", message });
-  });
-}
-
 /** A list in which nothing stands twice. */
 export function unique<Item extends z.ZodType>(item: Item, identity: (value: z.output<Item>) => string) {
   return z.array(item).superRefine((values, context) => {

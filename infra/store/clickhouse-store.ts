@@ -131,14 +131,24 @@ export class ClickHouseStore implements RowStore {
   }
 
   async trades(range: HistoryRange): Promise<Trade[]> {
+    const { before: position, ...rest } = range;
+    const parameters = {
+      ...rest,
+      ...(position && {
+        before_time: position.timestamp,
+        before_epoch: position.epoch,
+        before_sequence: position.sequence_num,
+        before_exchange: position.exchange,
+      }),
+    };
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
       `SELECT * REPLACE (${micros("timestamp")}) FROM (
         SELECT * FROM trades
-        WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)}
-        ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
-      ORDER BY timestamp, epoch, sequence_num`,
-      { ...range },
+        WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)} ${before(range)}
+        ORDER BY timestamp DESC, epoch DESC, sequence_num DESC, exchange DESC LIMIT {limit:UInt32})
+      ORDER BY timestamp, epoch, sequence_num, exchange`,
+      parameters,
     );
   }
 
@@ -200,6 +210,14 @@ function encodeRows<Message>(topic: StoredTopic, kind: RowText<Message>, message
     throw new StoreRefused(`${topic}, row ${row} of ${messages.length}: ${error.message}`, row);
   }
   return Buffer.from(text, "utf8");
+}
+
+/** The time alone first: by it the engine leaves out whole parts. */
+function before({ before: position }: HistoryRange): string {
+  if (position === undefined) return "";
+  const time = "fromUnixTimestamp64Micro({before_time:Int64}, 'UTC')";
+  return `AND timestamp <= ${time} AND (timestamp, epoch, sequence_num, exchange)
+    < (${time}, {before_epoch:UInt64}, {before_sequence:UInt64}, {before_exchange:String})`;
 }
 
 const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;

@@ -25,6 +25,11 @@ export class Keys {
     }));
   }
 
+  /** The writer whose key another thread has found right. */
+  named(name: string): Writer {
+    return this.#writers.find(({ writer }) => writer.name === name)!.writer;
+  }
+
   /** @param authorization the header's value; `Bearer KEY` */
   of(authorization: string | undefined): Writer | undefined {
     const key = /^Bearer ([\x21-\x7e]{1,400})$/i.exec(authorization ?? "")?.[1];
