@@ -31,6 +31,8 @@ const dataErrors = new Set(
 /** Errors of a query that may pass: busy, out of memory, stopped, starting. */
 const passingErrors = new Set("74 75 76 159 160 202 209 210 236 241 242 243 252 394 425 439 999".split(" "));
 
+const PING_MS = 3_000;
+
 /** Exact decimals as canonical text, whole numbers as numbers. */
 const readSettings = {
   output_format_json_quote_decimals: 1,
@@ -151,7 +153,8 @@ export class ClickHouseStore implements RowStore {
   }
 
   async ping(): Promise<boolean> {
-    return (await this.client.ping()).success;
+    // a store that hangs takes connections and answers nobody
+    return (await this.client.ping({ select: false, abort_signal: AbortSignal.timeout(PING_MS) })).success;
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,12 @@ export class Cluster {
       startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion }),
       startRegistry(),
       startRedis(),
-      EmbeddedStoreServer.start({ folder: join(folders.folder, "store"), port: await freePort(), logger }),
+      EmbeddedStoreServer.start({
+        folder: join(folders.folder, "store"),
+        port: await freePort(),
+        standIn: true,
+        logger,
+      }),
     ]);
     const { log, bus, store: storeSettings, ...rest } = overrides;
     const config = testConfig({
