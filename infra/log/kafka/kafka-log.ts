@@ -14,12 +14,13 @@ import type {
 import { partitionOf } from "../partitioner.js";
 import { LogUnavailable } from "./errors.js";
 import { openFailure } from "./kafka-access.js";
-import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
+import { kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
 import { KafkaProducer, type Lane } from "./kafka-producer.js";
 import { KafkaReader } from "./kafka-reader.js";
 import { applyTopics, type TopicDrift, topicDrift } from "./kafka-topics.js";
 import { KafkaTransactions } from "./kafka-transactions.js";
+import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaConfig;
