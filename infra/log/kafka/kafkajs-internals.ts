@@ -222,8 +222,8 @@ export function consumerOf(kafka: Kafka, config: ConsumerConfig): { consumer: Co
 }
 
 /**
- * Ends a connection at once, whatever it is doing: what waits on it is rejected, its socket is gone, and nothing of it is
- * heard any more.
+ * Ends a connection at once, whatever it is doing: what waits on it is rejected, its socket is gone, and nothing that it
+ * says is taken any more.
  */
 export function destroyConnection(connection: KafkaConnection, why: Error): void {
   const { socket, requestQueue } = connection;
@@ -232,9 +232,9 @@ export function destroyConnection(connection: KafkaConnection, why: Error): void
   connection.rejectRequests(why);
   requestQueue.destroy();
   if (socket === undefined) return;
-  for (const event of ["data", "end", "timeout", "error"]) socket.removeAllListeners(event);
-  socket.on("error", () => {});
-  socket.destroy();
+  // an error is listened to still: it is what ends an attempt to connect
+  for (const event of ["data", "timeout"]) socket.removeAllListeners(event);
+  socket.destroy(socket.connecting ? why : undefined);
 }
 
 /** Versions of the requests that kafkajs itself can write, by their keys. */

@@ -160,7 +160,8 @@ export class TransactionalAppend {
     const why = errorCode === undefined ? "the broker says nothing of it" : reasonOf(errorCode);
     switch (errorCode === undefined ? "unknown" : outcomeOf(errorCode)) {
       case "appended":
-        return this.#count(batch);
+        this.#count(batch);
+        return;
       case "unknown":
         sent.unknown = true;
         sent.again.push(batch);
