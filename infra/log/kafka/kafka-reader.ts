@@ -1,7 +1,7 @@
 import { OffsetOutOfRange, UnknownTopic } from "../errors.js";
 import type { StoredRecord } from "../log.js";
 import { askBroker, recoverCluster } from "./broker-request.js";
-import { LogUnavailable, RecordsUnreadable } from "./errors.js";
+import { LogUnavailable, RecordsUnreadable, VersionsApart } from "./errors.js";
 import { fetchRequest } from "./fetch-protocol.js";
 import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
 import type { KafkaBroker, KafkaCluster } from "./kafkajs-internals.js";
@@ -160,7 +160,12 @@ export class KafkaReader {
 
 /** Another attempt would end the same way. */
 function isFinal(error: unknown): boolean {
-  return error instanceof OffsetOutOfRange || error instanceof UnknownTopic || error instanceof RecordsUnreadable;
+  return (
+    error instanceof OffsetOutOfRange ||
+    error instanceof UnknownTopic ||
+    error instanceof RecordsUnreadable ||
+    error instanceof VersionsApart
+  );
 }
 
 /** A broker answers with whole batches; what is beyond about maxBytes is left for the next read. */

@@ -22,7 +22,6 @@ export interface Naming {
 
 /** Longer than anything in a transaction is tried: whoever writes it decides it. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
-/** How long each step is repeated while its outcome is not known. */
 const PATIENCE_MS = 25_000;
 const OPEN_ATTEMPTS = 3;
 const WRITE_ATTEMPTS = 3;
@@ -43,21 +42,32 @@ export class KafkaTransactions implements TransactionalWriter {
     private readonly cluster: KafkaCluster,
     private readonly coordinator: TransactionCoordinator,
     private readonly naming: Naming,
+    patienceMs: number,
   ) {
-    this.#append = new TransactionalAppend(cluster, coordinator, transactionalId, PATIENCE_MS);
+    this.#append = new TransactionalAppend(cluster, coordinator, transactionalId, patienceMs);
   }
 
-  /** @throws LogUnavailable when the brokers do not answer */
-  static async open(id: string, transactionalId: string, kafka: Kafka, naming: Naming, logger: Logger) {
+  /**
+   * @param patienceMs how long each step is repeated while its outcome is not known
+   * @throws LogUnavailable when the brokers do not answer
+   */
+  static async open(
+    id: string,
+    transactionalId: string,
+    kafka: Kafka,
+    naming: Naming,
+    logger: Logger,
+    patienceMs = PATIENCE_MS,
+  ): Promise<KafkaTransactions> {
     for (let attempt = 1; ; attempt++) {
       const cluster = clusterOf(kafka);
       try {
         await cluster.connect();
         await cluster.refreshMetadata();
-        const settings = { timeoutMs: TRANSACTION_TIMEOUT_MS, patienceMs: PATIENCE_MS };
+        const settings = { timeoutMs: TRANSACTION_TIMEOUT_MS, patienceMs };
         const coordinator = new TransactionCoordinator({ cluster, transactionalId, ...settings });
         await coordinator.open();
-        return new KafkaTransactions(id, transactionalId, cluster, coordinator, naming);
+        return new KafkaTransactions(id, transactionalId, cluster, coordinator, naming, patienceMs);
       } catch (error) {
         abandonCluster(cluster);
         if (attempt === OPEN_ATTEMPTS) throw new LogUnavailable(`the writer "${id}"`, error);
