@@ -48,7 +48,7 @@ export class KafkaFaults<Kafka extends Brokers> {
     const simulator = await Simulator.start({ symbols: [symbol], rate: RATE, keepTrades: "all", paused: true });
     const venue = { id: exchange, restUrl: simulator.url, wsUrl: simulator.wsUrl, symbols: [symbol] };
     const cluster = await Cluster.over(kafka, {
-      logging: { level: "warn" },
+      logging: { level: process.env.TICKPLANT_TEST_LOG === "debug" ? "debug" : "warn" },
       process: { klineIntervals: ["1m"], checkpointMs: 500 },
       ...overrides,
       ingest: { ...overrides.ingest, venues: [venue], lease: { ttlMs: 3_000 } },
@@ -180,6 +180,7 @@ export class KafkaFaults<Kafka extends Brokers> {
       if (process.hasEnded) throw new Error(`${name} ended: ${process.stdout}${process.stderr}`);
   }
 
+  /** How the roles went on, and what they said. */
   #said(found: Partial<Recovery>): string {
     const logs = [...this.cluster.roles.values()].map(
       ({ name, process }) => `${name}: ${process.stdout.slice(-3_000)}`,

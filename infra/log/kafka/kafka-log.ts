@@ -29,7 +29,7 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
 }
 
-/** They wait for the leader alone, since they are many and a venue can be asked again; they linger in the publisher. */
+/** They wait for the leader alone unless it is configured otherwise; they linger in the publisher. */
 const rawTicks = "market.raw";
 const END_POLL_MS = 20;
 const METADATA_DEADLINE_MS = 10_000;
@@ -60,7 +60,7 @@ export class KafkaLog implements Log {
       cluster,
       nameOf: (topic) => this.#physical(topic),
       partitionOf: (record) => this.#partitionOf(record),
-      acks: (topic) => (topic === raw ? 1 : -1),
+      acks: (topic) => (topic === raw && options.kafka.rawAcks === "leader" ? 1 : -1),
       lingerMs: (topic) => (topic === raw ? 0 : options.kafka.lingerMs),
       deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
       logger: options.logger,
