@@ -41,7 +41,13 @@ export const kafkaConfig = z
     minInSyncReplicas: whole(1)
       .max(32)
       .default(1)
-      .describe("Replicas that must have an append before it counts; market.raw waits for the leader alone."),
+      .describe("Replicas that must have an append before it counts; of market.raw only where rawAcks says all."),
+    rawAcks: z
+      .enum(["leader", "all"])
+      .default("leader")
+      .describe(
+        "Who acknowledges ticks of market.raw: the partition's leader alone (acks=1), or all replicas in sync. With the leader alone, ticks are lost that no follower has yet when the leader is lost.",
+      ),
     lingerMs: whole(0)
       .max(1000)
       .default(5)
