@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "../logging.js";
 import { silenceMs } from "./options.js";
-import type { PrimaryFinder } from "./primary-finder.js";
+import type { Found, PrimaryFinder } from "./primary-finder.js";
 import { askServer, type ServerState } from "./server.js";
 import { notWritable, refusalWord, type WriteState, whyRefused, writable } from "./write-state.js";
 
@@ -10,6 +10,8 @@ const checkMs = 2000;
 const mostSilenceMs = 16_000;
 /** An attempt to connect that takes longer, while others find a server that answers, is begun anew. */
 const patienceMs = 2500;
+/** A server that has not answered for so long is left as soon as another is found in its place. */
+const impatienceMs = 1000;
 /** Looks that have to agree before a primary is left that answers and takes itself for one. */
 const agreeing = 2;
 const mostPauseMs = 60_000;
@@ -21,7 +23,9 @@ const mostPauseMs = 60_000;
  */
 export class ConnectionWatch {
   #why: string | undefined = "it is not connected yet";
-  #lastError: unknown;
+  #lastError = new Error("it was ended");
+  /** Of the server at the other end; empty while it has not told. */
+  #runId = "";
   #isReady = false;
   #triedAt = performance.now();
   #checking = false;
@@ -52,6 +56,8 @@ export class ConnectionWatch {
     });
     client.on("ready", () => {
       this.#isReady = true;
+      this.#runId = "";
+      this.#lastError = new Error("it was ended");
       void this.check();
     });
     client.once("end", () => {
@@ -64,7 +70,7 @@ export class ConnectionWatch {
   get state(): WriteState {
     if (this.#isReady) return this.#why === undefined ? writable : notWritable(this.#why);
     const loading = this.finder.newest?.isLoading ? "it loads its dataset" : undefined;
-    return notWritable(loading ?? `no connection (${whyRefused(this.#lastError ?? new Error("no answer"))})`);
+    return notWritable(loading ?? `no connection (${whyRefused(this.#lastError)})`);
   }
 
   /** A reply that tells of the server's state: it is looked at anew. */
@@ -97,6 +103,7 @@ export class ConnectionWatch {
 
   async #askOwn(): Promise<void> {
     let own: ServerState;
+    const silent = setInterval(() => this.#leaveFor(this.finder.newest), impatienceMs);
     try {
       own = await within(askServer(this.client), this.client.options.socketTimeout ?? silenceMs);
     } catch (error) {
@@ -106,14 +113,26 @@ export class ConnectionWatch {
         this.#leave("it does not answer");
       }
       return;
+    } finally {
+      clearInterval(silent);
     }
+    this.#runId = own.runId;
     this.client.options.socketTimeout = silenceMs;
     this.#why = own.isReplica ? "it is a read-only replica" : own.isLoading ? "it loads its dataset" : undefined;
     const found = own.isReplica ? await this.finder.look() : this.finder.newest;
-    if (found === undefined || found.isReplica || found.isLoading || found.runId === "" || own.runId === "") return;
-    if (found.runId === own.runId) return;
+    if (!this.#isAnother(found)) return;
     if (own.isReplica) this.#leave("it is a replica now");
     else if (found.times >= agreeing) this.#moveOn(own, found.runId);
+  }
+
+  /** What does not answer is left as soon as somebody else is found in its place. */
+  #leaveFor(found: Found | undefined): void {
+    if (this.#isAnother(found)) this.#leave("it does not answer, and its name leads to another server now");
+  }
+
+  #isAnother(found: Found | undefined): found is Found {
+    if (found === undefined || found.isReplica || found.isLoading) return false;
+    return found.runId !== "" && this.#runId !== "" && found.runId !== this.#runId;
   }
 
   #moveOn({ runId }: ServerState, to: string): void {

@@ -74,7 +74,7 @@ export async function connectRedis(settings: RedisConnectionSettings): Promise<R
   client.on("close", () => {
     if (away || !ready) return;
     away = true;
-    logger.warn({ purpose, err: lastError }, "the connection to Redis is lost: trying again until it is back");
+    logger.warn({ purpose, why: watch.state.why }, "the connection to Redis is lost: trying again until it is back");
   });
   client.on("ready", () => {
     if (away) logger.info({ purpose }, "the connection to Redis is back");
