@@ -10,7 +10,7 @@ import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import { connectRedis } from "../infra/redis-connection.js";
+import { connectRedis } from "../infra/redis/connection.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
 import { plantUser } from "../infra/store/store-callers.js";
 import type { ProcessSettings } from "../processors/settings.js";
@@ -121,9 +121,9 @@ export async function openLeases(
   stops: (() => Promise<void>)[],
 ): Promise<Leases | undefined> {
   if (bus.redis === undefined) return undefined;
-  const client = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
-  stops.push(async () => client.disconnect());
-  return new RedisLeases(client, namespace);
+  const connection = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
+  stops.push(async () => connection.client.disconnect());
+  return new RedisLeases(connection, namespace);
 }
 
 /** Where history is. */
