@@ -18,7 +18,7 @@ import { LastValues } from "./rest/last-values.js";
 import { marketRoutes } from "./rest/market-routes.js";
 import { type PlantState, plantRoutes } from "./rest/plant-routes.js";
 import { RecentKlines } from "./rest/recent-klines.js";
-import { messageSchemas } from "./rest/schemas.js";
+import { checkNames, messageSchemas } from "./rest/schemas.js";
 import { type PushSettings, version } from "./settings.js";
 
 export interface RestServer {
@@ -44,8 +44,11 @@ export interface RestParts {
  * @throws CannotListen
  */
 export async function serveRest(parts: RestParts): Promise<RestServer> {
-  const { bus, store, settings, plant, webSocketPort, routes } = parts;
-  const values = new LastValues(bus);
+  const { bus, store, settings, plant, webSocketPort, routes, metrics, logger } = parts;
+  const values = new LastValues(bus, ({ code, message }) => {
+    metrics.dropped("unreadable_name", 1);
+    logger.warn({ code, why: message }, "a last value on the bus is nobody's: lists leave it out");
+  });
   const recent = new RecentKlines(bus);
   const app = fastify({
     forceCloseConnections: true,
@@ -58,6 +61,7 @@ export async function serveRest(parts: RestParts): Promise<RestServer> {
   await plugins(app, settings);
   for (const schema of messageSchemas) app.addSchema(schema);
   await app.register(async (scope) => {
+    scope.addHook("preHandler", async ({ query }) => checkNames(query as Record<string, unknown>));
     plantRoutes(scope, values, plant, webSocketPort);
     marketRoutes(scope, values);
     historyRoutes(scope, { store, values, recent });
