@@ -63,6 +63,8 @@ export class RawTask implements Task {
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
   readonly #observer: TaskObserver;
+  /** Keys of the state to be deleted. */
+  readonly #forgotten: string[] = [];
   /** Of the record at hand, once it is known. */
   #session: string | undefined;
   #lastNumber = -1;
@@ -293,6 +295,7 @@ export class RawTask implements Task {
 
   checkpoint(): StateChange[] {
     return this.#state.changes((write) => {
+      for (const key of this.#forgotten.splice(0)) write(key, null);
       this.#cleaner.save((key, value) => write(`clean/${key}`, value));
       for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
       this.#announcements.saveShown((name, value) => write(`${SHOWN}${name}`, value));
@@ -316,7 +319,7 @@ export class RawTask implements Task {
     const later: (() => void)[] = [];
     this.#state.restore(records, (key, value) => {
       // an earlier version took names in that nobody can ask for: such a market is forgotten, and its state deleted
-      if (!isNamed(value)) this.#observer.refused(TOPIC, "bad_name");
+      if (!isNamed(value)) this.#forget(key);
       else if (key === "task") position = this.#load(value as unknown as TaskJson);
       else if (key.startsWith("clean/")) this.#cleaner.load(value);
       else if (key.startsWith(SHOWN)) this.#announcements.loadShown(key.slice(SHOWN.length), value);
@@ -329,6 +332,11 @@ export class RawTask implements Task {
 
   announce(): void {
     this.#announcements.again();
+  }
+
+  #forget(key: string): void {
+    this.#forgotten.push(key);
+    this.#observer.refused(TOPIC, "bad_name");
   }
 
   #loadOperator(key: string, value: Json): void {
