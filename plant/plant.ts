@@ -6,6 +6,7 @@ import type { Bus } from "../infra/bus/bus.js";
 import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -81,6 +82,7 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 class PlantStart {
   readonly #threads: RoleThread[] = [];
   #ingest: Ingest | undefined;
+  #waits: DiskWaits | undefined;
   #stopping = false;
 
   constructor(
@@ -97,7 +99,8 @@ class PlantStart {
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close } = await openLog(config, { logger, metrics });
+    const { log, close, waits } = await openLog(config, { logger, metrics });
+    this.#waits = waits;
     stops.push(close);
     const hub = config.bus.redis === undefined ? new EmbeddedBus(logger) : undefined;
     const bus: Bus | undefined = hub ?? (has("push") ? await openRedisBus(config, logger) : undefined);
@@ -188,9 +191,12 @@ class PlantStart {
   #recorder(): Recorder | undefined {
     const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
     if (!enabled) return undefined;
+    const where = folder ?? join(this.config.dataFolder, "recordings");
+    ensureWritableFolder(where);
     const recorder = new Recorder({
       ...bounds,
-      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      folder: where,
+      ...(this.#waits && { waits: this.#waits }),
       segmentMs: segmentMinutes * 60_000,
       metrics: this.metrics,
       logger: this.logger,
@@ -211,8 +217,10 @@ class PlantStart {
     const { config, logger, stops } = this;
     if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
     const { port, database, user, password } = config.store;
+    const folder = join(config.dataFolder, "store");
+    ensureWritableFolder(folder);
     const server = await EmbeddedStoreServer.start({
-      folder: join(config.dataFolder, "store"),
+      folder,
       port,
       portSetting: "store.port",
       database,
@@ -258,6 +266,7 @@ class PlantStart {
     const readiness = async () => {
       const reasons: string[] = [];
       if (this.#stopping) reasons.push("it stops");
+      for (const { reason } of this.#waits?.conditions() ?? []) reasons.push(reason);
       if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
       if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
       return { ready: reasons.length === 0, reasons };
