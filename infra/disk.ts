@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { Counter } from "prom-client";
 import { PlantError } from "./errors.js";
 
@@ -47,9 +48,21 @@ export function onDisk<Result>(place: string, run: () => Result): Result {
 /** Makes the folder where it is missing. @throws FolderNotWritable, NoRoom */
 export function ensureWritableFolder(folder: string): void {
   onDisk(folder, () => {
-    mkdirSync(folder, { recursive: true });
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      // Node says ENOENT of a folder in one that is missing, too, where the file system is read-only
+      if (codeOf(error) === "ENOENT") accessSync(nearest(folder), constants.W_OK);
+      throw error;
+    }
     accessSync(folder, constants.W_OK);
   });
+}
+
+/** The folder itself, or the nearest above it that is there. */
+function nearest(folder: string): string {
+  const path = resolve(folder);
+  return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
 }
 
 /** What holds while writing waits for room; it has the form of a condition of health. */

@@ -27,7 +27,8 @@ export class AcknowledgedJournal implements TradeWitness {
     if (this.waiting === "") return;
     try {
       const bytes = Buffer.from(this.waiting);
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.file, bytes, done, bytes.length - done, this.size + done);
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.file, bytes, done, bytes.length - done, this.size + done);
       fsyncSync(this.file);
       this.size += bytes.length;
       this.waiting = "";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { PlantConfig } from "../infra/config/plant-config.js";
-import { diskFault } from "../infra/disk.js";
+import { diskFault, ensureWritableFolder } from "../infra/disk.js";
 import { PlantError } from "../infra/errors.js";
 import { LogLocked } from "../infra/log/errors.js";
 import { PartitionLock } from "../infra/log/partition-lock.js";
@@ -24,6 +24,7 @@ export class RoleTaken extends PlantError {
  * @throws RoleTaken, FolderNotWritable, NoRoom
  */
 export function claimRoles({ dataFolder, roles }: PlantConfig): () => Promise<void> {
+  ensureWritableFolder(dataFolder);
   const claims: PartitionLock[] = [];
   const release = async () => {
     for (const claim of claims.splice(0)) claim.release();

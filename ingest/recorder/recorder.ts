@@ -166,7 +166,8 @@ export class Recorder {
     await this.abandonSegment();
     if (isFull && !this.closed) {
       this.waiting = [...handed, ...this.waiting];
-      if (!(error instanceof NotYet)) this.options.waits?.refused(PLACE, (error as NodeJS.ErrnoException).code ?? "", PLACE);
+      if (!(error instanceof NotYet))
+        this.options.waits?.refused(PLACE, (error as NodeJS.ErrnoException).code ?? "", PLACE);
       return;
     }
     this.counts.recorded -= handed.length;
@@ -253,7 +254,9 @@ export class Recorder {
   private complain(error: unknown, isFull: boolean): void {
     const { folder } = this.settings;
     const err = diskFault(error, folder);
-    const what = isFull ? "the recording waits for room on the disk" : "recording failed: frames are dropped; it is tried again";
+    const what = isFull
+      ? "the recording waits for room on the disk"
+      : "recording failed: frames are dropped; it is tried again";
     this.options.logger?.error({ err, folder }, what);
   }
 }
