@@ -6,6 +6,7 @@ import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
 import { ThreadBus } from "../infra/bus/thread-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -85,6 +86,7 @@ class PlantStart {
   #ingest: Ingest | undefined;
   #endpoint: Endpoint | undefined;
   #storeServer: EmbeddedStoreServer | undefined;
+  #waits: DiskWaits | undefined;
   #stopping = false;
 
   constructor(
@@ -101,7 +103,8 @@ class PlantStart {
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close } = await openLog(config, { logger, metrics });
+    const { log, close, waits } = await openLog(config, { logger, metrics });
+    this.#waits = waits;
     stops.push(close);
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
@@ -204,9 +207,12 @@ class PlantStart {
   #recorder(): Recorder | undefined {
     const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
     if (!enabled) return undefined;
+    const where = folder ?? join(this.config.dataFolder, "recordings");
+    ensureWritableFolder(where);
     const recorder = new Recorder({
       ...bounds,
-      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      folder: where,
+      ...(this.#waits && { waits: this.#waits }),
       segmentMs: segmentMinutes * 60_000,
       metrics: this.metrics,
       logger: this.logger,
@@ -267,6 +273,7 @@ class PlantStart {
   #readiness(): Readiness {
     const reasons: string[] = [];
     if (this.#stopping) reasons.push("it stops");
+    for (const { reason } of this.#waits?.conditions() ?? []) reasons.push(reason);
     const trouble = this.#storeServer?.trouble;
     if (trouble !== undefined) reasons.push(trouble);
     if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");

@@ -143,7 +143,7 @@ export class Outbox {
   /** What was just written, to the log and to the channel. */
   #send(stream: OutputStream, sequence: number, kind: BusMessage["kind"]): void {
     const { now } = this.clock;
-    const text = this.sink.texts ? this.#writer.text() : "";
+    const text = this.sink.texts ? this.#writer.text(stream) : "";
     this.sink.record(stream, this.#writer.value(), now, text);
     if (this.sink.channels) this.sink.message(this.#writer.message(stream, sequence, kind, now));
   }

@@ -97,8 +97,8 @@ export class MessageWriter {
   }
 
   /** The message as JSON text, without its envelope; before `message`. */
-  text(): string {
-    return this.json.text(this.#dataStart + DATA, this.json.at);
+  text({ isAscii }: OutputStream): string {
+    return this.json.text(this.#dataStart + DATA, this.json.at, isAscii);
   }
 
   /** Ends the envelope: the message for the stream's channel. */
@@ -122,6 +122,7 @@ export class MessageWriter {
 
   #message(stream: OutputStream, sequence: number, kind: BusMessage["kind"], now: Micros, start: number): BusMessage {
     const { bytes, at } = this.json;
-    return new EncodedMessage(stream.channel, stream.epoch, sequence, kind, stream.renews(now), bytes, start, at);
+    const { channel, epoch, isAscii } = stream;
+    return new EncodedMessage(channel, epoch, sequence, kind, stream.renews(now), bytes, start, at, isAscii);
   }
 }

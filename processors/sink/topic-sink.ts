@@ -123,7 +123,9 @@ export class TopicSink<Topic extends StoredTopic> {
       letters.push(this.letter("unstorable", reason, partition, offset, batch.timestamps[row] ?? 0, original));
     }
     await this.refuse(letters);
-    for (const [partition, offset] of positions) await log.commit(settings.group, this.topic, partition, offset);
+    for (const [partition, offset] of positions) {
+      await this.writer.persist("the sink's position", () => log.commit(settings.group, this.topic, partition, offset));
+    }
     metrics.consumerMessages.inc({ topic: this.topic, consumer_group: settings.group }, ends.length);
   }
 

@@ -1,4 +1,5 @@
 import { UnreadableRecord } from "../../schemas/errors.js";
+import { isSymbol, isVenue } from "../../schemas/names.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -11,7 +12,7 @@ import {
 } from "../../schemas/raw-batch-reader.js";
 import type { HeartbeatTick, InstrumentTick, OracleTick, TickerTick } from "../../schemas/ticks.js";
 import { schemaIdOf } from "../../schemas/wire.js";
-import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { AGGREGATE, type Micros, type SymbolName, type VenueId } from "../../schemas/words.js";
 import { Cleaner, Refusal } from "../clean.js";
 import { cleanOracle } from "../cleaning/oracle-price.js";
 import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
@@ -62,6 +63,8 @@ export class RawTask implements Task {
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
   readonly #observer: TaskObserver;
+  /** Keys of the state to be deleted. */
+  readonly #forgotten: string[] = [];
   /** Of the record at hand, once it is known. */
   #session: string | undefined;
   #lastNumber = -1;
@@ -292,6 +295,7 @@ export class RawTask implements Task {
 
   checkpoint(): StateChange[] {
     return this.#state.changes((write) => {
+      for (const key of this.#forgotten.splice(0)) write(key, null);
       this.#cleaner.save((key, value) => write(`clean/${key}`, value));
       for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
       this.#announcements.saveShown((name, value) => write(`${SHOWN}${name}`, value));
@@ -314,7 +318,9 @@ export class RawTask implements Task {
     let position: number | undefined;
     const later: (() => void)[] = [];
     this.#state.restore(records, (key, value) => {
-      if (key === "task") position = this.#load(value as unknown as TaskJson);
+      // an earlier version took names in that nobody can ask for: such a market is forgotten, and its state deleted
+      if (!isNamed(value)) this.#forget(key);
+      else if (key === "task") position = this.#load(value as unknown as TaskJson);
       else if (key.startsWith("clean/")) this.#cleaner.load(value);
       else if (key.startsWith(SHOWN)) this.#announcements.loadShown(key.slice(SHOWN.length), value);
       else later.push(() => this.#loadOperator(key, value));
@@ -326,6 +332,11 @@ export class RawTask implements Task {
 
   announce(): void {
     this.#announcements.again();
+  }
+
+  #forget(key: string): void {
+    this.#forgotten.push(key);
+    this.#observer.refused(TOPIC, "bad_name");
   }
 
   #loadOperator(key: string, value: Json): void {
@@ -343,6 +354,19 @@ export class RawTask implements Task {
     this.#announcements.load(saved.streams);
     return saved.offset;
   }
+}
+
+/** Whether the names in a state, if it has any, are names. */
+function isNamed(value: Json): boolean {
+  const { instrument, symbol = instrument?.symbol, exchange = instrument?.exchange } = value as unknown as SavedNames;
+  if (symbol !== undefined && !isSymbol(symbol)) return false;
+  return exchange === undefined || exchange === null || exchange === AGGREGATE || isVenue(exchange);
+}
+
+interface SavedNames {
+  readonly instrument?: InstrumentTick;
+  readonly symbol?: SymbolName;
+  readonly exchange?: VenueId | null;
 }
 
 interface TaskJson {
