@@ -112,7 +112,7 @@ export class RunningTask {
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
-    const state = await readState(log, codecs, partition).catch(async (error: unknown) => {
+    const state = await readState(log, codecs, partition, task.name).catch(async (error: unknown) => {
       await writer.close();
       throw error;
     });
@@ -144,10 +144,10 @@ export class RunningTask {
       let handled = 0;
       let turn = await this.common.turns.begin();
       try {
-        for (const { value, offset } of records) {
+        for (const { value, offset, timestamp } of records) {
           if (this.#leaving) break;
           if (value !== null && isForeign(codec, value)) turn = await this.#aside(turn, () => this.#prepare(value));
-          this.task.process(value, offset);
+          this.task.process(value, offset, timestamp);
           this.#next = offset + 1;
           handled++;
           // the log and the bus work on what there is meanwhile
