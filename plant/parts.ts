@@ -10,8 +10,9 @@ import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import { connectRedis } from "../infra/redis-connection.js";
+import { connectRedis } from "../infra/redis/connection.js";
 import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
+import { plantUser } from "../infra/store/store-callers.js";
 import type { ProcessSettings } from "../processors/settings.js";
 import { type Codecs, codecsFor, openCodecs } from "../schemas/codec.js";
 import { ConfluentRegistry } from "../schemas/confluent-registry.js";
@@ -120,13 +121,21 @@ export async function openLeases(
   stops: (() => Promise<void>)[],
 ): Promise<Leases | undefined> {
   if (bus.redis === undefined) return undefined;
-  const client = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
-  stops.push(async () => client.disconnect());
-  return new RedisLeases(client, namespace);
+  const connection = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
+  stops.push(async () => connection.client.disconnect());
+  return new RedisLeases(connection, namespace);
 }
 
-/** @param url of ClickHouse's HTTP interface, the embedded one's or a server's */
-export function storeAt(url: string, { store }: PlantConfig): ClickHouseStore {
-  const { database, user, password, retentionDays } = store;
-  return new ClickHouseStore({ url, database, user, password, retention: retentionDays });
+/** Where history is. */
+export interface StorePlace {
+  /** Of ClickHouse's HTTP interface, the embedded one's or a server's. */
+  readonly url: string;
+  /** What the embedded store takes from the plant's own processes; undefined for a server. */
+  readonly secret?: string | undefined;
+}
+
+export function storeAt({ url, secret }: StorePlace, { store }: PlantConfig): ClickHouseStore {
+  const { database, retentionDays: retention } = store;
+  const [user, password] = secret === undefined ? [store.user, store.password] : [plantUser, secret];
+  return new ClickHouseStore({ url, database, user, password, retention });
 }

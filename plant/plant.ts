@@ -9,7 +9,7 @@ import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
-import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
@@ -17,9 +17,10 @@ import type { Ingest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
 import type { Recorder } from "../ingest/recorder/recorder.js";
 import type { PlantState, Readiness } from "../push/rest/plant-routes.js";
+import { startEmbeddedStore } from "./embedded-store.js";
 import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
-import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
@@ -79,6 +80,7 @@ class PlantStart {
   readonly #hubPorts: MessagePort[] = [];
   #ingest: Ingest | undefined;
   #endpoint: Endpoint | undefined;
+  #storeServer: EmbeddedStoreServer | undefined;
   #stopping = false;
 
   constructor(
@@ -101,8 +103,8 @@ class PlantStart {
     simulators?.catch(() => {});
     // also when another part fails while they start
     stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
-    const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
-    if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
+    const place = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
+    if (place !== undefined && has("sink")) await this.#startThread({ role: "sink", config, store: place });
     const embedded = config.bus.redis === undefined;
     const chainBus = has("ingest") && config.ingest.chains.length > 0 ? await this.#ownBus() : undefined;
     const processPort = has("process") && embedded ? this.#joinHub() : undefined;
@@ -111,7 +113,7 @@ class PlantStart {
     this.#endpoint = endpoint;
     if (endpoint !== undefined) stops.push(() => endpoint.close());
     // before the processors, so that on the way down their last messages find the hub
-    const push = has("push") ? await this.#startPush(storeUrl!, endpoint !== undefined) : undefined;
+    const push = has("push") ? await this.#startPush(place!, endpoint !== undefined) : undefined;
     if (!has("push") && this.#hubPorts.length > 0) this.#keepHub();
     if (has("process")) {
       await this.#startThread({ role: "process", config, ...(processPort && { busPort: processPort }) });
@@ -169,7 +171,7 @@ class PlantStart {
     return {
       restUrl: push?.addresses?.restUrl,
       webSocketUrl: push?.addresses?.webSocketUrl,
-      storeUrl,
+      storeUrl: place?.url,
       log,
       publisher: (session) => publisherOf(intake, session),
       deadLetters: (epoch) => deadLettersOf(intake, epoch),
@@ -226,28 +228,20 @@ class PlantStart {
     }
   }
 
-  async #startStore(owner: boolean): Promise<string> {
+  async #startStore(owner: boolean): Promise<StorePlace> {
     const { config, logger, stops } = this;
-    if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
-    const { port, database, user, password } = config.store;
-    const server = await EmbeddedStoreServer.start({
-      folder: join(config.dataFolder, "store"),
-      port,
-      portSetting: "store.port",
-      database,
-      user,
-      password,
-      logger,
-    });
-    stops.push(() => server.stop());
-    return this.#migrated(server.url, owner);
-  }
-
-  async #migrated(url: string, owner: boolean): Promise<string> {
-    const store = storeAt(url, this.config);
+    const { url } = config.store;
+    if (url === undefined) {
+      const server = await startEmbeddedStore(config, logger);
+      stops.push(() => server.stop());
+      this.#storeServer = server;
+    }
+    const server = this.#storeServer;
+    const place: StorePlace = server === undefined ? { url: url! } : { url: server.url, secret: server.secret };
+    const store = storeAt(place, this.config);
     if (owner) await store.migrate();
     await store.close();
-    return url;
+    return place;
   }
 
   async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<RoleThread> {
@@ -257,10 +251,10 @@ class PlantStart {
     return thread;
   }
 
-  #startPush(storeUrl: string, endpoint: boolean): Promise<RoleThread> {
+  #startPush(store: StorePlace, endpoint: boolean): Promise<RoleThread> {
     const { config } = this;
     const hubPorts = config.bus.redis === undefined ? this.#hubPorts : undefined;
-    return this.#startThread({ role: "push", config, storeUrl, endpoint, ...(hubPorts && { hubPorts }) });
+    return this.#startThread({ role: "push", config, store, endpoint, ...(hubPorts && { hubPorts }) });
   }
 
   /** What push serves of the other roles. */
@@ -278,6 +272,8 @@ class PlantStart {
   #readiness(): Readiness {
     const reasons: string[] = [];
     if (this.#stopping) reasons.push("it stops");
+    const trouble = this.#storeServer?.trouble;
+    if (trouble !== undefined) reasons.push(trouble);
     if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
     return { ready: reasons.length === 0, reasons };
   }

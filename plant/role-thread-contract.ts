@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import type { StorePlace } from "./parts.js";
 
 /** What a role's thread is given at its start. */
 export interface RoleThreadData {
@@ -10,7 +11,7 @@ export interface RoleThreadData {
   /** The other ends of such ways: the hub of the embedded bus lies in the thread of push. */
   readonly hubPorts?: readonly MessagePort[];
   /** Where history is; for sink and push. */
-  readonly storeUrl?: string;
+  readonly store?: StorePlace;
   /** Whether `POST /v1/ingest` is a path of REST; for push. */
   readonly endpoint?: boolean;
 }

@@ -152,13 +152,37 @@ export class Client implements ConflatedPeer, InboxOwner {
   }
 
   /** Enters a channel that is asked for. */
-  private take(name: string, refusals: Refusals, fresh: Channel[]): Promise<SubscriptionDetail> | undefined {
+  private take(
+    name: string,
+    refusals: Refusals,
+    fresh: Channel[],
+  ): Promise<SubscriptionDetail | undefined> | undefined {
     if (this.subscriptions.has(name)) return Promise.resolve({ channel: name, snapshot: false, already: true });
     const channel = this.acceptable(name, refusals);
     if (channel === undefined || !this.open) return undefined;
+    if (this.neverMade(channel)) return this.takeIfThere(channel, refusals, fresh);
     this.enter(channel);
     fresh.push(channel);
     return this.host.hasValue(name).then((snapshot) => ({ channel: name, snapshot }));
+  }
+
+  /** A K-line of an interval that this plant's configuration does not name. */
+  private neverMade({ interval }: Channel): boolean {
+    return interval !== undefined && !this.host.settings.klineIntervals.includes(interval);
+  }
+
+  /** Processors may be configured otherwise than push: what has a value is there. */
+  private async takeIfThere(channel: Channel, refusals: Refusals, fresh: Channel[]) {
+    const { name, interval } = channel;
+    if (await this.host.hasValue(name)) {
+      if (!this.open) return undefined;
+      this.enter(channel);
+      fresh.push(channel);
+      return { channel: name, snapshot: true };
+    }
+    const made = this.host.settings.klineIntervals.join(", ");
+    refusals.add("TP_CHANNEL_UNKNOWN", `no K-lines of ${interval} are made: there are ${made}`, name);
+    return undefined;
   }
 
   private acceptable(name: string, refusals: Refusals): Channel | undefined {

@@ -66,7 +66,7 @@ export async function serveRest(parts: RestParts): Promise<RestServer> {
   await app.register(async (scope) => {
     plantRoutes(scope, values, plant, webSocketPort);
     marketRoutes(scope, values);
-    historyRoutes(scope, { store, values, recent });
+    historyRoutes(scope, { store, values, recent, intervals: settings.klineIntervals });
     await routes?.(scope);
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

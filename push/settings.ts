@@ -11,6 +11,8 @@ export interface PushSettings {
   /** permessage-deflate. */
   readonly deflate: boolean;
   readonly heartbeatMs: number;
+  /** K-line intervals that the plant makes, from `process.klineIntervals`. */
+  readonly klineIntervals: readonly string[];
   readonly bounds: PushBounds;
   readonly rateLimit: {
     /** REST requests of one address. */
@@ -49,6 +51,7 @@ export const defaultPushSettings: PushSettings = {
   sockets: "auto",
   deflate: false,
   heartbeatMs: 15_000,
+  klineIntervals: ["1m", "5m", "15m", "1h", "4h", "1d"],
   bounds: {
     connections: 10_000,
     connectionsPerAddress: 1_000,

@@ -73,8 +73,8 @@ export class EmbeddedRegistry implements SchemaRegistry {
   }
 
   private idOf(schema: string): number | undefined {
-    const meaning = meaningOf(typeOfText(schema));
-    const place = this.registered.schemas.findIndex((text) => meaningOf(typeOfText(text)) === meaning);
+    const meaning = meaningOf(schema);
+    const place = this.registered.schemas.findIndex((text) => meaningOf(text) === meaning);
     return place < 0 ? undefined : place + 1;
   }
 

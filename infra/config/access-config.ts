@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { hostFault, originFault } from "../http-guard.js";
 
-const checked = (fault: (text: string) => string | undefined) =>
+/** Text that a rule judges. @param fault what is wrong with it, undefined where nothing is */
+export const checked = (fault: (text: string) => string | undefined) =>
   z.string().superRefine((text, context) => {
     const message = fault(text);
     if (message !== undefined) context.addIssue({ code: "custom", message });

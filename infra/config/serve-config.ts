@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { allowedOrigins } from "./access-config.js";
+import { originFault } from "../http-guard.js";
+import { allowedOrigins, checked } from "./access-config.js";
 import { httpUrl, milliseconds, port, whole } from "./words.js";
 
 const days = whole(1);
@@ -17,6 +18,27 @@ const retentionDays = z
   .prefault({})
   .describe("Days that history is kept, by table.");
 
+const storeOrigins = z
+  .array(checked(originFault).refine((origin) => origin !== "*", "name each origin"))
+  .default([])
+  .describe("Origins whose pages may ask the embedded engine, such as `https://desk.example.com`.");
+
+const readers = z
+  .strictObject({
+    queries: whole(1)
+      .max(64)
+      .default(3)
+      .describe("Queries at a time; more wait. REST's history has places of its own."),
+    seconds: whole(1).max(86_400).default(60).describe("Seconds that a query may run."),
+    rows: whole(1).default(10_000_000).describe("Rows of an answer."),
+    memoryMegabytes: whole(0)
+      .default(0)
+      .describe("Megabytes of a query; 0 for 2048, or an eighth of the machine's where that is less."),
+    threads: whole(1).max(256).default(2).describe("Threads of a query."),
+  })
+  .prefault({})
+  .describe("What who only reads the embedded engine may take. A request can ask for less.");
+
 export const storeConfig = z
   .strictObject({
     url: httpUrl
@@ -31,7 +53,12 @@ export const storeConfig = z
       .default("tickplant")
       .describe("Database of the tables."),
     user: z.string().default("default").describe("ClickHouse user."),
-    password: z.string().default("").meta({ description: "Password of that user.", secret: true }),
+    password: z.string().default("").meta({
+      description: "Password of that user. The embedded engine lets that user write, and then nobody read without it.",
+      secret: true,
+    }),
+    allowedOrigins: storeOrigins,
+    readers,
     retentionDays,
   })
   .prefault({})

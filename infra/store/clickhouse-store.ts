@@ -31,6 +31,8 @@ const dataErrors = new Set(
 /** Errors of a query that may pass: busy, out of memory, stopped, starting. */
 const passingErrors = new Set("74 75 76 159 160 202 209 210 236 241 242 243 252 394 425 439 999".split(" "));
 
+const PING_MS = 3_000;
+
 /** Exact decimals as canonical text, whole numbers as numbers. */
 const readSettings = {
   output_format_json_quote_decimals: 1,
@@ -129,19 +131,30 @@ export class ClickHouseStore implements RowStore {
   }
 
   async trades(range: HistoryRange): Promise<Trade[]> {
+    const { before: position, ...rest } = range;
+    const parameters = {
+      ...rest,
+      ...(position && {
+        before_time: position.timestamp,
+        before_epoch: position.epoch,
+        before_sequence: position.sequence_num,
+        before_exchange: position.exchange,
+      }),
+    };
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
       `SELECT * REPLACE (${micros("timestamp")}) FROM (
         SELECT * FROM trades
-        WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)}
-        ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
-      ORDER BY timestamp, epoch, sequence_num`,
-      { ...range },
+        WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)} ${before(range)}
+        ORDER BY timestamp DESC, epoch DESC, sequence_num DESC, exchange DESC LIMIT {limit:UInt32})
+      ORDER BY timestamp, epoch, sequence_num, exchange`,
+      parameters,
     );
   }
 
   async ping(): Promise<boolean> {
-    return (await this.client.ping()).success;
+    // a store that hangs takes connections and answers nobody
+    return (await this.client.ping({ select: false, abort_signal: AbortSignal.timeout(PING_MS) })).success;
   }
 
   async close(): Promise<void> {
@@ -197,6 +210,14 @@ function encodeRows<Message>(topic: StoredTopic, kind: RowText<Message>, message
     throw new StoreRefused(`${topic}, row ${row} of ${messages.length}: ${error.message}`, row);
   }
   return Buffer.from(text, "utf8");
+}
+
+/** The time alone first: by it the engine leaves out whole parts. */
+function before({ before: position }: HistoryRange): string {
+  if (position === undefined) return "";
+  const time = "fromUnixTimestamp64Micro({before_time:Int64}, 'UTC')";
+  return `AND timestamp <= ${time} AND (timestamp, epoch, sequence_num, exchange)
+    < (${time}, {before_epoch:UInt64}, {before_sequence:UInt64}, {before_exchange:String})`;
 }
 
 const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;

@@ -30,7 +30,7 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
   const { data, logger, metrics, host } = parts;
   const { config } = data;
   const bus = await openBus(parts);
-  const store = storeAt(data.storeUrl!, config);
+  const store = storeAt(data.store!, config);
   try {
     const intake = {
       take: (writer: { readonly name: string }, body: string) =>
@@ -39,7 +39,11 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
     const push = await startPush({
       bus,
       store,
-      settings: { ...config.push, allowedHosts: config.allowedHosts },
+      settings: {
+        ...config.push,
+        allowedHosts: config.allowedHosts,
+        klineIntervals: config.process.klineIntervals,
+      },
       metrics,
       logger,
       ...(data.endpoint && {

@@ -6,10 +6,10 @@ import type { RoleParts, RunningRole } from "./role.js";
 
 /** From the log into the store. */
 export async function startSink({ data, logger, metrics }: RoleParts): Promise<RunningRole> {
-  const { config, storeUrl } = data;
+  const { config, store: place } = data;
   const { log, close } = await openLog(config, { logger, metrics });
   const codecs = await codecsOf(config);
-  const store = storeAt(storeUrl!, config);
+  const store = storeAt(place!, config);
   const settings = { ...defaultSinkSettings, ...config.sink };
   const sink = await runSink({ log, store, codecs, metrics, logger, settings });
   return {

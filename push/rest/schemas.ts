@@ -1,3 +1,5 @@
+import { timeForms } from "../../schemas/time-text.js";
+
 /** JSON schemas of what REST takes and answers: they check the parameters and are the source of /openapi.json. */
 
 export interface JsonSchema {
@@ -155,11 +157,11 @@ export const exchangeParameter = {
   maxLength: 40,
   description: "The venue, or aggregate",
 };
-export const microsParameter = (description: string): JsonSchema => ({
-  type: "integer",
-  minimum: 0,
-  maximum: Number.MAX_SAFE_INTEGER,
-  description: `${description}, in µs since the epoch`,
+export const timeParameter = (description: string): JsonSchema => ({
+  type: "string",
+  maxLength: 40,
+  description: `${description}: ${timeForms}`,
+  examples: ["2026-11-30T10:00:00Z", "1764000000000000", "1764000000s"],
 });
 export const limitParameter = (usual: number, most: number): JsonSchema => ({
   type: "integer",

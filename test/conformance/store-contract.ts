@@ -99,6 +99,25 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       expect(tape.map(({ exchange }) => exchange)).toEqual(["second", "third"]);
     });
 
+    it("pages of trades before a trade bring each once, though many share an instant", async () => {
+      const symbol = "PAGES/USDT";
+      const all = ["first", "second", "third"].flatMap((exchange) =>
+        Array.from({ length: 20 }, (_, n) => ({
+          ...trade(exchange, n + 1),
+          symbol,
+          timestamp: trade(exchange, 1).timestamp,
+        })),
+      );
+      await store.insert("market.trade", all);
+      const found: Trade[] = [];
+      for (let page = await store.trades({ exchange: "aggregate", symbol, limit: 7 }); page.length > 0; ) {
+        found.unshift(...page);
+        page = await store.trades({ exchange: "aggregate", symbol, limit: 7, before: page[0]! });
+      }
+      const key = (each: Trade) => `${each.epoch} ${String(each.sequence_num).padStart(3, "0")} ${each.exchange}`;
+      expect(found.map(key)).toEqual(all.map(key).sort());
+    });
+
     it("the same trades inserted again, in the same and in other batches, are there once", async () => {
       const trades = Array.from({ length: 1000 }, (_, index) => trade("repeats", index + 1));
       await store.insert("market.trade", trades);

@@ -66,7 +66,7 @@ it("an exchange's K-lines go into history, twice as once, and below those that t
     const logger = createLogger({ level: "silent" });
     const place = { folder: join(dataFolder, "store"), port: 0 };
     const server = await EmbeddedStoreServer.start({ ...place, database, user, password, logger });
-    const store = storeAt(server.url, config);
+    const store = storeAt(server, config);
     try {
       await store.migrate();
       if (own !== undefined) await store.insert("market.kline", [own]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import type { HistoryRange, Store } from "../../infra/store/store.js";
+import { inOrder } from "../../push/rest/trade-cursor.js";
 import { defaultPushSettings } from "../../push/settings.js";
 import type { Depth, Index, Instrument, Kline, Ticker, Trade } from "../../schemas/messages.js";
 import { Market, start } from "./market.js";
@@ -25,7 +26,8 @@ const store: Store = {
   },
   trades: async (range) => {
     if (storeDown) throw new Error("connection refused");
-    return stored.filter((trade) => within(range, trade.timestamp)).slice(-range.limit);
+    const isBefore = (trade: Trade) => range.before === undefined || inOrder(trade, range.before) < 0;
+    return stored.filter((trade) => within(range, trade.timestamp) && isBefore(trade)).slice(-range.limit);
   },
 };
 
@@ -172,7 +174,16 @@ test("bad parameters are named", async () => {
     ["/v1/klines?symbol=BTC/USDT&interval=1y", "interval"],
     ["/v1/klines?symbol=BTC/USDT&interval=1m&limit=1001", "limit"],
     ["/v1/klines?symbol=BTC/USDT&interval=1m&from=yesterday", "from"],
-    ["/v1/klines?symbol=BTC/USDT&interval=1m&from=5&to=5", "to"],
+    ["/v1/klines?symbol=BTC/USDT&interval=7 m", "interval"],
+    [`/v1/klines?symbol=BTC/USDT&interval=1m&from=${start}&to=${start}`, "to"],
+    ["/v1/klines?symbol=BTC/USDT&interval=1m&from=1764000000", "from"],
+    ["/v1/klines?symbol=BTC/USDT&interval=1m&to=1764000000000", "to"],
+    ["/v1/trades?symbol=BTC/USDT&from=1764000000000000000", "from"],
+    ["/v1/trades?symbol=BTC/USDT&from=-5", "from"],
+    ["/v1/trades?symbol=BTC/USDT&from=2026-02-30", "from"],
+    ["/v1/trades?symbol=BTC/USDT&to=1764000000x", "to"],
+    ["/v1/trades?symbol=BTC/USDT&cursor=1.2.3", "cursor"],
+    ["/v1/trades?symbol=BTC/USDT&cursor=9999999999999999.1.1.binance", "cursor"],
     ["/v1/trades?symbol=BTC/USDT&limit=1e9", "limit"],
   ];
   for (const [path, parameter] of cases) {
@@ -194,6 +205,58 @@ test("what is not there is 404 with a code, and never an empty success", async (
   ];
   for (const [path, code] of cases) expect([path, (await get<Fault>(path, 404)).code]).toEqual([path, code]);
   expect(await get<Kline[]>("/v1/klines?symbol=BTC/USDT&interval=4h")).toEqual([]);
+});
+
+test("an interval that nobody makes is refused by naming those that are made", async () => {
+  const fault = await get<Fault>("/v1/klines?symbol=BTC/USDT&interval=7m", 404);
+  expect(fault).toMatchObject({ code: "TP_INTERVAL_UNKNOWN", parameter: "interval" });
+  expect(fault.message).toContain("1m, 5m, 15m, 1h, 4h, 1d");
+  history = [kline(start, 1, "7", true)];
+  expect(await get<Kline[]>("/v1/klines?symbol=BTC/USDT&interval=7m")).toHaveLength(1);
+});
+
+test("times come as µs, as ISO or with their unit", async () => {
+  const spellings = [
+    "2026-11-18T11:07:00Z",
+    "2026-11-18 12:07+01:00",
+    "1795000020s",
+    "1795000020000ms",
+    "1795000020000000us",
+  ];
+  for (const from of [...spellings, "1795000020000000", "1795000020000000000ns"]) {
+    await get<Kline[]>(`/v1/klines?symbol=BTC/USDT&interval=1m&from=${encodeURIComponent(from)}`);
+    expect([from, asked.at(-1)?.from]).toEqual([from, 1_795_000_020_000_000]);
+  }
+});
+
+test("paging by cursor brings every trade once, however many share an instant", async () => {
+  const exchanges = ["binance", "kraken", "okx"];
+  stored = exchanges.flatMap((exchange, at) =>
+    Array.from(
+      { length: 40 },
+      (_, n) =>
+        ({
+          symbol: "P/USDT",
+          exchange,
+          epoch: 1 + (at % 2),
+          sequence_num: n + 1,
+          timestamp: start + (n >> 4),
+        }) as Trade,
+    ),
+  );
+  stored.sort(inOrder);
+  const pages: Trade[][] = [];
+  let path: string | null = "/v1/trades?symbol=P/USDT&limit=7";
+  while (path !== null) {
+    const answer: Response = await fetch(`${served.restUrl}${path}`);
+    expect(answer.status).toBe(200);
+    pages.unshift((await answer.json()) as Trade[]);
+    const next = /^<(.+)>; rel="next"$/.exec(answer.headers.get("link") ?? "");
+    expect(answer.headers.has("x-next-cursor")).toBe(next !== null);
+    path = next === null ? null : (next[1] as string);
+  }
+  expect(pages.length).toBe(18);
+  expect(pages.flat()).toEqual(stored);
 });
 
 test("without its store, history is 503 and what is now still answers", async () => {

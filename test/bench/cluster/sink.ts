@@ -108,7 +108,7 @@ async function preload(plant: ClusterPlant): Promise<Buffer[]> {
 /** The floor: into the same table, which is emptied afterwards. @returns rows a second */
 async function insertAll(plant: ClusterPlant, values: readonly Buffer[]): Promise<number> {
   const { schemaId } = (await codecsOf(plant.config))["market.trade"];
-  const store = storeAt(plant.config.store.url!, plant.config);
+  const store = storeAt({ url: plant.config.store.url! }, plant.config);
   const rows = new RowTranscoder("market.trade", schemaId);
   const texts: Buffer[] = [];
   for (const [at, value] of values.entries()) {

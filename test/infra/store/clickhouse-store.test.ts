@@ -30,7 +30,7 @@ describe("migrations and retention", () => {
   let opened: EmbeddedStore;
   let folder: string;
   beforeAll(async () => {
-    opened = await openEmbeddedStore();
+    opened = await openEmbeddedStore({}, { standIn: true });
     folder = await mkdtemp(join(tmpdir(), "tickplant-migrations-"));
     await writeFile(join(folder, "001_first.sql"), "-- one; two\nCREATE TABLE a (x UInt8) ENGINE = Memory;\n");
   });
