@@ -47,18 +47,22 @@ export async function chooseSockets(choice: SocketChoice, logger: Logger): Promi
   for (const load of packages) {
     try {
       const library = (await load()) as UwsLibrary;
+      logger.info({ sockets: "uws" }, "WebSockets are served by uWebSockets.js");
       return (await import("./uws-server.js")).uwsSockets(library);
     } catch (error) {
-      faults.push(lastLine(error));
+      faults.push(whyOf(error));
     }
   }
   const why = `Node ${process.versions.node}, ${process.platform} ${process.arch}: ${faults.join("; ")}`;
   if (choice === "uws") throw new SocketsUnavailable(why);
-  logger.info({ why }, "WebSockets are served by ws, since no binary of uWebSockets.js runs here");
+  logger.info({ sockets: "ws", why }, "WebSockets are served by ws, since no binary of uWebSockets.js runs here");
   return wsLibrary();
 }
 
 const wsLibrary = async (): Promise<OpenSockets> => (await import("./ws-server.js")).wsSockets;
 
 /** The library's own message begins with what it supports; what went wrong stands at its end. */
-const lastLine = (error: unknown): string => (error as Error).message.trim().split("\n").at(-1)!.slice(0, 300);
+function whyOf(error: unknown): string {
+  const [first = "", ...more] = (error as Error).message.trim().split("\n").filter((line) => line.trim() !== "");
+  return (more.find((line) => line.includes("Error:")) ?? first).slice(0, 300);
+}
