@@ -15,7 +15,7 @@ import { quirksOf } from "./quirks.js";
 import { type CcxtSettings, ccxtSettings } from "./settings.js";
 import { watchesOf } from "./streams.js";
 import { instrumentTick, tradeTick } from "./ticks.js";
-import { backfillTrades } from "./trade-backfill.js";
+import { BackfillBehind, backfillTrades } from "./trade-backfill.js";
 import { type WatchFault, WatchLoop } from "./watch-loop.js";
 
 export interface CcxtChoice {
@@ -230,7 +230,8 @@ class CcxtSource implements Source {
     // while the stream has not gone on, once: the rest is fetched when it has
     market.backfilledEarly = losses;
     try {
-      for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
+      // only answers count: an exchange that does not answer is asked ever more rarely
+      for (let attempt = 0, behind = 0; behind < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
           const end = await backfillTrades(
             { since: missingSince, until: () => market.resumedAt },
@@ -241,6 +242,7 @@ class CcxtSource implements Source {
               toTick: (trade) => tradeTick(choice.id, trade, clock()),
               publish: (trade) => publisher.publish({ ...trade, symbol }),
               room: () => publisher.room(),
+              signal: this.abort.signal,
             },
           );
           if (end === "open") return;
@@ -248,10 +250,12 @@ class CcxtSource implements Source {
           if (market.losses === losses) market.missingSince = undefined;
           return;
         } catch (error) {
+          if (error instanceof BackfillBehind) behind += 1;
           logger.warn({ symbol, attempt, why: (error as Error).message }, "back-fill of trades failed");
           await this.pause(attempt);
         }
       }
+      if (this.abort.signal.aborted) return;
       metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
       if (market.isResumed && market.losses === losses) market.missingSince = undefined;
     } finally {
