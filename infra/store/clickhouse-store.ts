@@ -117,7 +117,10 @@ export class ClickHouseStore implements RowStore {
 
   async klines(range: HistoryRange & { interval: string }): Promise<Kline[]> {
     const rows = await this.query<Kline>(
-      `SELECT * REPLACE (${micros("open_time")}, ${micros("close_time")}, ${micros("timestamp")}) FROM (
+      `SELECT symbol, exchange, interval, ${micros("open_time")}, ${micros("close_time")}, ${exact("open")}, ${exact("high")},
+        ${exact("low")}, ${exact("close")}, ${exact("volume")}, ${exact("quote_volume")}, trade_count,
+        ${exact("taker_buy_volume")}, ${exact("taker_buy_quote_volume")}, is_closed, revision, flags,
+        ${micros("timestamp")}, epoch, sequence_num FROM (
         SELECT * FROM klines
         WHERE exchange = {exchange:String} AND symbol = {symbol:String} AND interval = {interval:String}
           ${between("open_time", range)}
@@ -131,7 +134,8 @@ export class ClickHouseStore implements RowStore {
   async trades(range: HistoryRange): Promise<Trade[]> {
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
-      `SELECT * REPLACE (${micros("timestamp")}) FROM (
+      `SELECT symbol, exchange, trade_id, ${exact("price")}, ${exact("qty")}, side, ${micros("timestamp")}, epoch,
+        sequence_num, retracts FROM (
         SELECT * FROM trades
         WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)}
         ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
@@ -199,6 +203,7 @@ function encodeRows<Message>(topic: StoredTopic, kind: RowText<Message>, message
   return Buffer.from(text, "utf8");
 }
 
+const exact = (column: string): string => `${column}_text AS ${column}`;
 const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;
 
 function between(column: string, range: HistoryRange): string {

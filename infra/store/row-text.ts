@@ -5,11 +5,11 @@ import type { StoredTopic } from "./store.js";
 /** A value that its column would not keep as it is. */
 export class UnfitValue extends Error {}
 
-/** Decimals that columns of prices and quantities keep; 52 digits stand before the point. */
+/** Most decimals of a price or quantity; 52 digits stand before the point. */
 export const valueScale = 24;
-/** Decimals that columns of amounts in the quote currency keep (products of price and quantity); 40 before the point. */
+/** Most decimals of an amount in the quote currency (a product of price and quantity); 40 digits before the point. */
 export const amountScale = 36;
-/** Digits of every decimal column together. */
+/** Most digits of a decimal together. */
 export const precision = 76;
 const special = /[\\\t\n\r\0\b\f]/;
 const escapes: Record<string, string> = {
@@ -36,7 +36,7 @@ function nullable(value: string | null): string {
 }
 
 /**
- * Decimal text that the column keeps exactly. ClickHouse itself cuts surplus decimals off without a word.
+ * Decimal text, as the column keeps it: the engine takes any text there, and would find out in a query alone.
  *
  * @throws UnfitValue
  */
@@ -63,8 +63,9 @@ const value = (digits: string): string => decimal(digits, valueScale);
 const amount = (digits: string): string => decimal(digits, amountScale);
 const nullableValue = (digits: string | null): string => (digits === null ? "\\N" : decimal(digits, valueScale));
 const nullableAmount = (digits: string | null): string => (digits === null ? "\\N" : decimal(digits, amountScale));
-/** Within an array or tuple. */
-const valueOrNull = (digits: string | null): string => (digits === null ? "NULL" : decimal(digits, valueScale));
+/** Within an array or tuple, where texts stand in quotes. */
+const quotedValue = (digits: string): string => `'${decimal(digits, valueScale)}'`;
+const quotedOrNull = (digits: string | null): string => (digits === null ? "NULL" : quotedValue(digits));
 
 /** Seconds with six decimals: a bare integer would be read as seconds where it is small. @throws UnfitValue */
 function time(micros: Micros): string {
@@ -83,17 +84,17 @@ const texts = (values: readonly string[]): string => `[${values.map(quoted).join
 
 function levels(side: readonly Level[]): string {
   let out = "[";
-  for (const [price, qty] of side) out += `${out.length > 1 ? "," : ""}(${value(price)},${value(qty)})`;
+  for (const [price, qty] of side) out += `${out.length > 1 ? "," : ""}(${quotedValue(price)},${quotedValue(qty)})`;
   return `${out}]`;
 }
 
 function constituent(one: IndexConstituent): string {
-  const price = valueOrNull(one.price);
-  return `(${quoted(one.exchange)},${quoted(one.symbol)},${price},${value(one.weight)},${one.included},${quoted(one.reason)})`;
+  const price = quotedOrNull(one.price);
+  return `(${quoted(one.exchange)},${quoted(one.symbol)},${price},${quotedValue(one.weight)},${one.included},${quoted(one.reason)})`;
 }
 
 const leg = (one: SignalLeg): string =>
-  `(${quoted(one.exchange)},${quoted(one.side)},${value(one.price)},${value(one.qty)})`;
+  `(${quoted(one.exchange)},${quoted(one.side)},${quotedValue(one.price)},${quotedValue(one.qty)})`;
 
 function bytes(original: Uint8Array): string {
   let out = "";

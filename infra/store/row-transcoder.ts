@@ -268,9 +268,13 @@ export class RowTranscoder extends AvroCursor {
         first = false;
         this.put(40);
         if (this.block(1) !== 2) throw unfit;
+        this.put(QUOTE);
         this.digits(valueScale);
+        this.put(QUOTE);
         this.put(COMMA);
+        this.put(QUOTE);
         this.digits(valueScale);
+        this.put(QUOTE);
         if (this.block(1) !== 0) throw unfit;
         this.put(41);
       }
