@@ -58,5 +58,7 @@ function historyKline(kline: ExchangeKline, now: Micros): Kline | undefined {
     // below every epoch of a plant
     epoch: 0,
     sequence_num: 0,
+    log_time: 0,
+    receive_time: 0,
   };
 }

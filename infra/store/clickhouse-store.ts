@@ -120,7 +120,7 @@ export class ClickHouseStore implements RowStore {
       `SELECT symbol, exchange, interval, ${micros("open_time")}, ${micros("close_time")}, ${exact("open")}, ${exact("high")},
         ${exact("low")}, ${exact("close")}, ${exact("volume")}, ${exact("quote_volume")}, trade_count,
         ${exact("taker_buy_volume")}, ${exact("taker_buy_quote_volume")}, is_closed, revision, flags,
-        ${micros("timestamp")}, epoch, sequence_num FROM (
+        ${micros("timestamp")}, epoch, sequence_num, ${laterTime("log_time")}, ${laterTime("receive_time")} FROM (
         SELECT * FROM klines
         WHERE exchange = {exchange:String} AND symbol = {symbol:String} AND interval = {interval:String}
           ${between("open_time", range)}
@@ -135,7 +135,7 @@ export class ClickHouseStore implements RowStore {
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
       `SELECT symbol, exchange, trade_id, ${exact("price")}, ${exact("qty")}, side, ${micros("timestamp")}, epoch,
-        sequence_num, retracts FROM (
+        sequence_num, retracts, ${laterTime("log_time")}, ${laterTime("receive_time")} FROM (
         SELECT * FROM trades
         WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)}
         ORDER BY timestamp DESC, epoch DESC, sequence_num DESC LIMIT {limit:UInt32})
@@ -204,6 +204,8 @@ function encodeRows<Message>(topic: StoredTopic, kind: RowText<Message>, message
 }
 
 const exact = (column: string): string => `${column}_text AS ${column}`;
+/** 0 where it is not known. */
+const laterTime = (column: string): string => `ifNull(toUnixTimestamp64Micro(${column}), 0) AS ${column}`;
 const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;
 
 function between(column: string, range: HistoryRange): string {

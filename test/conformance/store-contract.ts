@@ -6,6 +6,7 @@ import type { DeadLetter, Depth, Index, Kline, Signal, Ticker, Trade } from "../
 
 export const minute = 60_000_000;
 export const start = 1_762_795_380_000_000;
+const times = { log_time: start + 30, receive_time: start + 20 };
 
 export function trade(exchange: string, sequence: number, change: Partial<Trade> = {}): Trade {
   return {
@@ -19,6 +20,7 @@ export function trade(exchange: string, sequence: number, change: Partial<Trade>
     epoch: 1,
     sequence_num: sequence,
     retracts: null,
+    ...times,
     ...change,
   };
 }
@@ -45,6 +47,7 @@ export function kline(exchange: string, change: Partial<Kline> = {}): Kline {
     timestamp: start + 1,
     epoch: 1,
     sequence_num: 1,
+    ...times,
     ...change,
   };
 }
@@ -264,7 +267,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     });
 
     it("tickers, depth, index values, signals and dead letters keep every field", async () => {
-      const stream = { timestamp: start, epoch: 3, sequence_num: 9 };
+      const stream = { timestamp: start, epoch: 3, sequence_num: 9, ...times };
       const ticker: Ticker = {
         ...{ symbol: "BTC/USDT", exchange: "fields", bid_price: "1.5", bid_qty: "2", ask_price: null, ask_qty: null },
         ...{ last_price: "1.6", volume_24h: "1000000000000000", quote_volume_24h: "0.0000000000000001" },
@@ -308,7 +311,8 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const one = async (view: string, where: string): Promise<unknown> => {
         const bytes = view === "dead_letters" ? ", hex(original) AS original" : "";
         const [row] = await store.query<Record<string, unknown>>(
-          `SELECT * REPLACE (toUnixTimestamp64Micro(timestamp) AS timestamp${bytes}) FROM ${view} WHERE ${where}`,
+          `SELECT * EXCEPT (sent_at) REPLACE (toUnixTimestamp64Micro(timestamp) AS timestamp,
+            toUnixTimestamp64Micro(log_time) AS log_time, toUnixTimestamp64Micro(receive_time) AS receive_time${bytes}) FROM ${view} WHERE ${where}`,
         );
         return exactly(row);
       };
