@@ -114,7 +114,10 @@ export const historyTables = ["trades", "tickers", "depth", "klines", "index_val
 export async function readHistory(storeUrl: string): Promise<Record<string, { rows: number; digest: string }>> {
   const history: Record<string, { rows: number; digest: string }> = {};
   for (const table of historyTables) {
-    const text = await query(storeUrl, `SELECT * EXCEPT (sent_at) FROM tickplant.${table} ORDER BY ALL FORMAT JSONEachRow`);
+    const text = await query(
+      storeUrl,
+      `SELECT * EXCEPT (sent_at) FROM tickplant.${table} ORDER BY ALL FORMAT JSONEachRow`,
+    );
     const rows = text === "" ? 0 : text.trimEnd().split("\n").length;
     history[table] = { rows, digest: createHash("sha256").update(text).digest("hex") };
   }
