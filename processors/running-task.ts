@@ -5,6 +5,7 @@ import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
+import type { Clock } from "../infra/wall-clock.js";
 import type { Codecs } from "../schemas/codec.js";
 import { schemaIdOf } from "../schemas/wire.js";
 import { IndexTask } from "./indices/index-task.js";
@@ -38,6 +39,8 @@ export interface CommonToTasks {
   readonly turns: Turns;
   /** In which outputs are written. */
   readonly chunks: BufferPool;
+  /** Of the wall, µs: when outputs leave. */
+  readonly clock: Clock;
   /** Is told of what failed while no batch was at work. */
   readonly failed: (task: RunningTask, error: unknown) => void;
 }
@@ -119,7 +122,7 @@ export class RunningTask {
     const position = task.restore(state);
     if (position !== undefined) logger.debug({ task: task.name, position }, "task restored");
     task.announce?.();
-    const { messages } = sink.take();
+    const { messages } = sink.take(common.clock());
     if (messages.length > 0) await ports.bus.publish(messages);
     return new RunningTask(ports, topic, partition, task, sink, writer, position, shown, common);
   }
@@ -243,7 +246,7 @@ export class RunningTask {
   }
 
   #send(): void {
-    const { records, messages, chunks } = this.#sink.take();
+    const { records, messages, chunks } = this.#sink.take(this.common.clock());
     this.#outgoing.send(records, messages, this.task.clock.now);
     if (chunks.length > 0) void this.#reuse(chunks);
   }

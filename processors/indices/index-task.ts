@@ -95,7 +95,7 @@ export interface IndexTaskOptions {
  */
 export class IndexTask implements Task {
   readonly name: string;
-  readonly clock: LogClock = { now: 0 };
+  readonly clock: LogClock = { now: 0, received: 0 };
   readonly #outbox: Outbox;
   readonly #indices = new Map<string, Computed>();
   readonly #state: StateKeeper;
@@ -163,15 +163,17 @@ export class IndexTask implements Task {
         while (source.size > 0 && source.first.log_time < instant) source.take();
       }
       if (sources.some((source) => source.size === 0 || source.first.log_time !== instant)) continue;
-      const prices = sources.flatMap((source) => source.take().prices);
+      const inputs = sources.map((source) => source.take());
       // a source begun anew may bring instants again that were shown
-      if (instant > computed.lastInstant) this.#show(computed, instant, prices);
+      if (instant > computed.lastInstant) this.#show(computed, instant, inputs);
     }
   }
 
-  #show(computed: Computed, instant: Micros, prices: IndexInput["prices"]): void {
+  #show(computed: Computed, instant: Micros, inputs: readonly IndexInput[]): void {
     const { settings, stream } = computed;
+    const prices = inputs.flatMap((input) => input.prices);
     this.clock.now = instant;
+    this.clock.received = inputs.reduce((newest, { receive_time }) => Math.max(newest, receive_time), 0);
     computed.lastInstant = instant;
     const result = indexPrice(prices, instant, settings, computed.state);
     computed.state = { value: result.value };

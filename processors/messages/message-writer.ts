@@ -2,6 +2,7 @@ import type { BusMessage } from "../../infra/bus/bus.js";
 import { EncodedMessage } from "../../infra/bus/encoded-message.js";
 import type { Micros } from "../../schemas/words.js";
 import { ByteWriter, bytesOf, type Chunks } from "../task/byte-writer.js";
+import type { LogClock } from "../task/operator.js";
 import type { OutputStream } from "../task/output-stream.js";
 
 /** Bytes of a chunk, unless one message takes more. */
@@ -14,6 +15,8 @@ const SEQUENCE = bytesOf(',"sequence":');
 /** `,"data":` */
 const DATA = 8;
 const EPOCH = bytesOf(',"epoch":');
+const LOG_TIME = bytesOf(',"log_time":');
+const RECEIVE_TIME = bytesOf(',"receive_time":');
 const SEQUENCE_NUM = bytesOf(',"sequence_num":');
 
 /**
@@ -28,7 +31,16 @@ export class MessageWriter {
   /** Where the envelope's `,"data":` begins. */
   #dataStart = 0;
 
-  constructor(chunks?: Chunks) {
+  /** The times of every message, written once for all that are made at one instant. */
+  readonly #avroTimes = new ByteWriter(32);
+  readonly #jsonTimes = new ByteWriter(96);
+  #logTime: Micros = -1;
+  #receiveTime: Micros = -1;
+
+  constructor(
+    readonly clock: LogClock,
+    chunks?: Chunks,
+  ) {
     this.avro = new ByteWriter(CHUNK, chunks);
     this.json = new ByteWriter(CHUNK, chunks);
   }
@@ -88,6 +100,35 @@ export class MessageWriter {
     json.integer(epoch);
     json.copy(SEQUENCE_NUM);
     json.integer(sequence);
+  }
+
+  /** A record's last fields: log time and receive time. */
+  avroTimes(): void {
+    this.#renewTimes();
+    this.avro.copyRange(this.#avroTimes.bytes, 0, this.#avroTimes.at);
+  }
+
+  /** The same as JSON, and the message's end. */
+  jsonTimes(): void {
+    this.#renewTimes();
+    this.json.copyRange(this.#jsonTimes.bytes, 0, this.#jsonTimes.at);
+  }
+
+  #renewTimes(): void {
+    const { now, received } = this.clock;
+    if (now === this.#logTime && received === this.#receiveTime) return;
+    this.#logTime = now;
+    this.#receiveTime = received;
+    const [avro, json] = [this.#avroTimes, this.#jsonTimes];
+    avro.at = 0;
+    avro.avroLong(now);
+    avro.avroLong(received);
+    json.at = 0;
+    json.copy(LOG_TIME);
+    json.integer(now);
+    json.copy(RECEIVE_TIME);
+    json.integer(received);
+    json.byte(CLOSE);
   }
 
   /** The record's value, once its last field is written. */

@@ -50,6 +50,8 @@ export class Announcements {
       lot_size: tick.lotSize,
       contract_size: tick.contractSize,
       timestamp: this.clock.now,
+      log_time: this.clock.now,
+      receive_time: this.clock.received,
     };
     this.#shown.set(name, message);
     this.#unsaved.add(name);
@@ -63,7 +65,8 @@ export class Announcements {
         stream = channelStream(`feed:${exchange}`, "", exchange);
         this.#feeds.set(exchange, stream);
       }
-      this.outbox.channelOnly(stream, { exchange, feeds, timestamp: this.clock.now });
+      const { now, received } = this.clock;
+      this.outbox.channelOnly(stream, { exchange, feeds, timestamp: now, log_time: now, receive_time: received });
     }
   }
 

@@ -47,7 +47,7 @@ export interface RawTaskOptions {
  */
 export class RawTask implements Task {
   readonly name: string;
-  readonly clock: LogClock = { now: 0 };
+  readonly clock: LogClock = { now: 0, received: 0 };
   readonly #timers = new Timers();
   readonly #markets = new Markets();
   readonly #reader: RawBatchReader;
@@ -177,13 +177,17 @@ export class RawTask implements Task {
 
   /** Log time is the highest receive time seen; what is due on the way fires at its own time. */
   #advance(receiveTime: Micros): void {
-    if (receiveTime <= this.clock.now) return;
+    if (receiveTime <= this.clock.now) {
+      this.clock.received = receiveTime;
+      return;
+    }
     if (this.#timers.next <= receiveTime) {
       this.#timers.fire(receiveTime, (due) => {
         this.clock.now = Math.max(this.clock.now, due);
       });
     }
     this.clock.now = receiveTime;
+    this.clock.received = receiveTime;
     if (this.#begun) return;
     // after a restart too: settings may have brought what the state does not know
     this.#begun = true;
@@ -307,6 +311,7 @@ export class RawTask implements Task {
     return {
       offset: this.#offset + 1,
       now: this.clock.now,
+      received: this.clock.received,
       sessions: [...this.#sessions],
       deadLetters: this.#deadLetters.save(),
       feeds: this.#feeds.save(),
@@ -348,6 +353,7 @@ export class RawTask implements Task {
   #load(saved: TaskJson): number {
     this.#offset = saved.offset - 1;
     this.clock.now = saved.now;
+    this.clock.received = saved.received ?? saved.now;
     for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
     if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);
     this.#feeds.load(saved.feeds);
@@ -372,6 +378,8 @@ interface SavedNames {
 interface TaskJson {
   readonly offset: number;
   readonly now: Micros;
+  /** Missing in states of before there was one. */
+  readonly received?: Micros;
   readonly sessions: readonly (readonly [string, number])[];
   readonly deadLetters: readonly [number, number];
   readonly feeds: Json;

@@ -106,7 +106,7 @@ describe("last values of a bus in memory", () => {
       timestamp: sequence,
       value: codecs["market.index"].encode({
         ...{ name, value: "1", status: "live", timestamp: sequence },
-        ...{ epoch, sequence_num: sequence, constituents: [] },
+        ...{ epoch, sequence_num: sequence, constituents: [], log_time: sequence, receive_time: sequence },
       }),
     });
     await log.append([index("OLD", 5, 1), index("A", 5, 7), index("A", 5, 8), index("A", 5, 9), index("A", 5, 7)]);
