@@ -38,18 +38,6 @@ export interface HealthReport {
   readonly conditions: readonly HeldCondition[];
 }
 
-/** A service that is asked whether it answers. */
-export interface Question {
-  readonly name: string;
-  /** E.g. `the store`; the reason reads `{service} does not answer: …`. */
-  readonly service: string;
-  /** Rejects when it does not. Is called again only when it has ended. */
-  readonly ask: () => Promise<unknown>;
-  readonly everyMs?: number;
-  /** An answer that takes longer is none. */
-  readonly deadlineMs?: number;
-}
-
 export interface HealthOptions {
   /** Stands in the log and in metrics. */
   readonly role: string;
@@ -62,8 +50,6 @@ export interface HealthOptions {
 }
 
 const LOOK_MS = 250;
-const ASK_EVERY_MS = 2_000;
-const ASK_DEADLINE_MS = 4_000;
 const MICROS = 1_000;
 
 /**
@@ -75,7 +61,6 @@ export class Health {
   readonly #probes: Probe[] = [];
   readonly #held = new Map<string, HeldCondition>();
   readonly #shown = new Set<string>();
-  readonly #questions: NodeJS.Timeout[] = [];
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -88,36 +73,6 @@ export class Health {
     this.#probes.push(probe);
   }
 
-  /** From now on the service is asked again and again; a condition holds while its newest answer is late or an error. */
-  ask({ name, service, ask, everyMs = ASK_EVERY_MS, deadlineMs = ASK_DEADLINE_MS }: Question): void {
-    let askedAt: number | undefined;
-    let refused: string | undefined;
-    const turn = () => {
-      if (askedAt !== undefined) return;
-      askedAt = performance.now();
-      const answered = (why: string | undefined) => {
-        refused = why;
-        askedAt = undefined;
-      };
-      Promise.resolve()
-        .then(ask)
-        .then(
-          () => answered(undefined),
-          (error: unknown) => answered(error instanceof Error ? error.message : String(error)),
-        );
-    };
-    turn();
-    const timer = setInterval(turn, everyMs);
-    timer.unref();
-    this.#questions.push(timer);
-    this.watch(function* () {
-      const late = askedAt !== undefined && performance.now() - askedAt > deadlineMs;
-      if (!late && refused === undefined) return;
-      const why = late ? `nothing within ${deadlineMs / 1000} s` : refused;
-      yield { name, reason: `${service} does not answer: ${why}`, severity: "not_ready" };
-    });
-  }
-
   /** Looks four times a second from now on. */
   start(): void {
     this.look();
@@ -127,7 +82,6 @@ export class Health {
 
   stop(): void {
     clearInterval(this.#timer);
-    for (const timer of this.#questions) clearInterval(timer);
   }
 
   /** Asks all probes; logs what began and what ended. */

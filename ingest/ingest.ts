@@ -5,6 +5,7 @@ import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
+import type { WriteState } from "../infra/redis/write-state.js";
 import type { DeadLetter } from "../schemas/messages.js";
 import type { FeedState } from "../schemas/ticks.js";
 import { type Clock, wallClock } from "./clock.js";
@@ -61,6 +62,8 @@ export interface Ingest {
   feeds(): FeedState[];
   /** Why it is not ready: feeds, books, clocks, leases, the log. */
   conditions(): Condition[];
+  /** Whether leases can be kept, with several ingest processes; undefined where there are none. */
+  readonly leaseState: WriteState | undefined;
   /** Stops the sockets and drains what was taken in, within about 4 s. */
   stop(): Promise<void>;
 }
@@ -161,6 +164,9 @@ export function runIngest(options: IngestOptions): Ingest {
       ...running().flatMap(conditionsOf),
       ...streams.conditions(),
     ],
+    get leaseState() {
+      return keeper?.state;
+    },
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();

@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
-import type { FastifyInstance } from "fastify";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import { wallClock } from "../ingest/clock.js";
-import { Intake } from "../ingest/endpoint/intake.js";
-import { endpointRoutes } from "../ingest/endpoint/routes.js";
+import { Intake, type IntakeAnswer } from "../ingest/endpoint/intake.js";
+import { Keys } from "../ingest/endpoint/keys.js";
 import { serveEndpoint } from "../ingest/endpoint/server.js";
 import type { Codecs } from "../schemas/codec.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
 
 /** `POST /v1/ingest` of this process: a path of REST where the process has the push role, else a port of its own. */
 export interface Endpoint {
-  readonly routes: (app: FastifyInstance) => Promise<void>;
+  /** The lines of a request that came in by push. @param writer name of its key @throws IntakeRefused */
+  take(writer: string, body: string): Promise<IntakeAnswer>;
   /** Opens the port of its own. @returns what closes it @throws CannotListen */
   serve(): Promise<() => Promise<void>>;
   /** Drains what was taken in. */
@@ -46,11 +46,12 @@ export function openEndpoint(config: PlantConfig, needs: EndpointNeeds): Endpoin
     metrics,
     clock,
     bounds: endpoint,
-    times: config.process,
+    times: { ...config.process, backfillMs: endpoint.maxBackfillHours * 3_600_000 },
   });
-  const parts = { config: endpoint, intake, metrics, logger };
+  const parts = { config: endpoint, access: config, intake, metrics, logger };
+  const keys = new Keys(endpoint);
   return {
-    routes: (app) => endpointRoutes(app, parts),
+    take: (writer, body) => intake.take(keys.named(writer), body),
     async serve() {
       const server = await serveEndpoint(parts);
       logger.info({ url: `${server.url}/v1/ingest` }, "the ingest endpoint listens");

@@ -1,39 +1,42 @@
 import { join } from "node:path";
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../infra/bus/bus.js";
 import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
+import { ThreadBus } from "../infra/bus/thread-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
-import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
-import { runIngest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
-import { Recorder } from "../ingest/recorder/recorder.js";
-import { venueOf } from "../ingest/venues/index.js";
-import { type Push, startPush } from "../push/push.js";
+import type { Recorder } from "../ingest/recorder/recorder.js";
+import type { Store } from "../infra/store/store.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
-import { type Endpoint, openEndpoint } from "./endpoint.js";
+import { startEmbeddedStore } from "./embedded-store.js";
+import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
-import { serveHealth } from "./health-server.js";
 import { LogPulse } from "./log-pulse.js";
-import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
-import { expectsFeeds, PlantHealth } from "./plant-health.js";
+import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
+import { PlantHealth } from "./plant-health.js";
 import { claimRoles } from "./role-claim.js";
+import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
-import { seedLastValues } from "./seed-last-values.js";
+import { expectsFeeds, storeConditions } from "./service-conditions.js";
+import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
-import { sourcesOf } from "./sources.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
 const SETTLE_POLL_MS = 50;
+/** How old metrics may be that several who ask share. */
+const METRICS_SHARED_MS = 500;
 
 /** A plant that runs. */
 export interface Plant {
@@ -55,8 +58,8 @@ export interface Plant {
 }
 
 /**
- * The embedded plant: ingest and push on this thread, processors and sink on threads of their own, the store's engine
- * and the simulated exchanges in child processes.
+ * The embedded plant: ingest on this thread, push, processors and sink on threads of their own, the store's engine and
+ * the simulated exchanges in child processes.
  *
  * @throws PlantError when a part can not start; what had started is stopped then
  */
@@ -78,8 +81,13 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 
 class PlantStart {
   readonly #threads: RoleThread[] = [];
+  /** What the thread of push hears through: whoever publishes, beside those that reach Redis. */
+  readonly #hubPorts: MessagePort[] = [];
   readonly #health: PlantHealth;
   #ingest: Ingest | undefined;
+  #endpoint: Endpoint | undefined;
+  #storeServer: EmbeddedStoreServer | undefined;
+  #waits: DiskWaits | undefined;
 
   constructor(
     readonly config: PlantConfig,
@@ -95,59 +103,57 @@ class PlantStart {
   async run(): Promise<Plant> {
     const { config, logger, metrics, stops, stop } = this;
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
-    const { health } = this.#health;
-    health.watch(() => this.#threads.flatMap((thread) => thread.conditions()));
-    health.watch(() => this.#ingest?.conditions() ?? []);
-    stops.push(async () => health.stop());
+    stops.push(this.#watched());
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close } = await openLog(config, { logger, metrics });
+    const { log, close, waits } = await openLog(config, { logger, metrics });
+    this.#waits = waits;
     stops.push(close);
-    const hub = config.bus.redis === undefined ? new EmbeddedBus(logger) : undefined;
-    const bus: Bus | undefined = hub ?? (has("push") ? await openRedisBus(config, logger) : undefined);
-    if (bus !== undefined) stops.push(() => bus.close());
-    // Redis remembers by itself
-    if (hub !== undefined && has("push")) await seedLastValues({ log, bus: hub, codecs, logger });
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
     // also when another part fails while they start
     stops.push(async () => (await simulators?.catch(() => undefined))?.stop());
-    const storeUrl = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
-    if (storeUrl !== undefined && !has("push")) {
-      const store = storeAt(storeUrl, config);
-      stops.push(() => store.close());
-      this.#health.store(store);
-    }
-    if (storeUrl !== undefined && has("sink")) await this.#startThread({ role: "sink", config, storeUrl });
+    const place = has("sink") || has("push") ? await this.#startStore(has("sink")) : undefined;
+    if (place !== undefined && has("sink")) await this.#startThread({ role: "sink", config, store: place });
+    const embedded = config.bus.redis === undefined;
+    const chainBus = has("ingest") && config.ingest.chains.length > 0 ? await this.#ownBus() : undefined;
+    const processPort = has("process") && embedded ? this.#joinHub() : undefined;
+    const needs = { log, codecs, metrics, logger };
+    const endpoint = has("ingest") ? (await import("./endpoint.js")).openEndpoint(config, needs) : undefined;
+    this.#endpoint = endpoint;
+    if (endpoint !== undefined) stops.push(() => endpoint.close());
+    // before the processors, so that on the way down their last messages find the hub
+    const push = has("push") ? await this.#startPush(place!, endpoint !== undefined) : undefined;
+    if (!has("push") && this.#hubPorts.length > 0) this.#keepHub();
     if (has("process")) {
-      const { port1, port2 } = new MessageChannel();
-      hub?.attach(port1);
-      await this.#startThread({ role: "process", config, ...(hub && { busPort: port2 }) });
+      await this.#startThread({ role: "process", config, ...(processPort && { busPort: processPort }) });
     }
     if (!has("ingest") && (has("process") || has("sink")) && expectsFeeds(config)) {
       const pulse = new LogPulse({ log, schemaId: codecs["market.raw"].schemaId });
-      health.watch(() => pulse.conditions());
+      this.#health.health.watch(() => pulse.conditions());
       stops.push(async () => pulse.stop());
     }
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
     }
-    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
-    if (endpoint !== undefined) stops.push(() => endpoint.close());
-    if (hub === undefined && bus !== undefined) this.#health.bus(bus);
-    const push = has("push") ? await this.#startPush(bus!, storeUrl!, endpoint) : undefined;
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
-      const health = await serveHealth(config.metricsHost, config.metricsPort, this.#state());
+      const { serveHealth } = await import("./health-server.js");
+      const health = await serveHealth(config, this.#state(), logger);
       stops.push(() => health.stop());
     }
     await simulators;
     if (has("ingest")) {
-      const recorder = this.#recorder();
+      // a process loads what its roles need: connectors and their libraries are the larger part of the plant
+      const [{ runIngest }, { venueOf }, { sourcesOf }] = await Promise.all([
+        import("../ingest/ingest.js"),
+        import("../ingest/venues/index.js"),
+        import("./sources.js"),
+      ]);
+      const recorder = await this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
-      const chainBus = config.ingest.chains.length > 0 ? (bus ?? (await this.#ownBus())) : undefined;
       const channels = chainBus && new ChainChannels(chainBus, logger);
       const journal = journalFile === undefined ? undefined : new AcknowledgedJournal(journalFile);
       this.#ingest = runIngest({
@@ -181,9 +187,9 @@ class PlantStart {
     this.#health.started();
     const intake = { config, log, codecs, metrics, logger };
     return {
-      restUrl: push?.restUrl,
-      webSocketUrl: push?.webSocketUrl,
-      storeUrl,
+      restUrl: push?.addresses?.restUrl,
+      webSocketUrl: push?.addresses?.webSocketUrl,
+      storeUrl: place?.url,
       log,
       publisher: (session) => publisherOf(intake, session),
       deadLetters: (epoch) => deadLettersOf(intake, epoch),
@@ -196,19 +202,47 @@ class PlantStart {
     };
   }
 
-  /** The bus of an ingest role that runs without push. */
-  async #ownBus(): Promise<Bus | undefined> {
-    const bus = await openRedisBus(this.config, this.logger);
-    if (bus !== undefined) this.stops.push(() => bus.close());
+  /** What the parts say of themselves. @returns what ends the watch */
+  #watched(): () => Promise<void> {
+    const { health } = this.#health;
+    health.watch(() => this.#threads.flatMap((thread) => thread.conditions()));
+    health.watch(() => this.#waits?.conditions() ?? []);
+    health.watch(() => storeConditions(this.#storeServer?.trouble));
+    health.watch(() => this.#ingest?.conditions() ?? []);
+    return async () => health.stop();
+  }
+
+  /** What this thread publishes on. */
+  async #ownBus(): Promise<Bus> {
+    const bus = (await openRedisBus(this.config, this.logger)) ?? new ThreadBus(this.#joinHub());
+    this.stops.push(() => bus.close());
     return bus;
   }
 
-  #recorder(): Recorder | undefined {
+  /** @returns the end of a way to the hub that a `ThreadBus` takes */
+  #joinHub(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#hubPorts.push(port1);
+    return port2;
+  }
+
+  /** Without push nobody listens; who publishes is answered all the same. */
+  #keepHub(): void {
+    const hub = new EmbeddedBus(this.logger);
+    for (const port of this.#hubPorts) hub.attach(port);
+    this.stops.push(() => hub.close());
+  }
+
+  async #recorder(): Promise<Recorder | undefined> {
     const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
     if (!enabled) return undefined;
+    const where = folder ?? join(this.config.dataFolder, "recordings");
+    ensureWritableFolder(where);
+    const { Recorder } = await import("../ingest/recorder/recorder.js");
     const recorder = new Recorder({
       ...bounds,
-      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      folder: where,
+      ...(this.#waits && { waits: this.#waits }),
       segmentMs: segmentMinutes * 60_000,
       metrics: this.metrics,
       logger: this.logger,
@@ -225,63 +259,68 @@ class PlantStart {
     }
   }
 
-  async #startStore(owner: boolean): Promise<string> {
+  async #startStore(owner: boolean): Promise<StorePlace> {
     const { config, logger, stops } = this;
-    if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
-    const { port, database, user, password } = config.store;
-    const server = await EmbeddedStoreServer.start({
-      folder: join(config.dataFolder, "store"),
-      port,
-      portSetting: "store.port",
-      database,
-      user,
-      password,
-      logger,
-    });
-    stops.push(() => server.stop());
-    return this.#migrated(server.url, owner);
-  }
-
-  async #migrated(url: string, owner: boolean): Promise<string> {
-    const store = storeAt(url, this.config);
+    const { url } = config.store;
+    if (url === undefined) {
+      const server = await startEmbeddedStore(config, logger);
+      stops.push(() => server.stop());
+      this.#storeServer = server;
+    }
+    const server = this.#storeServer;
+    const place: StorePlace = server === undefined ? { url: url! } : { url: server.url, secret: server.secret };
+    const store = storeAt(place, this.config);
     if (owner) await store.migrate();
-    await store.close();
-    return url;
+    if (this.config.roles.includes("push")) await store.close();
+    else this.#askStore(store);
+    return place;
   }
 
-  async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<void> {
-    const thread = await RoleThread.start(data);
+  async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<RoleThread> {
+    const thread = await RoleThread.start(data, (question) => this.#answer(question));
     this.#threads.push(thread);
     this.stops.push(() => thread.stop());
+    return thread;
   }
 
-  async #startPush(bus: Bus, storeUrl: string, endpoint: Endpoint | undefined): Promise<Push> {
-    const { config, logger, metrics, stops } = this;
-    const store = storeAt(storeUrl, config);
-    stops.push(() => store.close());
-    this.#health.store(store);
-    const push = await startPush({
-      bus,
-      store,
-      settings: config.push,
-      metrics,
-      logger,
-      ...(endpoint && { routes: endpoint.routes }),
-      ...this.#state(),
-    });
-    stops.push(() => push.stop());
-    return push;
+  #startPush(store: StorePlace, endpoint: boolean): Promise<RoleThread> {
+    const { config } = this;
+    const hubPorts = config.bus.redis === undefined ? this.#hubPorts : undefined;
+    return this.#startThread({ role: "push", config, store, endpoint, ...(hubPorts && { hubPorts }) });
   }
 
+  /** What push serves of the other roles. */
+  async #answer(question: HostQuestion): Promise<unknown> {
+    switch (question.of) {
+      case "readiness":
+        return this.#health.report();
+      case "metrics":
+        return this.#metricsJson(this.#threads.filter(({ data }) => data.role !== "push"));
+      case "intake":
+        return this.#endpoint!.take(question.writer, question.body);
+    }
+  }
+
+  /** Of a plant without push. */
   #state(): PlantState {
-    return this.#health.state(() => this.#metricsText());
+    return this.#health.state(
+      shared(METRICS_SHARED_MS, async () =>
+        AggregatorRegistry.aggregate((await this.#metricsJson(this.#threads)) as never).metrics(),
+      ),
+    );
   }
 
-  async #metricsText(): Promise<string> {
-    const all = [
+  /** Push asks it itself. */
+  #askStore(store: Pick<Store, "ping" | "close">): void {
+    const end = this.#health.store(store);
+    this.stops.push(() => store.close(), async () => end());
+  }
+
+  /** prom-client's JSON of this thread and of those. */
+  async #metricsJson(threads: readonly RoleThread[]): Promise<unknown[]> {
+    return [
       await this.metrics.registry.getMetricsAsJSON(),
-      ...(await Promise.all(this.#threads.map((thread) => thread.metrics()))).filter((json) => json !== undefined),
+      ...(await Promise.all(threads.map((thread) => thread.metrics()))).filter((json) => json !== undefined),
     ];
-    return AggregatorRegistry.aggregate(all as Parameters<typeof AggregatorRegistry.aggregate>[0]).metrics();
   }
 }

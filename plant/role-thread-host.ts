@@ -2,7 +2,14 @@ import { Worker } from "node:worker_threads";
 import { entryPoint } from "../infra/entry-point.js";
 import { PlantError } from "../infra/errors.js";
 import type { Condition, HeldCondition } from "../infra/health.js";
-import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
+import type {
+  FromRoleThread,
+  HostQuestion,
+  PushAddresses,
+  Refusal,
+  RoleThreadData,
+  ToRoleThread,
+} from "./role-thread-contract.js";
 
 const STOP_DEADLINE_MS = 4_000;
 const METRICS_DEADLINE_MS = 2_000;
@@ -23,6 +30,12 @@ export class RoleFailed extends PlantError {
   }
 }
 
+/** What starts in a thread failed there with a code of its own, which tells more than that a role failed. */
+class StartFailed extends PlantError {}
+
+/** Answers what a thread asks the rest of the plant. */
+export type HostAnswers = (question: HostQuestion) => Promise<unknown>;
+
 /** One role in a worker thread. */
 export class RoleThread {
   readonly #worker: Worker;
@@ -35,15 +48,21 @@ export class RoleThread {
   /** Rejects when the role can not go on; never resolves. */
   readonly failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
+  /** Of push. */
+  addresses: PushAddresses | undefined;
 
-  private constructor(readonly data: RoleThreadData) {
-    const { busPort } = data;
+  private constructor(
+    readonly data: RoleThreadData,
+    private readonly answers: HostAnswers,
+  ) {
+    const { role, busPort, hubPorts = [] } = data;
     this.#worker = new Worker(entryPoint("plant/role-thread.js"), {
       workerData: data,
-      transferList: busPort === undefined ? [] : [busPort],
+      transferList: busPort === undefined ? [...hubPorts] : [...hubPorts, busPort],
       stderr: false,
       stdout: false,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      // push has no ticks: its clients' messages are few and small
+      ...(role !== "push" && { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }),
     });
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;
@@ -58,8 +77,8 @@ export class RoleThread {
   }
 
   /** Starts the role; resolves when it runs. @throws RoleFailed */
-  static async start(data: RoleThreadData): Promise<RoleThread> {
-    const thread = new RoleThread(data);
+  static async start(data: RoleThreadData, answers: HostAnswers = nothingKnown): Promise<RoleThread> {
+    const thread = new RoleThread(data, answers);
     await Promise.race([thread.#ready, thread.failed]);
     return thread;
   }
@@ -71,10 +90,15 @@ export class RoleThread {
 
   #hear(message: FromRoleThread): void {
     this.#heardAt = performance.now();
-    if (message.say === "ready") this.#setReady();
-    else if (message.say === "health") this.#conditions = message.conditions;
-    else if (message.say === "failed") this.#fail(new RoleFailed(this.data.role, message.message));
-    else if (message.say === "answer") {
+    if ("ask" in message) void this.#answer(message.id, message.question);
+    else if (message.say === "ready") {
+      this.addresses = message.addresses;
+      this.#setReady();
+    } else if (message.say === "health") this.#conditions = message.conditions;
+    else if (message.say === "failed") {
+      const { code, message: text } = message;
+      this.#fail(code === undefined ? new RoleFailed(this.data.role, text) : new StartFailed(code, text));
+    } else if (message.say === "answer") {
       this.#asked.get(message.id)?.(message.answer);
       this.#asked.delete(message.id);
     }
@@ -90,6 +114,14 @@ export class RoleThread {
       ...this.#conditions,
       { name: "thread_silent", subject: role, reason, severity: "not_ready", stuckAfterMs: STUCK_MS - SILENT_MS },
     ];
+  }
+
+  async #answer(id: number, question: HostQuestion): Promise<void> {
+    try {
+      this.#tell({ say: "answer", id, answer: await this.answers(question) });
+    } catch (error) {
+      this.#tell({ say: "refusal", id, refusal: refusalOf(error) });
+    }
   }
 
   /** The thread's metrics as prom-client's JSON; undefined when it does not answer in time. */
@@ -129,4 +161,13 @@ export class RoleThread {
   #tell(message: ToRoleThread): void {
     this.#worker.postMessage(message);
   }
+}
+
+const nothingKnown: HostAnswers = async ({ of }) => {
+  throw new Error(`nobody here answers what ${of} is`);
+};
+
+function refusalOf(error: unknown): Refusal {
+  const { message, code, status, retryAfter } = error as Error & Partial<Refusal>;
+  return { message, ...(error instanceof PlantError && { code }), status, retryAfter };
 }

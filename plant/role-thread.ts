@@ -1,110 +1,83 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { ThreadBus } from "../infra/bus/thread-bus.js";
-import type { PlantConfig } from "../infra/config/plant-config.js";
-import { type Condition, Health } from "../infra/health.js";
-import type { Log } from "../infra/log/log.js";
-import { createLogger, type Logger } from "../infra/logging.js";
+import { parentPort, workerData } from "node:worker_threads";
+import { PlantError } from "../infra/errors.js";
+import { Health } from "../infra/health.js";
+import { createLogger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
-import { storedTopics } from "../infra/store/store.js";
-import { runProcess } from "../processors/process.js";
-import { defaultSinkSettings, runSink } from "../processors/sink/sink.js";
-import { codecsOf, openLog, openRedisBus, processSettings, storeAt } from "./parts.js";
+import { Host } from "./role-host.js";
 import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
+import type { RoleParts, RunningRole } from "./roles/role.js";
 
-/** Entry of a worker thread that runs one role. */
-const { role, config, busPort, storeUrl } = workerData as RoleThreadData;
+/** Entry of a worker thread that runs one role. It loads what that role needs and nothing more. */
+const data = workerData as RoleThreadData;
+const { role, config } = data;
 const logger = createLogger({ level: config.logging.level, pretty: config.logging.pretty, role });
 const metrics = new Metrics();
 const port = parentPort!;
 const tell = (message: FromRoleThread): void => port.postMessage(message);
+const host = new Host(tell);
 
 const HEALTH_EVERY_MS = 500;
 
-interface Running {
-  readonly failed: Promise<never>;
-  /** Records that wait for the role. */
-  lag(): Promise<number>;
-  conditions(): Condition[];
-  stop(): Promise<void>;
-}
-
-async function startRole(config: PlantConfig, logger: Logger): Promise<Running> {
-  const { log, close } = await openLog(config, { logger, metrics });
-  const codecs = await codecsOf(config);
-  if (role === "process") {
-    const bus = busPort === undefined ? (await openRedisBus(config, logger))! : new ThreadBus(busPort as MessagePort);
-    const { checkpointMs } = config.process;
-    const settings = processSettings(config);
-    const processing = await runProcess({ log, bus, codecs, settings, checkpointMs, metrics, logger });
-    return {
-      failed: processing.failed,
-      lag: () => processing.lag(),
-      conditions: () => processing.conditions(),
-      async stop() {
-        await processing.stop();
-        await bus.close();
-        await close();
-      },
-    };
+async function startRole(): Promise<RunningRole> {
+  const parts: RoleParts = { data, logger, metrics, host };
+  switch (role) {
+    case "process":
+      return (await import("./roles/process-role.js")).startProcess(parts);
+    case "sink":
+      return (await import("./roles/sink-role.js")).startSink(parts);
+    case "push":
+      return (await import("./roles/push-role.js")).startPushRole(parts);
   }
-  const store = storeAt(storeUrl!, config);
-  const settings = { ...defaultSinkSettings, ...config.sink };
-  const sink = await runSink({ log, store, codecs, metrics, logger, settings });
-  return {
-    failed: sink.failed,
-    lag: () => storedLag(log, settings.group),
-    conditions: () => sink.conditions(),
-    async stop() {
-      await sink.stop();
-      await store.close();
-      await close();
-    },
-  };
 }
 
-/** What the sink has not committed: offsets are committed once the rows are stored. */
-async function storedLag(log: Log, group: string): Promise<number> {
-  let lag = 0;
-  for (const topic of storedTopics) {
-    for (let partition = 0; partition < log.partitions(topic); partition++) {
-      const { start, end } = await log.offsets(topic, partition);
-      lag += end - Math.max(start, (await log.committed(group, topic, partition)) ?? start);
-    }
-  }
-  return lag;
-}
-
-const fail = (error: unknown): void => {
+const fail = (error: unknown, code?: `TP_${string}`): void => {
   const cause = error instanceof Error ? error : new Error(String(error));
-  logger.fatal({ err: cause }, "the role can not go on");
-  tell({ say: "failed", message: cause.message });
+  if (code === undefined) logger.fatal({ err: cause }, "the role can not go on");
+  tell({ say: "failed", message: cause.message, code });
 };
 
-try {
-  const running = await startRole(config, logger);
-  running.failed.catch(fail);
+function hear(running: RunningRole, message: Extract<ToRoleThread, { ask: string }>): void {
+  if (message.ask !== "stop") {
+    const answer = message.ask === "metrics" ? metrics.registry.getMetricsAsJSON() : running.lag();
+    answer.then((answer) => tell({ say: "answer", id: message.id, answer })).catch((error) => fail(error));
+    return;
+  }
+  unwatch();
+  running
+    .stop()
+    .catch((error) => fail(error))
+    .finally(() => {
+      tell({ say: "stopped" });
+      port.close();
+    });
+}
+
+let unwatch = (): void => {};
+
+/** Says how the role is, here in the log and to the host. */
+function watch(running: RunningRole): void {
   const health = new Health({ role, logger, gauge: metrics.condition });
   health.watch(() => running.conditions());
   health.start();
   const saying = setInterval(() => tell({ say: "health", conditions: health.report().conditions }), HEALTH_EVERY_MS);
-  port.on("message", (message: ToRoleThread) => {
-    if (message.ask !== "stop") {
-      const answer = message.ask === "metrics" ? metrics.registry.getMetricsAsJSON() : running.lag();
-      answer.then((answer) => tell({ say: "answer", id: message.id, answer })).catch(fail);
-      return;
-    }
+  unwatch = () => {
     clearInterval(saying);
     health.stop();
-    running
-      .stop()
-      .catch(fail)
-      .finally(() => {
-        tell({ say: "stopped" });
-        port.close();
-      });
-  });
-  tell({ say: "ready" });
+  };
+}
+
+let running: RunningRole | undefined;
+port.on("message", (message: ToRoleThread) => {
+  if ("say" in message) host.hear(message);
+  else if (running !== undefined) hear(running, message);
+});
+try {
+  running = await startRole();
+  running.failed.catch((error) => fail(error));
+  watch(running);
+  tell({ say: "ready", ...(running.addresses && { addresses: running.addresses }) });
 } catch (error) {
-  fail(error);
+  // what a person has to mend has a code, and needs no stack beside it
+  fail(error, error instanceof PlantError && role === "push" ? error.code : undefined);
   port.close();
 }

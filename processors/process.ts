@@ -3,6 +3,7 @@ import type { Condition } from "../infra/health.js";
 import { ConsumerWatch } from "../infra/log/consumer-watch.js";
 import type { Consumer } from "../infra/log/log.js";
 import { OwnershipNotes } from "../infra/log/ownership-notes.js";
+import { wallClock } from "../infra/wall-clock.js";
 import { CHUNK } from "./messages/message-writer.js";
 import { type CommonToTasks, PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
 import { Turns } from "./task/turns.js";
@@ -32,6 +33,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const common: CommonToTasks = {
     turns: new Turns(),
     chunks: new BufferPool(CHUNK, MOST_CHUNKS),
+    clock: wallClock(),
     failed: (task, error) =>
       void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error)),
   };

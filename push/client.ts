@@ -1,6 +1,7 @@
 import { type Channel, parseChannel } from "./channels.js";
 import { type ConflatedPeer, Conflation } from "./conflation.js";
 import type { Feed, Peer } from "./feed.js";
+import { Inbox, type InboxOwner } from "./inbox.js";
 import {
   answers,
   type ClientRequest,
@@ -12,18 +13,11 @@ import {
   readRequest,
   type SubscriptionDetail,
 } from "./protocol.js";
+import { Refusals } from "./refusals.js";
 import type { PushSettings } from "./settings.js";
-
-/** The socket under a client. */
-export interface Connection {
-  /** @returns false when the message did not fit and was dropped */
-  send(text: string): boolean;
-  join(topic: string): void;
-  leave(topic: string): void;
-  buffered(): number;
-  together(sends: () => void): void;
-  close(reason: CloseReason): void;
-}
+import type { ServerSocket } from "./sockets/socket-server.js";
+import type { Turns } from "./turns.js";
+import { costs } from "./work-budget.js";
 
 /** What a client needs of the hub. */
 export interface ClientHost {
@@ -35,6 +29,7 @@ export interface ClientHost {
   sent(): void;
   subscriptions(change: number): void;
   now(): number;
+  readonly turns: Turns;
 }
 
 interface Subscription {
@@ -44,25 +39,26 @@ interface Subscription {
   conflation: Conflation | undefined;
 }
 
-const mostPending = 1_000;
+/** Channels that are worked on before others have their turn again. */
+const atOnce = 50;
+/** Channels of a request that flow from its answer on; further ones follow in turns of their own. */
+const broughtAtOnce = 4;
 const slowAdvice = "too much is waiting to be read: reconnect, read faster or take fewer channels";
 
 /** One WebSocket client: its requests in order, its subscriptions, and what happens when it reads too slowly. */
-export class Client implements ConflatedPeer {
+export class Client implements ConflatedPeer, InboxOwner {
   private readonly subscriptions = new Map<string, Subscription>();
-  private readonly pending: ClientRequest[] = [];
-  private working = false;
+  private readonly inbox: Inbox;
   private open = true;
   private behind = false;
   private roomWanted: (() => void) | undefined;
-  private requestsLeft: number;
-  private requestsCounted = performance.now();
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: ServerSocket,
     private readonly host: ClientHost,
+    address: string,
   ) {
-    this.requestsLeft = host.settings.rateLimit.messagesPerSecond;
+    this.inbox = new Inbox(host.settings, host.turns, address, this);
   }
 
   get writable(): boolean {
@@ -71,24 +67,27 @@ export class Client implements ConflatedPeer {
 
   /** Takes a message of the client. Never throws: what is wrong with it is answered. */
   receive(bytes: ArrayBuffer): void {
-    const { bounds, rateLimit } = this.host.settings;
-    if (bytes.byteLength > bounds.messageBytes) {
-      const message = `a message may have ${bounds.messageBytes} bytes: send several smaller ones`;
-      this.turnOut("TP_MESSAGE_TOO_LARGE", message, closeReasons.messageTooLarge);
-    } else if (!this.mayAsk()) {
-      const message = `at most ${rateLimit.messagesPerSecond} messages a second: put many channels into one`;
-      this.turnOut("TP_TOO_MANY_REQUESTS", message, closeReasons.tooManyRequests);
-    } else this.enqueue(Buffer.from(bytes).toString("utf8"));
+    this.inbox.receive(bytes);
   }
 
-  private enqueue(text: string): void {
+  async work(text: string): Promise<void> {
+    const request = await this.inbox.turn(() => this.read(text));
+    if (request === undefined) return;
+    if (request.op === "subscribe") await this.subscribe(request.id, request.channels, request.rateMs);
+    else if (request.op === "unsubscribe") await this.unsubscribe(request.id, request.channels);
+    else this.send(answers.pong(request.id, this.host.now()));
+  }
+
+  /** @returns undefined where it is none, which is answered */
+  private read(text: string): ClientRequest | undefined {
     try {
-      this.pending.push(readRequest(text));
+      return readRequest(text, this.host.settings.bounds.channelsPerRequest);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      this.inbox.charge(costs.refusal);
       this.refuse(error.code, error.message, error.id);
+      return undefined;
     }
-    if (!this.working) void this.work();
   }
 
   send(text: string): void {
@@ -129,62 +128,92 @@ export class Client implements ConflatedPeer {
   gone(): void {
     this.open = false;
     this.roomWanted?.();
-    this.pending.length = 0;
+    this.inbox.close();
     for (const subscription of this.subscriptions.values()) this.end(subscription);
     this.subscriptions.clear();
   }
 
-  private mayAsk(): boolean {
-    const now = performance.now();
-    const rate = this.host.settings.rateLimit.messagesPerSecond;
-    this.requestsLeft = Math.min(rate, this.requestsLeft + ((now - this.requestsCounted) / 1000) * rate);
-    this.requestsCounted = now;
-    this.requestsLeft--;
-    return this.requestsLeft >= 0 && this.pending.length < mostPending;
-  }
-
-  private async work(): Promise<void> {
-    this.working = true;
-    for (let request = this.pending.shift(); request !== undefined; request = this.pending.shift()) {
-      if (request.op === "subscribe") await this.subscribe(request.id, request.channels, request.rateMs);
-      else if (request.op === "unsubscribe") this.unsubscribe(request.id, request.channels);
-      else this.send(answers.pong(request.id, this.host.now()));
-    }
-    this.working = false;
-  }
-
-  /** The good channels are subscribed, each bad one is answered with its error. */
+  /** The good channels are subscribed, the bad ones are answered with their errors. */
   private async subscribe(id: RequestId, names: readonly string[], rateMs: number): Promise<void> {
     const fresh: Channel[] = [];
-    const details: Promise<SubscriptionDetail>[] = [];
-    for (const name of new Set(names)) {
-      if (this.subscriptions.has(name)) {
-        details.push(Promise.resolve({ channel: name, snapshot: false, already: true }));
-        continue;
-      }
-      const channel = this.acceptable(id, name);
-      if (channel === undefined) continue;
-      this.enter(channel);
-      fresh.push(channel);
-      details.push(this.host.hasValue(name).then((snapshot) => ({ channel: name, snapshot })));
+    const details: SubscriptionDetail[] = [];
+    const refusals = new Refusals();
+    await this.eachFew(names, async (some) => {
+      const found = await this.inbox.turn(() => some.map((name) => this.take(name, refusals, fresh)));
+      for (const detail of await Promise.all(found)) if (detail !== undefined) details.push(detail);
+    });
+    this.tell(refusals, id);
+    this.send(answers.subscribed(id, details));
+    for (const [at, channel] of fresh.entries()) {
+      if (at < broughtAtOnce) await this.bring(id, channel, rateMs);
+      else await this.inbox.turn(() => this.bring(id, channel, rateMs), true);
+      await this.inbox.paid();
     }
-    this.send(answers.subscribed(id, await Promise.all(details)));
-    for (const channel of fresh) await this.bring(id, channel, rateMs);
   }
 
-  private acceptable(id: RequestId, name: string): Channel | undefined {
+  /** Enters a channel that is asked for. */
+  private take(
+    name: string,
+    refusals: Refusals,
+    fresh: Channel[],
+  ): Promise<SubscriptionDetail | undefined> | undefined {
+    if (this.subscriptions.has(name)) return Promise.resolve({ channel: name, snapshot: false, already: true });
+    const channel = this.acceptable(name, refusals);
+    if (channel === undefined || !this.open) return undefined;
+    if (this.neverMade(channel)) return this.takeIfThere(channel, refusals, fresh);
+    this.enter(channel);
+    fresh.push(channel);
+    return this.host.hasValue(name).then((snapshot) => ({ channel: name, snapshot }));
+  }
+
+  /** A K-line of an interval that this plant's configuration does not name. */
+  private neverMade({ interval }: Channel): boolean {
+    return interval !== undefined && !this.host.settings.klineIntervals.includes(interval);
+  }
+
+  /** Processors may be configured otherwise than push: what has a value is there. */
+  private async takeIfThere(channel: Channel, refusals: Refusals, fresh: Channel[]) {
+    const { name, interval } = channel;
+    if (await this.host.hasValue(name)) {
+      if (!this.open) return undefined;
+      this.enter(channel);
+      fresh.push(channel);
+      return { channel: name, snapshot: true };
+    }
+    const made = this.host.settings.klineIntervals.join(", ");
+    refusals.add("TP_CHANNEL_UNKNOWN", `no K-lines of ${interval} are made: there are ${made}`, name);
+    return undefined;
+  }
+
+  private acceptable(name: string, refusals: Refusals): Channel | undefined {
     const { subscriptions } = this.host.settings.bounds;
     if (this.subscriptions.size >= subscriptions) {
       const message = `a client may have ${subscriptions} channels: unsubscribe some, or open another connection`;
-      this.refuse("TP_TOO_MANY_CHANNELS", message, id, name);
+      refusals.add("TP_TOO_MANY_CHANNELS", message, name);
       return undefined;
     }
     try {
       return parseChannel(name);
     } catch (error) {
-      this.refuse("TP_CHANNEL_UNKNOWN", (error as Error).message, id, name.slice(0, 200));
+      refusals.add("TP_CHANNEL_UNKNOWN", (error as Error).message, name);
       return undefined;
     }
+  }
+
+  /** Each name once, some at a time, and all at the client's expense. */
+  private async eachFew(names: readonly string[], work: (some: readonly string[]) => Promise<void>): Promise<void> {
+    this.inbox.charge(names.length * costs.channel);
+    const each = [...new Set(names)];
+    for (let at = 0; at < each.length && this.open; at += atOnce) await work(each.slice(at, at + atOnce));
+  }
+
+  private tell({ told, omitted, codes }: Refusals, id: RequestId): void {
+    this.inbox.charge((told.length + omitted) * costs.refusal);
+    for (const [code, count] of codes) this.host.dropped(code.toLowerCase(), count);
+    for (const { code, message, channel } of told) this.send(answers.error(code, message, id, { channel }));
+    if (omitted === 0) return;
+    const message = `${omitted} more channels of this request were refused: mend the first ones and ask again`;
+    this.send(answers.error("TP_TOO_MANY_ERRORS", message, id, { omitted }));
   }
 
   private enter(channel: Channel): void {
@@ -202,7 +231,9 @@ export class Client implements ConflatedPeer {
     const paced = rateMs > 0 && channel.delivery === "value";
     const peer: Peer = {
       send: (payload) => {
-        if (this.subscriptions.get(channel.name) === subscription) this.send(payload);
+        if (this.subscriptions.get(channel.name) !== subscription) return;
+        this.inbox.charge(payload.length / costs.sentBytes);
+        this.send(payload);
       },
       join: () => this.join(subscription, paced ? rateMs : undefined),
       together: (sends) => {
@@ -226,6 +257,7 @@ export class Client implements ConflatedPeer {
     if (rateMs !== undefined) subscription.conflation = new Conflation(feed, this, rateMs);
     else if (this.behind && delivery === "value") subscription.conflation = new Conflation(feed, this, 0);
     else this.goLive(subscription);
+    if (feed.status !== undefined) this.send(feed.status);
   }
 
   private goLive(subscription: Subscription): void {
@@ -234,12 +266,18 @@ export class Client implements ConflatedPeer {
     this.connection.join(subscription.feed.channel.name);
   }
 
-  private unsubscribe(id: RequestId, names: readonly string[]): void {
+  private async unsubscribe(id: RequestId, names: readonly string[]): Promise<void> {
     const left: string[] = [];
-    for (const name of new Set(names)) {
-      if (this.leave(name)) left.push(name);
-      else this.refuse("TP_NOT_SUBSCRIBED", "this client has no subscription of that channel", id, name.slice(0, 200));
-    }
+    const refusals = new Refusals();
+    await this.eachFew(names, (some) =>
+      this.inbox.turn(() => {
+        for (const name of some) {
+          if (this.leave(name)) left.push(name);
+          else refusals.add("TP_NOT_SUBSCRIBED", "this client has no subscription of that channel", name);
+        }
+      }),
+    );
+    this.tell(refusals, id);
     this.send(answers.unsubscribed(id, left));
   }
 
@@ -260,7 +298,7 @@ export class Client implements ConflatedPeer {
 
   private refuse(code: ErrorCode, message: string, id: RequestId, channel?: string): void {
     this.host.dropped(code.toLowerCase());
-    this.send(answers.error(code, message, id, channel));
+    this.send(answers.error(code, message, id, channel === undefined ? {} : { channel }));
   }
 
   /** Resolves when little enough is buffered that a snapshot may follow. */

@@ -1,11 +1,15 @@
 import type { Bus, BusMessage, BusSubscription } from "../infra/bus/bus.js";
 import type { Logger } from "../infra/logging.js";
+import { ChannelStatus } from "./channel-status.js";
 import type { Channel } from "./channels.js";
-import { Client, type ClientHost, type Connection } from "./client.js";
+import { Client, type ClientHost } from "./client.js";
 import { Feed, type Outlet } from "./feed.js";
 import type { PushMetrics } from "./metrics.js";
+import type { PlantPulse } from "./plant-pulse.js";
 import { answers, closeReasons } from "./protocol.js";
 import type { PushSettings } from "./settings.js";
+import type { ServerSocket } from "./sockets/socket-server.js";
+import { Turns } from "./turns.js";
 
 /** Every connection has joined it. No channel's name has a space. */
 const everyone = "to everyone";
@@ -22,6 +26,8 @@ export class Hub implements Outlet, ClientHost {
   private subscription: BusSubscription | undefined;
   private timers: NodeJS.Timeout[] = [];
   private uninspected = 0;
+  private readonly status: ChannelStatus;
+  readonly turns = new Turns();
 
   constructor(
     readonly bus: Bus,
@@ -29,7 +35,10 @@ export class Hub implements Outlet, ClientHost {
     private readonly metrics: PushMetrics,
     private readonly logger: Logger,
     private readonly toAll: Publish,
-  ) {}
+    pulse: PlantPulse,
+  ) {
+    this.status = new ChannelStatus(pulse, () => this.feeds.values());
+  }
 
   async start(): Promise<void> {
     this.subscription = await this.bus.subscribe({
@@ -38,6 +47,7 @@ export class Hub implements Outlet, ClientHost {
         for (const feed of this.feeds.values()) feed.reconnected();
       },
     });
+    this.status.start();
     this.timers = [
       setInterval(() => this.inspect(), inspectMs).unref(),
       setInterval(() => this.toAll(everyone, answers.heartbeat(this.now())), this.settings.heartbeatMs).unref(),
@@ -49,8 +59,9 @@ export class Hub implements Outlet, ClientHost {
     for (const message of messages) this.feeds.get(message.channel)?.accept(message);
   }
 
-  connected(connection: Connection): Client {
-    const client = new Client(connection, this);
+  /** @param address of whom the connection is: all of one address share its turns */
+  connected(connection: ServerSocket, address: string): Client {
+    const client = new Client(connection, this, address);
     this.clients.add(client);
     this.metrics.connections.set(this.clients.size);
     connection.join(everyone);
@@ -69,6 +80,7 @@ export class Hub implements Outlet, ClientHost {
 
   async stop(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
+    this.status.stop();
     await this.subscription?.close();
     for (const client of this.clients) {
       client.turnOut("TP_SERVER_STOPPING", "the server stops: reconnect in some seconds", closeReasons.serverStopping);
@@ -91,6 +103,7 @@ export class Hub implements Outlet, ClientHost {
     if (feed === undefined) {
       feed = new Feed(channel, this);
       this.feeds.set(channel.name, feed);
+      this.status.begin(feed);
     }
     return feed;
   }

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "TP_CHANNEL_UNKNOWN"
   | "TP_NOT_SUBSCRIBED"
   | "TP_TOO_MANY_CHANNELS"
+  | "TP_TOO_MANY_ERRORS"
   | "TP_TOO_MANY_REQUESTS"
   | "TP_SNAPSHOT_UNAVAILABLE"
   | "TP_SLOW_CLIENT"
@@ -52,16 +53,18 @@ const rateBounds = { minMs: 10, maxMs: 60_000 } as const;
 /**
  * Reads a client's message.
  *
- * @throws ProtocolError `TP_MESSAGE_MALFORMED` or `TP_OP_UNKNOWN`, with the request's id where one could be read
+ * @param mostChannels that a request may name
+ * @throws ProtocolError `TP_MESSAGE_MALFORMED`, `TP_OP_UNKNOWN` or `TP_TOO_MANY_CHANNELS`, with the request's id where
+ *   one could be read
  */
-export function readRequest(text: string): ClientRequest {
+export function readRequest(text: string, mostChannels: number): ClientRequest {
   const message = readObject(text);
   const id = readId(message.id);
   switch (message.op) {
     case "subscribe":
-      return { op: "subscribe", id, channels: readChannels(message, id), rateMs: readRate(message, id) };
+      return { op: "subscribe", id, channels: readChannels(message, id, mostChannels), rateMs: readRate(message, id) };
     case "unsubscribe":
-      return { op: "unsubscribe", id, channels: readChannels(message, id) };
+      return { op: "unsubscribe", id, channels: readChannels(message, id, mostChannels) };
     case "ping":
       return { op: "ping", id };
     default:
@@ -89,8 +92,12 @@ function readId(id: unknown): RequestId {
   throw new ProtocolError("TP_MESSAGE_MALFORMED", "id must be an integer or a text of at most 64 characters");
 }
 
-function readChannels(message: Record<string, unknown>, id: RequestId): string[] {
+function readChannels(message: Record<string, unknown>, id: RequestId, most: number): string[] {
   const channels = message.channels;
+  if (Array.isArray(channels) && channels.length > most) {
+    const text = `a request may name ${most} channels, this one names ${channels.length}: send several`;
+    throw new ProtocolError("TP_TOO_MANY_CHANNELS", text, id);
+  }
   if (!Array.isArray(channels) || channels.length === 0 || !channels.every((name) => typeof name === "string")) {
     throw new ProtocolError("TP_MESSAGE_MALFORMED", "channels must be a list of at least one channel name", id);
   }
@@ -113,6 +120,11 @@ export interface SubscriptionDetail {
   readonly already?: true;
 }
 
+interface ErrorAbout {
+  readonly channel?: string;
+  readonly omitted?: number;
+}
+
 /** What the hub says beside the envelopes, as JSON text. */
 export const answers = {
   welcome: (version: string, heartbeatMs: number) =>
@@ -124,10 +136,14 @@ export const answers = {
   heartbeat: (time: number) => JSON.stringify({ op: "heartbeat", time }),
   /** What follows on the channel starts afresh: forget what you had. */
   reload: (channel: string, reason: string) => JSON.stringify({ op: "reload", channel, reason }),
+  /** What stands behind the channel does not work: what was sent last may not hold any more. */
+  stale: (channel: string, reason: string, since: number) =>
+    JSON.stringify({ op: "status", channel, status: "stale", reason, since }),
+  /** It works again. */
+  live: (channel: string) => JSON.stringify({ op: "status", channel, status: "live" }),
   /** So many values of the channel were passed over for this client; the newest follows. */
   conflated: (channel: string, dropped: number) => JSON.stringify({ op: "conflated", channel, dropped }),
-  error: (code: ErrorCode, message: string, id: RequestId = null, channel?: string) =>
-    JSON.stringify(
-      channel === undefined ? { op: "error", id, code, message } : { op: "error", id, code, message, channel },
-    ),
+  /** @param about the channel that it is about; or how many further errors it stands for */
+  error: (code: ErrorCode, message: string, id: RequestId = null, about: ErrorAbout = {}) =>
+    JSON.stringify({ op: "error", id, code, message, ...about }),
 };

@@ -7,11 +7,13 @@ const mostIncrements = 10_000;
 const mostEvents = 100;
 
 type Kept = BusMessage;
+type Increment = LastValue["increments"][number];
 
 interface Channel {
   /** The value or snapshot; undefined for events, and where increments have no snapshot to stand on. */
   value: Kept | undefined;
-  increments: Kept[];
+  /** As readers get them: a look at a book must not cost a copy of each. */
+  increments: Increment[];
   /** Newest published position, so that a snapshot with a hole behind it is not taken for whole. */
   newest: Kept;
   isEvents: boolean;
@@ -50,7 +52,7 @@ export class LastValues {
         if (!isNewer(message, channel.newest)) return;
         channel.newest = message;
         channel.isEvents = true;
-        channel.increments.push(message);
+        channel.increments.push(stripped(message));
         if (channel.increments.length > mostEvents) channel.increments.shift();
     }
   }
@@ -59,7 +61,7 @@ export class LastValues {
     const channel = this.byChannel.get(name);
     if (channel === undefined || !hasValue(channel)) return undefined;
     const { epoch, sequence, payload } = channel.value ?? { ...channel.newest, payload: "" };
-    return { epoch, sequence, payload, increments: channel.increments.map(stripped) };
+    return { epoch, sequence, payload, increments: channel.increments.slice() };
   }
 
   channels(): string[] {
@@ -73,7 +75,7 @@ function begin(message: BusMessage): Channel {
   const { kind } = message;
   return {
     value: kind === "value" || kind === "snapshot" ? message : undefined,
-    increments: kind === "event" ? [message] : [],
+    increments: kind === "event" ? [stripped(message)] : [],
     newest: message,
     isEvents: kind === "event",
   };
@@ -92,7 +94,7 @@ function putIncrement(channel: Channel, increment: BusMessage): void {
   if (!isNewer(increment, channel.newest)) return;
   channel.newest = increment;
   if (!channel.value) return;
-  channel.increments.push(increment);
+  channel.increments.push(stripped(increment));
   const otherStream = increment.epoch !== channel.value.epoch;
   if (otherStream || channel.increments.length > mostIncrements) {
     channel.value = undefined;
@@ -102,7 +104,7 @@ function putIncrement(channel: Channel, increment: BusMessage): void {
 
 const hasValue = (channel: Channel): boolean => channel.value !== undefined || channel.isEvents;
 
-const isNewer = (a: BusMessage, b: BusMessage): boolean =>
-  a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence);
+const stripped = ({ epoch, sequence, payload }: BusMessage): Increment => ({ epoch, sequence, payload });
 
-const stripped = ({ epoch, sequence, payload }: BusMessage) => ({ epoch, sequence, payload });
+const isNewer = (a: Increment, b: Increment): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence);

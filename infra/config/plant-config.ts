@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedHosts } from "./access-config.js";
 import { ingestConfig, simulatorConfig } from "./ingest-config.js";
 import { processConfig } from "./process-config.js";
 import { pushConfig, sinkConfig, storeConfig } from "./serve-config.js";
@@ -79,6 +80,7 @@ export const plantConfig = z
       .min(1)
       .default("127.0.0.1")
       .describe("Address for metrics and health of roles other than push; 0.0.0.0 opens it to the network."),
+    allowedHosts,
     metricsPort: port.default(9100).describe("Port for metrics and health of roles other than push."),
     log: logConfig,
     registry: registryConfig.optional(),

@@ -1,5 +1,6 @@
 import type { Condition } from "../health.js";
 import type { Logger } from "../logging.js";
+import { notWritable, type WriteState, whyRefused, writable } from "../redis/write-state.js";
 import type { Leases } from "./redis-leases.js";
 
 export interface LeaseKeeperOptions {
@@ -25,23 +26,27 @@ export class LeaseKeeper {
   readonly #clock: () => number;
   readonly #tokens = new Map<string, number>();
   readonly #everHeld = new Set<string>();
-  readonly #begun: number;
   #validUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
   #stopped = false;
-  /** Why the last renewal failed. */
-  #refusal: string | undefined;
-  #answered = false;
+  #hasFailed = false;
+  #state = notWritable("it has not been asked yet");
 
   constructor(private readonly options: LeaseKeeperOptions) {
     this.#clock = options.clock ?? (() => performance.now());
-    this.#begun = this.#clock();
   }
 
   /** Whether what is held is held still. */
   get isValid(): boolean {
     return this.#clock() < this.#validUntil;
+  }
+
+  /** Whether leases can be kept, as the newest attempt had it. */
+  get state(): WriteState {
+    if (this.#state.writable) return this.#state;
+    const { state } = this.options.leases;
+    return state.writable ? this.#state : state;
   }
 
   /** The fencing token of a name; undefined while it is not held. */
@@ -58,10 +63,10 @@ export class LeaseKeeper {
     const name = "no_lease";
     const wanted = this.options.names.length;
     if (wanted === 0 || (this.isValid && this.#tokens.size > 0)) return [];
-    if (this.#refusal !== undefined) {
-      return [{ name, reason: `no lease is held: they can not be renewed (${this.#refusal})`, severity: "not_ready" }];
+    if (this.#hasFailed) {
+      return [{ name, reason: `no lease is held: Redis does not renew them (${this.state.why})`, severity: "not_ready" }];
     }
-    if (!this.#answered || !this.isValid) return [{ name, reason: "no lease is held yet", severity: "not_ready" }];
+    if (!this.#state.writable || !this.isValid) return [{ name, reason: "no lease is held yet", severity: "not_ready" }];
     return [{ name: "stands_by", reason: `stands by: others hold all ${wanted} leases`, severity: "note" }];
   }
 
@@ -89,27 +94,37 @@ export class LeaseKeeper {
   }
 
   async #ask(): Promise<void> {
-    const { leases, owner, names, ttlMs, progressOf, logger } = this.options;
+    const { leases, owner, names, ttlMs, progressOf } = this.options;
     this.#loseWhatEnded();
     const sent = this.#clock();
-    // a store that forgot everything: who held the names comes first, with what it knows
-    const mayBegin = sent - this.#begun >= ttlMs;
-    const progress = names.map((name) => (this.#everHeld.has(name) ? progressOf(name) : ""));
-    const asked = leases.keep(owner, ttlMs, mayBegin, names, progress);
+    const requests = names.map((name) => ({
+      name,
+      isHeld: this.#tokens.has(name),
+      progress: this.#everHeld.has(name) ? progressOf(name) : "",
+    }));
     try {
-      const answers = await within(asked, ttlMs);
-      if (this.#refusal !== undefined) logger.info("leases are kept again");
-      this.#refusal = undefined;
-      this.#answered = true;
+      const { answers, refused } = await within(leases.keep(owner, ttlMs, requests), ttlMs);
+      if (refused === undefined) this.#keptAgain();
+      else this.#failed(refused);
       this.#validUntil = sent + ttlMs;
       this.#loseWhatEnded();
       this.#take(new Map(names.map((name, i) => [name, answers[i]!])));
     } catch (error) {
-      const why = (error as Error).message;
-      if (this.#refusal === undefined) logger.warn({ why }, "leases can not be renewed now");
-      this.#refusal = why;
+      this.#failed(error);
       this.#loseWhatEnded();
     }
+  }
+
+  #keptAgain(): void {
+    if (!this.#state.writable && this.#hasFailed) this.options.logger.info("leases are kept again");
+    this.#hasFailed = false;
+    this.#state = writable;
+  }
+
+  #failed(error: unknown): void {
+    this.#state = notWritable(whyRefused(error));
+    if (!this.#hasFailed) this.options.logger.warn({ why: this.state.why }, "leases can not be renewed now");
+    this.#hasFailed = true;
   }
 
   #loseWhatEnded(): void {

@@ -1,62 +1,54 @@
-import { randomUUID, timingSafeEqual } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { promisify } from "node:util";
-import { gunzip, gzip, inflate } from "node:zlib";
+import { gzip } from "node:zlib";
+import { corsHeaders, type GuardedRequest, type HttpPolicy, refusalOf } from "../http-guard.js";
 import type { Answer, ChdbEngine } from "./chdb-engine.js";
-import { type ClickHouseFailure, failure, failureOf, statusOfCode } from "./clickhouse-error.js";
-import { type ClickHouseRequest, contentType, formatClause, fromLoopback, readRequest } from "./clickhouse-request.js";
-import { WaitingQueue } from "./waiting-queue.js";
+import type { ChdbHttpOptions } from "./chdb-http-options.js";
+import { type ClickHouseRequest, contentType, readRequest, requestUrl } from "./clickhouse-request.js";
+import { HttpRefused, toldFailure } from "./http-refusal.js";
+import { ByteBudget, Lane, LeftTheLane } from "./lanes.js";
+import { RequestBody } from "./request-body.js";
+import { callerOf, type StoreCaller } from "./store-callers.js";
+import { type LaneName, type StoreStatement, storeStatement } from "./store-statement.js";
 
-export interface ChdbHttpOptions {
-  /** Asked of every request where set. */
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  /** Bound of one request's body, before and after decompression. */
-  readonly maxBodyBytes: number;
-  /** Bound of all bodies in memory together. */
-  readonly maxWaitingBytes: number;
-  readonly maxWaitingQueries: number;
-  /** Queries and inserts that run at once. */
-  readonly concurrency: number;
-}
-
-export const defaultHttpOptions: ChdbHttpOptions = {
-  maxBodyBytes: 256 * 2 ** 20,
-  maxWaitingBytes: 512 * 2 ** 20,
-  maxWaitingQueries: 256,
-  concurrency: 4,
-};
-
-const gunzipAsync = promisify(gunzip);
 const gzipAsync = promisify(gzip);
-const inflateAsync = promisify(inflate);
-
-/** A refusal of the front, in ClickHouse's words and with its own status. */
-class Refused extends Error {
-  constructor(
-    readonly status: number,
-    readonly failure: ClickHouseFailure,
-  ) {
-    super(failure.text);
-  }
-}
+const CANCEL_EVERY_MS = 200;
+const HEADERS_MS = 15_000;
+const REQUEST_MS = 120_000;
 
 /** ClickHouse's HTTP interface over chDB: what `curl`, `@clickhouse/client` and Grafana speak. */
 export class ChdbHttp {
   readonly server: Server;
-  private readonly queue: WaitingQueue;
+  private readonly policy: HttpPolicy;
+  private readonly lanes: Readonly<Record<LaneName, Lane>>;
+  /** Of readers, and of the others: strangers' bodies never take the room of the plant's rows. */
+  private readonly readerBytes: ByteBudget;
+  private readonly writerBytes: ByteBudget;
+  private readonly running = new Map<AbortController, StoreStatement>();
   private engine: ChdbEngine | undefined;
+  private closing = false;
 
-  constructor(private readonly options: ChdbHttpOptions) {
-    this.queue = new WaitingQueue({
-      running: options.concurrency,
-      waiting: options.maxWaitingQueries,
-      bytes: options.maxWaitingBytes,
-    });
+  /** @param onStuck called when a statement that nobody waits for does not end, with its age in ms */
+  constructor(
+    private readonly options: ChdbHttpOptions,
+    private readonly onStuck: (ms: number) => void = () => undefined,
+  ) {
+    const { lanes, maxWaitingQueries: waiting } = options;
+    this.lanes = {
+      write: new Lane({ running: lanes.write, waiting }),
+      history: new Lane({ running: lanes.history, waiting }),
+      read: new Lane({ running: lanes.read, waiting }),
+    };
+    this.policy = { hosts: options.hosts, origins: options.origins };
+    this.readerBytes = new ByteBudget(options.maxReaderBodyBytes * 64);
+    this.writerBytes = new ByteBudget(options.maxWaitingBytes);
     this.server = createServer((request, response) => {
       this.handle(request, response).catch((error: unknown) => this.fail(response, error));
     });
     this.server.keepAliveTimeout = 30_000;
+    this.server.headersTimeout = HEADERS_MS;
+    this.server.requestTimeout = REQUEST_MS;
   }
 
   /** From now on requests are answered; before, they get 503. */
@@ -64,24 +56,47 @@ export class ChdbHttp {
     this.engine = engine;
   }
 
-  /** Ends idle connections, lets running queries finish. */
+  /** Takes nothing more, ends what only reads, lets inserts finish. */
   async close(): Promise<void> {
+    this.closing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const [left, { lane }] of this.running) if (lane !== "write") left.abort();
     const sweep = setInterval(() => this.server.closeIdleConnections(), 50);
     await closed;
     clearInterval(sweep);
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!fromLoopback(request)) throw this.refusal(403, 497, "ACCESS_DENIED", "Only this machine's programs may ask");
+    const guarded = guardedRequest(request);
+    const refusal = refusalOf(guarded, this.policy);
+    if (refusal !== undefined) throw new HttpRefused(403, 497, "ACCESS_DENIED", refusal.message);
+    for (const [name, value] of Object.entries(corsHeaders(guarded, this.policy))) response.setHeader(name, value);
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
+    if (request.method === "OPTIONS") return void response.writeHead(204).end();
     const engine = this.engine;
-    const path = (request.url ?? "/").split("?", 1)[0];
-    const hasQuery = /[?&]query=/.test(request.url ?? "");
-    if (engine === undefined) throw this.refusal(503, 209, "NETWORK_ERROR", "The store is starting, try again");
-    if (path === "/ping" || (path === "/" && request.method === "GET" && !hasQuery)) return plain(response, "Ok.\n");
-    if (path === "/replicas_status") return plain(response, "Ok.\n");
-    if (path !== "/") throw this.refusal(404, 36, "BAD_ARGUMENTS", `There is no handler ${path}: use / or /ping`);
+    if (engine === undefined || this.closing) {
+      throw new HttpRefused(503, 209, "NETWORK_ERROR", `The store is ${this.closing ? "stopping" : "starting"}`);
+    }
+    const url = requestUrl(request);
+    const method = request.method ?? "";
+    if (url.pathname === "/ping" || url.pathname === "/replicas_status")
+      return await this.ping(engine, request, response);
+    if (url.pathname !== "/") {
+      throw new HttpRefused(404, 36, "BAD_ARGUMENTS", "There is no such handler: use / or /ping");
+    }
+    if ((method === "GET" || method === "HEAD") && !url.searchParams.has("query")) return plain(response);
+    if (method !== "GET" && method !== "POST" && method !== "PUT") {
+      throw new HttpRefused(405, 36, "BAD_ARGUMENTS", "Use GET to read, POST to read or write");
+    }
     await this.answer(engine, readRequest(request), request, response);
+  }
+
+  /** What the plant's own processes ask is whether the engine answers; others, whether there is a server. */
+  private async ping(engine: ChdbEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, password } = readRequest(request);
+    if (callerOf(this.options, user, password) === "plant") await engine.health();
+    plain(response);
   }
 
   private async answer(
@@ -92,91 +107,109 @@ export class ChdbHttp {
   ): Promise<void> {
     response.setHeader("X-ClickHouse-Query-Id", asked.queryId ?? randomUUID());
     response.setHeader("X-ClickHouse-Timezone", "UTC");
-    this.authenticate(asked);
+    const caller = this.authenticated(asked);
     if (asked.nativeCompression) {
-      throw this.refusal(501, 48, "NOT_IMPLEMENTED", "compress=1 and decompress=1 are not served here: use gzip");
+      const text = "compress=1 and decompress=1 are not served here: use gzip";
+      throw new HttpRefused(501, 48, "NOT_IMPLEMENTED", text);
     }
-    const reserved = { bytes: 0 };
+    const reads = caller === "reader";
+    const { maxReaderBodyBytes, maxBodyBytes } = this.options;
+    const body = reads
+      ? new RequestBody(this.readerBytes, maxReaderBodyBytes)
+      : new RequestBody(this.writerBytes, maxBodyBytes);
     try {
-      const body = await this.readBody(request, reserved);
-      const head = asked.query === "" ? body.toString("latin1", 0, 512) : asked.query;
-      const reads = !/^\s*INSERT\b/i.test(head);
-      const full = this.queue.full;
-      if (full !== undefined) throw this.refusal(503, 202, "TOO_MANY_SIMULTANEOUS_QUERIES", `The store has ${full}`);
-      const result = await this.queue.run(reads, () => engine.run(asked, body));
-      const tail = asked.query === "" ? body.toString("latin1", Math.max(0, body.length - 512)) : asked.query;
-      await send(response, asked, formatClause(tail) ?? asked.format, result);
+      const statement = storeStatement(engine, caller, asked, await body.read(request), this.options.readers);
+      const result = await this.run(engine, statement, response);
+      if (result !== undefined) await send(response, asked, statement.format, result);
     } finally {
-      this.queue.release(reserved.bytes);
+      body.release();
     }
   }
 
-  private authenticate(asked: ClickHouseRequest): void {
-    const { user, password } = this.options;
-    if (user === undefined && password === undefined) return;
-    if (same(asked.user, user ?? "default") && same(asked.password, password ?? "")) return;
-    const text = `${asked.user}: Authentication failed: password is incorrect, or there is no user with such name`;
-    throw this.refusal(403, 516, "AUTHENTICATION_FAILED", text);
+  private authenticated(asked: ClickHouseRequest): StoreCaller {
+    const caller = callerOf(this.options, asked.user, asked.password);
+    if (caller !== undefined) return caller;
+    const text = "Authentication failed: password is incorrect, or there is no user with such name";
+    throw new HttpRefused(403, 516, "AUTHENTICATION_FAILED", text);
   }
 
-  private async readBody(request: IncomingMessage, reserved: { bytes: number }): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > this.options.maxBodyBytes) throw this.tooLarge();
-      this.reserve(chunk.length, reserved);
-      chunks.push(chunk);
+  /** @returns undefined when nobody waits for the answer any more */
+  private async run(
+    engine: ChdbEngine,
+    statement: StoreStatement,
+    response: ServerResponse,
+  ): Promise<Answer | undefined> {
+    const lane = this.lanes[statement.lane];
+    if (lane.full !== undefined) throw HttpRefused.busy(lane.full);
+    const left = new AbortController();
+    const leave = () => left.abort();
+    if (response.destroyed) left.abort();
+    response.once("close", leave);
+    this.running.set(left, statement);
+    try {
+      return await lane.run(() => this.attended(engine, statement, left.signal), left.signal);
+    } catch (error) {
+      if (left.signal.aborted && !this.closing) return undefined;
+      if (error instanceof LeftTheLane) throw new HttpRefused(503, 209, "NETWORK_ERROR", "The store is stopping");
+      throw error;
+    } finally {
+      this.running.delete(left);
+      response.off("close", leave);
     }
-    const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-    const encoding = request.headers["content-encoding"] ?? "identity";
-    if (encoding === "identity" || length === 0) return body;
-    const unpack = encoding === "gzip" ? gunzipAsync : encoding === "deflate" ? inflateAsync : undefined;
-    if (unpack === undefined) {
-      throw this.refusal(501, 48, "NOT_IMPLEMENTED", `Content-Encoding ${encoding} is not served here: use gzip`);
+  }
+
+  /** Runs a statement, and has the engine end it when its client leaves; an insert is finished all the same. */
+  private async attended(engine: ChdbEngine, statement: StoreStatement, left: AbortSignal): Promise<Answer> {
+    if (statement.lane === "write") return await statement.run(engine);
+    let cancelling: NodeJS.Timeout | undefined;
+    const cancel = (): void => {
+      const since = Date.now();
+      cancelling = setInterval(() => {
+        const age = Date.now() - since;
+        if (age > this.options.stuckMs) this.onStuck(age);
+        engine.cancel(statement.id).catch(() => undefined);
+      }, CANCEL_EVERY_MS);
+      engine.cancel(statement.id).catch(() => undefined);
+    };
+    left.addEventListener("abort", cancel, { once: true });
+    if (left.aborted) cancel();
+    try {
+      return await statement.run(engine);
+    } finally {
+      left.removeEventListener("abort", cancel);
+      clearInterval(cancelling);
     }
-    const unpacked = await unpack(body, { maxOutputLength: this.options.maxBodyBytes }).catch((error: unknown) => {
-      if (error instanceof RangeError) throw this.tooLarge();
-      throw this.refusal(400, 354, "ZLIB_INFLATE_FAILED", `The body is not ${encoding}`);
-    });
-    this.reserve(unpacked.length, reserved);
-    return unpacked;
-  }
-
-  private reserve(bytes: number, reserved: { bytes: number }): void {
-    const full = this.queue.reserve(bytes);
-    if (full !== undefined) throw this.refusal(503, 202, "TOO_MANY_SIMULTANEOUS_QUERIES", `The store has ${full}`);
-    reserved.bytes += bytes;
-  }
-
-  private tooLarge(): Refused {
-    const text = `The body is larger than ${this.options.maxBodyBytes} bytes: send it in parts`;
-    return this.refusal(413, 223, "QUERY_IS_TOO_LARGE", text);
-  }
-
-  private refusal(status: number, code: number, name: string, message: string): Refused {
-    return new Refused(status, failure(code, name, message, this.engine?.version ?? "unknown"));
   }
 
   private fail(response: ServerResponse, error: unknown): void {
-    const told = error instanceof Refused ? error.failure : failureOf(error, this.engine?.version ?? "unknown");
-    const status = error instanceof Refused ? error.status : statusOfCode(told.code);
-    if (response.headersSent) {
+    const { status, code, text } = toldFailure(error, this.engine?.version ?? "unknown");
+    if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
     response.writeHead(status, {
       "Content-Type": "text/plain; charset=UTF-8",
-      "X-ClickHouse-Exception-Code": String(told.code),
-      ...(status === 413 || status === 503 ? { Connection: "close" } : {}),
+      "X-ClickHouse-Exception-Code": String(code),
+      ...(status === 413 || status === 503 || status === 403 ? { Connection: "close" } : {}),
     });
-    response.end(`${told.text}\n`);
+    response.end(`${text}\n`);
   }
 }
 
-function plain(response: ServerResponse, text: string): void {
+function guardedRequest(request: IncomingMessage): GuardedRequest {
+  return {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    header: (name) => {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+  };
+}
+
+function plain(response: ServerResponse): void {
   response.writeHead(200, { "Content-Type": "text/html; charset=UTF-8" });
-  response.end(text);
+  response.end("Ok.\n");
 }
 
 async function send(response: ServerResponse, asked: ClickHouseRequest, format: string, answer: Answer): Promise<void> {
@@ -200,10 +233,4 @@ async function send(response: ServerResponse, asked: ClickHouseRequest, format: 
     ...(bytes === answer.bytes ? {} : { "Content-Encoding": "gzip" }),
   });
   response.end(bytes);
-}
-
-function same(given: string, wanted: string): boolean {
-  const a = Buffer.from(given);
-  const b = Buffer.from(wanted);
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -3,57 +3,67 @@
  * event loop now and then, and would take a crash of its own down with everything beside it.
  */
 import { mkdirSync } from "node:fs";
+import type { Server, Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import { entryPoint } from "../entry-point.js";
 import { ChdbEngine } from "./chdb-engine.js";
 import { ChdbHttp } from "./chdb-http.js";
-import { type ChdbProcessMessage, type ChdbProcessOptions, optionsVariable } from "./chdb-process-contract.js";
+import type { ChdbProcessOptions, FromChdbProcess, ToChdbProcess } from "./chdb-process-contract.js";
+import { endAtOnce } from "./end-at-once.js";
 
-const closeDeadlineMs = 5_000;
+const CLOSE_MS = 2_000;
 
-function tell(message: ChdbProcessMessage): Promise<void> {
+let engine: ChdbEngine | undefined;
+let http: ChdbHttp | undefined;
+
+function tell(message: FromChdbProcess): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected && process.send !== undefined) process.send(message, undefined, undefined, () => resolve());
     else resolve();
   });
 }
 
-async function main(): Promise<void> {
-  const options = JSON.parse(process.env[optionsVariable] ?? "{}") as ChdbProcessOptions;
-  delete process.env[optionsVariable];
-  const http = new ChdbHttp(options);
-  const port = await new Promise<number>((resolve, reject) => {
-    http.server.once("error", reject);
-    http.server.listen(options.port, "127.0.0.1", () => {
-      const address = http.server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : options.port);
-    });
+async function start(options: ChdbProcessOptions, socket: Server): Promise<void> {
+  const { folder, database, standIn } = options;
+  const serving = new ChdbHttp(options, (ms) => void tell({ say: "stuck", ms }));
+  http = serving;
+  await new Promise<void>((resolve, reject) => {
+    serving.server.once("error", reject);
+    serving.server.listen(socket, resolve);
   });
-  mkdirSync(options.folder, { recursive: true });
-  const engine = new ChdbEngine(options.folder, options.database);
-  http.open(engine);
-  endWith(http, engine);
-  await tell({ kind: "ready", port });
+  await tell({ say: "listening" });
+  mkdirSync(folder, { recursive: true });
+  engine = new ChdbEngine({ folder, database, everyDatabase: standIn === true });
+  serving.open(engine);
+  await tell({ say: "ready" });
 }
 
-function endWith(http: ChdbHttp, engine: ChdbEngine): void {
-  let ending = false;
-  const end = (): void => {
-    if (ending) return;
-    ending = true;
-    setTimeout(() => process.exit(1), closeDeadlineMs).unref();
-    void http
-      .close()
-      .then(() => engine.close())
-      .finally(() => process.exit(0));
-  };
-  process.on("SIGTERM", end);
-  // The supervisor is gone: nobody else would end this process.
-  process.on("disconnect", end);
-}
-
-// Ctrl-C reaches the whole group; the plant ends the store last, after its sink has written what it holds.
-process.on("SIGINT", () => undefined);
-main().catch(async (error: unknown) => {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  await tell({ kind: "failed", code, message: error instanceof Error ? error.message : String(error) });
+async function fail(error: unknown): Promise<void> {
+  await tell({ say: "failed", message: error instanceof Error ? error.message : String(error) });
   process.exit(1);
+}
+
+function stop(): void {
+  // an engine that does not close: what it acknowledged lies on disk
+  setTimeout(endAtOnce, CLOSE_MS).unref();
+  void Promise.resolve(http?.close())
+    .then(() => engine?.close())
+    .finally(() => process.exit(0));
+}
+
+process.on("message", (message: ToChdbProcess, handle: unknown) => {
+  if (message.ask === "start") start(message.options, handle as Server).catch(fail);
+  else if (message.ask === "serve") http?.server.emit("connection", handle as Socket);
+  else if (message.ask === "stop") stop();
+  else
+    engine?.health().then(
+      () => tell({ say: "healthy", id: message.id }),
+      () => undefined,
+    );
 });
+// The supervisor is gone: nobody else would end this process, and a new one waits for its folder.
+process.on("disconnect", endAtOnce);
+// Ctrl-C reaches the whole group where there is one; the plant ends the store last, after its sink.
+process.on("SIGINT", () => undefined);
+// Also while a call into the engine holds this thread.
+if (process.argv.includes("--watch-parent")) new Worker(entryPoint("infra/store/parent-watch.js")).unref();

@@ -48,7 +48,7 @@ const notSettings = new Set([
 
 /** Reads address and headers of a request; the body is the caller's. */
 export function readRequest(request: IncomingMessage): ClickHouseRequest {
-  const url = new URL(request.url ?? "/", "http://127.0.0.1");
+  const url = requestUrl(request);
   const settings = new Map<string, string>();
   const parameters = new Map<string, string>();
   for (const [name, value] of url.searchParams) {
@@ -75,6 +75,13 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
   };
 }
 
+/** Path and query of a request; the guard has seen that its target is a path. */
+export function requestUrl(request: IncomingMessage): URL {
+  const target = request.url ?? "/";
+  // not "//name/", which would be an authority
+  return new URL(`http://127.0.0.1/${target.replace(/^\/+/, "")}`);
+}
+
 function credentials(url: URL, header: (name: string) => string | undefined): [user: string, password: string] {
   const user = header("x-clickhouse-user");
   if (user !== undefined) return [user, header("x-clickhouse-key") ?? ""];
@@ -85,23 +92,6 @@ function credentials(url: URL, header: (name: string) => string | undefined): [u
     return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
   }
   return [url.searchParams.get("user") ?? "default", url.searchParams.get("password") ?? ""];
-}
-
-const loopbackNames = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
-
-/**
- * Whether a request comes from this machine's own programs: a page of a foreign site that resolves to loopback
- * (DNS rebinding) has another Host, a form of a foreign site another Origin.
- */
-export function fromLoopback(request: IncomingMessage): boolean {
-  if (!loopbackNames.test(request.headers.host ?? "localhost")) return false;
-  const origin = request.headers.origin;
-  return origin === undefined || loopbackNames.test(origin.replace(/^https?:\/\//, ""));
-}
-
-/** The format that a query's own FORMAT clause names. */
-export function formatClause(sql: string): string | undefined {
-  return /\bFORMAT\s+(\w+)\s*(?:SETTINGS\s[^']*?)?;?\s*$/i.exec(sql)?.[1];
 }
 
 /** Content type of an output format, as the server gives it. */

@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { entryPoint } from "../entry-point.js";
-import { PlantError } from "../errors.js";
 import type { Logger } from "../logging.js";
-import { type ChdbHttpOptions, defaultHttpOptions } from "./chdb-http.js";
-import { type ChdbProcessMessage, type ChdbProcessOptions, optionsVariable } from "./chdb-process-contract.js";
+import { type ChdbHttpOptions, defaultHttpOptions } from "./chdb-http-options.js";
+import type { ChdbProcessOptions } from "./chdb-process-contract.js";
+import { StoreChild } from "./store-child.js";
+import { newSecret, removeSecret, writeSecret } from "./store-secret.js";
+import { PortInUse } from "./store-start-errors.js";
 
-export interface EmbeddedStoreOptions extends Partial<ChdbHttpOptions> {
+export interface EmbeddedStoreOptions extends Partial<Omit<ChdbHttpOptions, "secret">> {
   /** chDB's data directory; one process may hold it at a time. */
   readonly folder: string;
   /** Port on 127.0.0.1; 0 for any free one, kept over restarts. */
@@ -21,44 +21,31 @@ export interface EmbeddedStoreOptions extends Partial<ChdbHttpOptions> {
   readonly onRestart?: (restarts: number) => void;
 }
 
-/** Another program listens on the store's port. */
-export class PortInUse extends PlantError {
-  constructor(port: number, setting: string) {
-    super(
-      "TP_PORT_IN_USE",
-      `port ${port} of the embedded store is in use: end the program on it, or change ${setting}`,
-    );
-  }
-}
-
-/**
- * The child that holds chDB can not start. The message says why; what the engine itself said stands in the plant's log.
- * A folder that another process holds is free again when that one has ended; one that chDB can not read is restored from
- * a backup, or moved away: what the log still holds is then not in the new store.
- */
-export class StoreNotStarted extends PlantError {
-  constructor(message: string) {
-    super("TP_STORE_NOT_STARTED", message);
-  }
-}
-
-const startDeadlineMs = 60_000;
-const stopDeadlineMs = 8_000;
-const defaultPatienceMs = 5_000;
+const defaultPatienceMs = 10_000;
+const tryAgainMs = 200;
 const firstBackoffMs = 100;
 const lastBackoffMs = 5_000;
 const steadyAfterMs = 30_000;
+const watchEveryMs = 500;
+/** Seconds without an answer of the engine after which the store counts as down, and after which it is replaced. */
+const quietSeconds = 3;
+const hungSeconds = 10;
 
 /**
- * Keeps the child process that holds chDB alive: starts it, waits until it answers, starts it again with growing pauses
- * when it dies. Writers repeat what was not acknowledged, so a death loses nothing.
+ * Keeps the child process that holds chDB alive: starts it, waits until it answers, replaces it when it hangs, starts it
+ * again with growing pauses when it dies. Writers repeat what was not acknowledged, so a death loses nothing.
  */
 export class EmbeddedStoreServer {
-  private child: ChildProcess | undefined;
+  /** What the plant's own processes give as the password of `plantUser`. */
+  readonly secret = newSecret();
+  private child: StoreChild | undefined;
+  private launching: Promise<unknown> | undefined;
+  private readonly giveUp = new AbortController();
   private stopping = false;
   private restarts = 0;
   private backoffMs = firstBackoffMs;
   private timer: NodeJS.Timeout | undefined;
+  private watch: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly options: EmbeddedStoreOptions,
@@ -76,13 +63,16 @@ export class EmbeddedStoreServer {
     for (;;) {
       try {
         await server.launch();
-        return server;
+        break;
       } catch (error) {
         if (Date.now() >= deadline) throw error;
         options.logger.debug({ err: error }, "the embedded store does not start yet");
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await new Promise((resolve) => setTimeout(resolve, tryAgainMs));
       }
     }
+    writeSecret(options.folder, server.secret);
+    server.watch = setInterval(() => server.look(), watchEveryMs);
+    return server;
   }
 
   get url(): string {
@@ -99,77 +89,58 @@ export class EmbeddedStoreServer {
     return this.restarts;
   }
 
+  /** Why the store can not be used now, in words; undefined while it can. */
+  get trouble(): string | undefined {
+    if (this.child === undefined) return "the embedded store is starting again";
+    const { silentSeconds } = this.child;
+    return silentSeconds < quietSeconds ? undefined : `the embedded store has not answered for ${silentSeconds} s`;
+  }
+
   /** Ends the child: asks first, and kills it when it does not end in time. */
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.timer);
-    const child = this.child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill("SIGTERM");
-    const deadline = setTimeout(() => child.kill("SIGKILL"), stopDeadlineMs);
-    await ended;
-    clearTimeout(deadline);
+    clearInterval(this.watch);
+    this.giveUp.abort();
+    await this.child?.stop();
+    await this.launching?.catch(() => undefined);
+    removeSecret(this.options.folder);
   }
 
   private async launch(): Promise<void> {
-    const child = this.spawn();
-    this.child = child;
-    try {
-      this.port = await this.ready(child);
-    } catch (error) {
-      child.kill("SIGKILL");
-      this.child = undefined;
+    this.launching = this.launchChild();
+    await this.launching;
+  }
+
+  private async launchChild(): Promise<void> {
+    const { logger, portSetting = "the store's port" } = this.options;
+    const child = await StoreChild.start(this.settings(), this.port, this.giveUp.signal).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw new PortInUse(this.port, portSetting);
       throw error;
-    }
-    const since = Date.now();
-    child.once("exit", (code, signal) => this.died(since, signal ?? `exit code ${code}`));
-    if (child.exitCode !== null || child.signalCode !== null) this.died(since, "at once");
-  }
-
-  private spawn(): ChildProcess {
-    const { folder, database, user, password } = this.options;
-    const settings: ChdbProcessOptions = {
-      ...defaultHttpOptions,
-      ...definedOnly(this.options),
-      user,
-      password,
-      folder,
-      database,
-      port: this.port,
-    };
-    const env = { ...process.env, [optionsVariable]: JSON.stringify(settings), UV_THREADPOOL_SIZE: "8" };
-    const entry = entryPoint("infra/store/chdb-process.js");
-    return fork(entry, [], { env, execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
-  }
-
-  private ready(child: ChildProcess): Promise<number> {
-    const setting = this.options.portSetting ?? "the store's port";
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      const timer = setTimeout(
-        () => fail(new StoreNotStarted(`the embedded store did not answer within ${startDeadlineMs} ms: see its log`)),
-        startDeadlineMs,
-      );
-      child.once("error", (error) => fail(new StoreNotStarted(`the embedded store did not start: ${error.message}`)));
-      child.once("exit", (code, signal) =>
-        fail(new StoreNotStarted(`the embedded store ended at its start (${signal ?? `exit code ${code}`})`)),
-      );
-      child.on("message", (message: ChdbProcessMessage) => {
-        clearTimeout(timer);
-        if (message.kind === "ready") resolve(message.port);
-        else if (message.code === "EADDRINUSE") fail(new PortInUse(this.port, setting));
-        else
-          fail(
-            new StoreNotStarted(
-              `the embedded store in ${this.options.folder} (does another plant use it?): ${message.message}`,
-            ),
-          );
-      });
     });
+    if (this.stopping) return await child.stop();
+    this.child = child;
+    this.port = child.port;
+    const since = Date.now();
+    void child.ended.then((how) => this.died(since, how));
+    child.onStuck((ms) => {
+      logger.error({ ms }, "the embedded store does not end a query that nobody waits for: replacing it");
+      child.kill();
+    });
+  }
+
+  private settings(): ChdbProcessOptions {
+    const { logger: _, port: __, portSetting: ___, patienceMs: ____, onRestart: _____, ...options } = this.options;
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    return { ...defaultHttpOptions, database: "default", ...given, folder: options.folder, secret: this.secret };
+  }
+
+  /** A long query is no hang: the health query has a place of its own. */
+  private look(): void {
+    const { child } = this;
+    if (child === undefined || child.silentSeconds < hungSeconds) return;
+    this.options.logger.error({ seconds: child.silentSeconds }, "the embedded store hangs: replacing it");
+    child.kill();
   }
 
   private died(since: number, how: string): void {
@@ -184,6 +155,7 @@ export class EmbeddedStoreServer {
     this.timer = setTimeout(() => {
       this.launch().then(
         () => {
+          if (this.stopping) return;
           this.restarts += 1;
           this.options.logger.info({ restarts: this.restarts }, "the embedded store answers again");
           this.options.onRestart?.(this.restarts);
@@ -197,10 +169,4 @@ export class EmbeddedStoreServer {
     }, this.backoffMs);
     this.backoffMs = Math.min(this.backoffMs * 2, lastBackoffMs);
   }
-}
-
-function definedOnly(options: EmbeddedStoreOptions): Partial<ChdbHttpOptions> {
-  const { maxBodyBytes, maxWaitingBytes, maxWaitingQueries, concurrency } = options;
-  const bounds = { maxBodyBytes, maxWaitingBytes, maxWaitingQueries, concurrency };
-  return Object.fromEntries(Object.entries(bounds).filter(([, value]) => value !== undefined));
 }

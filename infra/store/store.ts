@@ -1,4 +1,4 @@
-import type { MessageOfTopic, OutputTopic } from "../../schemas/messages.js";
+import type { MessageOfTopic, OutputTopic, Trade } from "../../schemas/messages.js";
 import type { Micros } from "../../schemas/words.js";
 
 /** Topics that go into history. */
@@ -47,5 +47,10 @@ export interface HistoryRange {
   readonly symbol: string;
   readonly from?: Micros;
   readonly to?: Micros;
+  /** Of trades: only what comes before that one. */
+  readonly before?: TradePosition;
   readonly limit: number;
 }
+
+/** Where a trade stands in history, which is ordered by these four. */
+export type TradePosition = Pick<Trade, "timestamp" | "epoch" | "sequence_num" | "exchange">;

@@ -1,16 +1,21 @@
 import { isUtf8 } from "node:buffer";
 import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import type { EndpointConfig } from "../../infra/config/endpoint-config.js";
+import { PlantError } from "../../infra/errors.js";
+import type { HttpAccess } from "../../infra/http-door.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import { badKey, busy, IntakeRefused, notText, tooLarge, wrongMedia } from "./errors.js";
-import type { Intake } from "./intake.js";
+import type { IntakeAnswer } from "./intake.js";
 import { Keys, type Writer } from "./keys.js";
 import { ingestRouteSchema } from "./schema.js";
 
 export interface EndpointParts {
   readonly config: EndpointConfig;
-  readonly intake: Intake;
+  /** Whose pages and by which names it may be reached, where it is a server of its own. */
+  readonly access: HttpAccess;
+  /** Takes lines in, here or in another thread. */
+  readonly intake: { take(writer: Writer, body: string): Promise<IntakeAnswer> };
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -89,6 +94,11 @@ function textOf({ body }: FastifyRequest): string {
 
 function refusalOf(error: FastifyError | Error, { maxBytes }: EndpointConfig): IntakeRefused {
   if (error instanceof IntakeRefused) return error;
+  // from another thread it comes as an error of the same code
+  if (error instanceof PlantError && "status" in error) {
+    const { code, message, status, retryAfter } = error as PlantError & { status: number; retryAfter?: number };
+    return new IntakeRefused(code, message, status, retryAfter);
+  }
   const { code, statusCode } = error as FastifyError;
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return tooLarge(maxBytes);
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return wrongMedia();

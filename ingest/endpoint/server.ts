@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import swagger from "@fastify/swagger";
-import { fastify } from "fastify";
 import { CannotListen } from "../../infra/cannot-listen.js";
+import { httpServer } from "../../infra/http-server.js";
 import { type EndpointParts, endpointRoutes } from "./routes.js";
 
 /**
@@ -10,12 +10,10 @@ import { type EndpointParts, endpointRoutes } from "./routes.js";
  * @throws CannotListen
  */
 export async function serveEndpoint(parts: EndpointParts): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const { host, port } = parts.config;
-  const app = fastify({ forceCloseConnections: true });
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
-  app.setNotFoundHandler((_request, reply) =>
-    reply.status(404).send({ code: "TP_PATH_UNKNOWN", message: "here is POST /v1/ingest, and /openapi.json" }),
-  );
+  const { config, access, metrics, logger } = parts;
+  const { host, port } = config;
+  const refused = (reason: string) => metrics.dropped.inc({ place: "endpoint", reason });
+  const app = httpServer({ access: { allowedHosts: access.allowedHosts }, host, logger, refused });
   await app.register(swagger, { openapi: { openapi: "3.1.0", info: { title: "tickplant ingest", version: "1" } } });
   await endpointRoutes(app, parts);
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

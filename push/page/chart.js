@@ -1,7 +1,10 @@
-import { decimalsOf } from "./decimals.js";
+import { decimalsOf, grouped, shifted } from "./decimals.js";
 import { byId, repaint } from "./elements.js";
 
 const mostBars = 2_000;
+/** The library draws nothing of prices with more decimals than doubles count exactly from 1 on. */
+const mostDecimals = 12;
+const ownFormat = 9;
 const up = "#35c28b";
 const down = "#f0616d";
 
@@ -13,6 +16,8 @@ export class Chart {
   #bars = new Map();
   #pending = new Map();
   #decimals = 0;
+  /** Powers of ten by which the drawn prices are larger. */
+  #shift = 0;
 
   constructor() {
     const { createChart, CandlestickSeries, HistogramSeries } = window.LightweightCharts;
@@ -34,10 +39,13 @@ export class Chart {
     this.#chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.08, bottom: 0.24 } });
   }
 
-  clear() {
+  /** @param interval of the K-lines that follow */
+  clear(interval) {
     this.#bars.clear();
     this.#pending.clear();
     this.#decimals = 0;
+    this.#shift = 0;
+    this.#chart.timeScale().applyOptions({ secondsVisible: /^\d+s$/.test(interval) });
     this.#draw();
   }
 
@@ -67,9 +75,11 @@ export class Chart {
     const decimals = Math.max(...[kline.open, kline.high, kline.low, kline.close].map(decimalsOf));
     if (decimals <= this.#decimals) return;
     this.#decimals = decimals;
-    this.#candles.applyOptions({
-      priceFormat: { type: "price", precision: decimals, minMove: Number(`1e-${decimals}`) },
-    });
+    const shift = Math.max(0, decimals - mostDecimals);
+    const moved = shift !== this.#shift;
+    this.#shift = shift;
+    this.#candles.applyOptions({ priceFormat: priceFormat(decimals, shift) });
+    if (moved) this.#draw();
   }
 
   #paint = () => {
@@ -82,14 +92,14 @@ export class Chart {
   };
 
   #drawBar(kline) {
-    this.#candles.update(candle(kline));
+    this.#candles.update(candle(kline, this.#shift));
     this.#volumes.update(volume(kline));
   }
 
   #draw() {
     const sorted = [...this.#bars.values()].sort((a, b) => a.open_time - b.open_time);
     for (const old of sorted.splice(0, sorted.length - mostBars)) this.#bars.delete(old.open_time);
-    this.#candles.setData(sorted.map(candle));
+    this.#candles.setData(sorted.map((kline) => candle(kline, this.#shift)));
     this.#volumes.setData(sorted.map(volume));
     byId("chart").dataset.bars = String(sorted.length);
     byId("chart-empty").hidden = sorted.length > 0;
@@ -98,8 +108,16 @@ export class Chart {
 
 const seconds = (micros) => micros / 1_000_000;
 
-function candle({ open_time, open, high, low, close }) {
-  return { time: seconds(open_time), open: Number(open), high: Number(high), low: Number(low), close: Number(close) };
+function candle({ open_time, open, high, low, close }, shift) {
+  const [o, h, l, c] = [open, high, low, close].map((price) => Number(shift === 0 ? price : shifted(price, shift)));
+  return { time: seconds(open_time), open: o, high: h, low: l, close: c };
+}
+
+function priceFormat(decimals, shift) {
+  const precision = decimals - shift;
+  const minMove = Number(`1e-${precision}`);
+  if (decimals < ownFormat) return { type: "price", precision, minMove };
+  return { type: "custom", minMove, formatter: (price) => grouped(shifted(price.toFixed(precision), -shift)) };
 }
 
 function volume({ open_time, open, close, volume: traded }) {

@@ -36,16 +36,46 @@ export function changeInBasisPoints(before, now) {
   return Number(((units(now, scale) - base) * 10_000n) / base);
 }
 
-/** With thousands set apart and at least so many decimals. */
+const fewestHiddenZeros = 6;
+const subscripts = "₀₁₂₃₄₅₆₇₈₉";
+
+/**
+ * With thousands set apart and at least so many decimals. Many zeros after the point are counted, not written, as pages
+ * of decentralised exchanges do: 0.000000005123 is 0.0₈5123.
+ */
 export function grouped(text, leastDecimals = 0) {
   const [whole, fraction = ""] = text.split(".");
   const tail = fraction.padEnd(leastDecimals, "0");
-  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (tail === "" ? "" : `.${tail}`);
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (tail === "" ? "" : `.${zerosCounted(whole, fraction, tail)}`);
 }
 
-/** Cut to so many decimals, for where room is short; what is cut off is marked. */
+function zerosCounted(whole, fraction, tail) {
+  const zeros = leadingZeros(whole, fraction);
+  if (zeros < fewestHiddenZeros) return tail;
+  return `0${String(zeros).replace(/\d/g, (digit) => subscripts[digit])}${tail.slice(zeros)}`;
+}
+
+/** Zeros between the point and the first digit that counts; 0 where the whole part or nothing counts. */
+function leadingZeros(whole, fraction) {
+  return /^-?0$/.test(whole) && /[1-9]/.test(fraction) ? fraction.search(/[1-9]/) : 0;
+}
+
+/** Cut to so many decimals, of a small value to so many digits that count; what is cut off is marked. */
 export function shortened(text, decimals) {
   const [whole, fraction = ""] = text.split(".");
-  if (fraction.length <= decimals) return grouped(text);
-  return `${grouped(`${whole}.${fraction.slice(0, decimals)}`)}…`;
+  const kept = decimals + leadingZeros(whole, fraction);
+  if (fraction.length <= kept) return grouped(text);
+  return `${grouped(`${whole}.${fraction.slice(0, kept)}`)}…`;
+}
+
+/** The value times 10^places, the digits as they are. */
+export function shifted(text, places) {
+  const sign = text.startsWith("-") ? "-" : "";
+  const [whole, fraction = ""] = text.slice(sign.length).split(".");
+  const point = whole.length + places;
+  const digits = whole + fraction;
+  const padded = digits.padEnd(point, "0").padStart(digits.length + Math.max(0, 1 - point), "0");
+  const at = Math.max(1, point);
+  const before = padded.slice(0, at).replace(/^0+(?=\d)/, "");
+  return sign + before + (padded.length > at ? `.${padded.slice(at)}` : "");
 }

@@ -34,3 +34,16 @@ export function repaint(paint) {
 export function timeOfDay(micros) {
   return new Date(micros / 1000).toISOString().slice(11, 19);
 }
+
+/** What scrolls can be scrolled by keyboard, too: it takes the focus while something of it is hidden. */
+export function focusWhatScrolls(regions) {
+  for (const region of regions) {
+    const look = () => {
+      const scrolls = region.scrollWidth > region.clientWidth || region.scrollHeight > region.clientHeight;
+      if (scrolls) region.tabIndex = 0;
+      else region.removeAttribute("tabindex");
+    };
+    new ResizeObserver(look).observe(region);
+    new MutationObserver(() => repaint(look)).observe(region, { childList: true, subtree: true });
+  }
+}

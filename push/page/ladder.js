@@ -122,6 +122,7 @@ function paintSide(list, levels, rows, decimals, most) {
     sum += Number(level[1]);
     const [price, qty, all] = node.children;
     setText(price, grouped(level[0], decimals.price));
+    price.title = level[0];
     setText(qty, grouped(level[1], decimals.qty));
     setText(all, compact(sum));
     node.style.setProperty("--share", most === 0 ? 0 : (sum / most).toFixed(3));

@@ -1,6 +1,6 @@
 import { Chart } from "./chart.js";
 import { compareDecimals, grouped, shortened } from "./decimals.js";
-import { byId, element, repaint, setText } from "./elements.js";
+import { byId, element, focusWhatScrolls, repaint, setText } from "./elements.js";
 import { FeedHealth } from "./feed-health.js";
 import { IndexPanel } from "./index-panel.js";
 import { Ladder } from "./ladder.js";
@@ -37,6 +37,7 @@ let current = [];
 let loading = 0;
 let intervals = usualIntervals;
 
+focusWhatScrolls(document.querySelectorAll(".scroll, #feeds"));
 void start();
 
 async function start() {
@@ -133,7 +134,8 @@ function turnTo(stand) {
     [`kline:${stand}:${interval}`, undefined, (kline) => chart.update(kline)],
   ];
   current = wanted.map(([channel]) => channel);
-  for (const panel of [ladder, tape, chart]) panel.clear();
+  for (const panel of [ladder, tape]) panel.clear();
+  chart.clear(interval);
   for (const [channel, panel, take] of wanted) {
     stream.subscribe(channel, (envelope) => (envelope ? take(envelope.data) : panel?.clear()));
   }
@@ -192,6 +194,7 @@ function headline() {
     price.dataset.of = current[0];
   }
   setText(price, last === null ? "–" : grouped(last));
+  price.title = last ?? "";
   document.title = last === null ? "tickplant" : `${grouped(last)} ${shown.symbol} · tickplant`;
   facts(ticker);
 }
@@ -212,8 +215,15 @@ function facts(ticker) {
     list.dataset.key = key;
     list.replaceChildren(...pairs.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))));
   }
-  for (const [at, [, value]] of pairs.entries()) setText(list.children[at].lastChild, shortened(value, 8));
+  for (const [at, [name, value]] of pairs.entries()) {
+    const fact = list.children[at].lastChild;
+    setText(fact, exact.has(name) ? grouped(value) : shortened(value, 8));
+    fact.title = value;
+  }
 }
+
+/** What a trader quotes stands there whole; averages may be cut. */
+const exact = new Set(["Bid", "Ask", "24 h high", "24 h low"]);
 
 function fromAddress() {
   const { symbol, venue, interval } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));

@@ -30,8 +30,10 @@ export class Tape {
       const [time, price, qty, venue] = row.children;
       setText(time, timeOfDay(trade.timestamp));
       setText(price, grouped(trade.price, priceDecimals));
+      price.title = trade.price;
       setText(qty, grouped(trade.qty, qtyDecimals));
       setText(venue, trade.exchange);
+      venue.title = trade.exchange;
     });
   };
 }

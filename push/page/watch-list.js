@@ -95,6 +95,7 @@ function paintPrice(cell, price) {
   if (before === price) return;
   cell.dataset.price = price;
   setText(cell, grouped(price));
+  cell.title = price;
   if (before !== undefined) flash(cell, compareDecimals(price, before) > 0 ? "up" : "down");
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { HeldCondition } from "../../infra/health.js";
 import { version } from "../settings.js";
+import { byLength } from "./intervals.js";
 import type { LastValues } from "./last-values.js";
 import { ref, route } from "./schemas.js";
 
@@ -65,11 +66,4 @@ export function plantRoutes(app: FastifyInstance, values: LastValues, plant: Pla
   app.get("/metrics", { schema: route("Prometheus metrics", none, metrics, []) }, async (_request, reply) =>
     reply.type("text/plain; version=0.0.4; charset=utf-8").send(await plant.metricsText()),
   );
-}
-
-const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, M: 2_592_000 };
-
-function byLength(a: string, b: string): number {
-  const length = (interval: string) => Number.parseInt(interval, 10) * (secondsOf[interval.slice(-1)] ?? 0);
-  return length(a) - length(b);
 }

@@ -22,7 +22,13 @@ export async function startClickHouse({ port, folder }) {
     throw new Error("the ClickHouse stand-in is compiled code: npm run build first", { cause });
   });
   const data = folder ?? mkdtempSync(join(tmpdir(), "tickplant-clickhouse-"));
-  const server = await EmbeddedStoreServer.start({ folder: data, port, portSetting: "--clickhouse-port", logger });
+  const server = await EmbeddedStoreServer.start({
+    folder: data,
+    port,
+    portSetting: "--clickhouse-port",
+    standIn: true,
+    logger,
+  });
   return {
     url: server.url,
     pid: server.pid,

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { type Condition, Health } from "../../infra/health.js";
 import { createLogger, type Logger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
+import { ServiceProbe } from "../../infra/service-probe.js";
 
 const lines: { level: string; text: string; reason: string; seconds?: number }[] = [];
 const keeper = (level: string) => (said: { reason: string; seconds?: number }, text: string) =>
@@ -50,14 +51,16 @@ it("a service that hangs, and one that refuses, is said in words; an answer ends
   let answer: () => Promise<unknown> = () => new Promise(() => {});
   let release = () => {};
   answer = () => new Promise<void>((resolve) => (release = resolve));
-  health.ask({ name: "store_unreachable", service: "the store", ask: () => answer(), everyMs: 5, deadlineMs: 30 });
+  const times = { everyMs: 5, deadlineMs: 30 };
+  const probe = new ServiceProbe("store_unreachable", "the store", () => answer(), times);
+  health.watch(() => probe.conditions());
   await expect.poll(() => health.look().reasons).toEqual(["the store does not answer: nothing within 0.03 s"]);
   answer = () => Promise.reject(new Error("connection refused"));
   release();
   await expect.poll(() => health.look().reasons).toEqual(["the store does not answer: connection refused"]);
   answer = async () => 1;
   await expect.poll(() => health.look().ready).toBe(true);
-  health.stop();
+  probe.stop();
 });
 
 it("the metric counts what holds by name, down to nothing", async () => {

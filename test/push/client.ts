@@ -10,6 +10,7 @@ export interface Received {
   details?: { channel: string; snapshot: boolean; already?: boolean }[];
   dropped?: number;
   reason?: string;
+  omitted?: number;
   epoch?: number;
   sequence?: number;
   data?: Record<string, unknown>;

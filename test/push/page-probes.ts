@@ -38,3 +38,21 @@ export const countPaints = `(() => {
   };
   requestAnimationFrame(frame);
 })()`;
+
+/** Whether at least three different prices stand on the chart's axis; needs `recordDrawnTexts`. */
+export const axisIsDrawn = `new Set(drawnTexts.filter((text) => /\\d/.test(text) && !text.includes(":"))).size >= 3`;
+
+/** Texts of table cells and levels that have less room than they need. */
+export const cutOff = `[...document.querySelectorAll("#watch td, #watch th, #tape td, .levels li:not(.vacant) span")]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth + 1 || cell.getBoundingClientRect().right > cell.closest(".panel").getBoundingClientRect().right + 1)
+  .map((cell) => cell.textContent)`;
+
+/** Keeps the texts that are drawn on canvases in the global `drawnTexts`. Runs before the page does. */
+export const recordDrawnTexts = `(() => {
+  window.drawnTexts = [];
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    drawnTexts.push(text);
+    return draw.call(this, text, ...place);
+  };
+})()`;

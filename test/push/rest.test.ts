@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
 import type { HistoryRange, Store } from "../../infra/store/store.js";
+import { inOrder } from "../../push/rest/trade-cursor.js";
+import { defaultPushSettings } from "../../push/settings.js";
 import type { Depth, Index, Instrument, Kline, Ticker, Trade } from "../../schemas/messages.js";
 import { Market, start } from "./market.js";
 import { message } from "./messages.js";
@@ -24,7 +26,8 @@ const store: Store = {
   },
   trades: async (range) => {
     if (storeDown) throw new Error("connection refused");
-    return stored.filter((trade) => within(range, trade.timestamp)).slice(-range.limit);
+    const isBefore = (trade: Trade) => range.before === undefined || inOrder(trade, range.before) < 0;
+    return stored.filter((trade) => within(range, trade.timestamp) && isBefore(trade)).slice(-range.limit);
   },
 };
 
@@ -72,6 +75,66 @@ test("a value's text is the very text that the bus carries", async () => {
   await served.bus.publish([message("ticker:ODD/USDT", 1, "value", data)]);
   const answer = await fetch(`${served.restUrl}/v1/ticker?symbol=ODD/USDT`);
   expect(await answer.text()).toBe(JSON.stringify(data));
+});
+
+test("what nobody can ask for, or read, spoils no list", async () => {
+  const data = { symbol: "GOOD/USDT", exchange: "binance", last_price: "1", tick_size: "1" };
+  const kinds = ["ticker", "instrument", "index", "feed", "kline", "nonsense"];
+  const names = [
+    "币安人生/USDT@x y",
+    "A%41@b",
+    "-",
+    "@",
+    "",
+    "a@B",
+    "é".normalize("NFD"),
+    "x".repeat(400),
+    "\u0000",
+    "{}",
+    "A,B@c",
+  ];
+  for (const kind of kinds) {
+    await served.bus.publish(names.map((name) => message(`${kind}:${name}`, 1, "value", data)));
+    const garbage = ["hello", '{"channel":"other","epoch":1,"sequence":1,"data":{}}', ""];
+    await served.bus.publish(
+      garbage.map((payload, at) => ({ ...message(`${kind}:G${at}@binance`, 1, "value"), payload })),
+    );
+  }
+  await served.bus.publish([
+    message("ticker:GOOD/USDT@binance", 1, "value", data),
+    message("instrument:GOOD/USDT@binance", 1, "value", data),
+  ]);
+  // the list is made anew after a moment
+  await expect.poll(async () => JSON.stringify(await get("/v1/tickers"))).toContain("GOOD/USDT");
+  for (const path of ["tickers", "instruments", "indices", "feeds", "info"]) {
+    const response = await fetch(`${served.restUrl}/v1/${path}`);
+    expect(response.status, path).toBe(200);
+    expect(await response.text(), path).not.toMatch(/hello|"other"|G0/);
+  }
+  expect(await get<Instrument[]>("/v1/instruments?symbols=GOOD/USDT")).toEqual([data]);
+});
+
+test("a name in any script or escaped is asked for as it is spelled; another spelling is answered with the right one", async () => {
+  for (const symbol of ["币安人生/USDT", "A%40B/USD%E2%82%AE0", "$PAC+X&Y*/USDT"]) {
+    const data = { symbol, exchange: "aggregate", last_price: "1" };
+    await served.bus.publish([message(`ticker:${symbol}`, 1, "value", data)]);
+    const answer = await fetch(`${served.restUrl}/v1/ticker?${new URLSearchParams({ symbol })}`);
+    expect(await answer.json()).toEqual(data);
+    const list = `${served.restUrl}/v1/tickers?${new URLSearchParams({ symbols: symbol })}`;
+    await expect.poll(async () => (await fetch(list)).status).toBe(200);
+  }
+  for (const [symbol, hint] of [
+    ["A@B/USDT", "A%40B/USDT"],
+    ["A B/USDT", "A%20B/USDT"],
+    ["e\u0301/USDT", "é/USDT"],
+    ["A%41/USDT", "A%2541/USDT"],
+  ]) {
+    const answer = await fetch(`${served.restUrl}/v1/ticker?${new URLSearchParams({ symbol: symbol! })}`);
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { code: "TP_PARAMETER_INVALID", parameter: "symbol", message: expect.stringContaining(hint!) },
+    ]);
+  }
 });
 
 test("depth is the full book with the increments since, best prices first", async () => {
@@ -171,7 +234,16 @@ test("bad parameters are named", async () => {
     ["/v1/klines?symbol=BTC/USDT&interval=1y", "interval"],
     ["/v1/klines?symbol=BTC/USDT&interval=1m&limit=1001", "limit"],
     ["/v1/klines?symbol=BTC/USDT&interval=1m&from=yesterday", "from"],
-    ["/v1/klines?symbol=BTC/USDT&interval=1m&from=5&to=5", "to"],
+    ["/v1/klines?symbol=BTC/USDT&interval=7 m", "interval"],
+    [`/v1/klines?symbol=BTC/USDT&interval=1m&from=${start}&to=${start}`, "to"],
+    ["/v1/klines?symbol=BTC/USDT&interval=1m&from=1764000000", "from"],
+    ["/v1/klines?symbol=BTC/USDT&interval=1m&to=1764000000000", "to"],
+    ["/v1/trades?symbol=BTC/USDT&from=1764000000000000000", "from"],
+    ["/v1/trades?symbol=BTC/USDT&from=-5", "from"],
+    ["/v1/trades?symbol=BTC/USDT&from=2026-02-30", "from"],
+    ["/v1/trades?symbol=BTC/USDT&to=1764000000x", "to"],
+    ["/v1/trades?symbol=BTC/USDT&cursor=1.2.3", "cursor"],
+    ["/v1/trades?symbol=BTC/USDT&cursor=9999999999999999.1.1.binance", "cursor"],
     ["/v1/trades?symbol=BTC/USDT&limit=1e9", "limit"],
   ];
   for (const [path, parameter] of cases) {
@@ -195,6 +267,58 @@ test("what is not there is 404 with a code, and never an empty success", async (
   expect(await get<Kline[]>("/v1/klines?symbol=BTC/USDT&interval=4h")).toEqual([]);
 });
 
+test("an interval that nobody makes is refused by naming those that are made", async () => {
+  const fault = await get<Fault>("/v1/klines?symbol=BTC/USDT&interval=7m", 404);
+  expect(fault).toMatchObject({ code: "TP_INTERVAL_UNKNOWN", parameter: "interval" });
+  expect(fault.message).toContain("1m, 5m, 15m, 1h, 4h, 1d");
+  history = [kline(start, 1, "7", true)];
+  expect(await get<Kline[]>("/v1/klines?symbol=BTC/USDT&interval=7m")).toHaveLength(1);
+});
+
+test("times come as µs, as ISO or with their unit", async () => {
+  const spellings = [
+    "2026-11-18T11:07:00Z",
+    "2026-11-18 12:07+01:00",
+    "1795000020s",
+    "1795000020000ms",
+    "1795000020000000us",
+  ];
+  for (const from of [...spellings, "1795000020000000", "1795000020000000000ns"]) {
+    await get<Kline[]>(`/v1/klines?symbol=BTC/USDT&interval=1m&from=${encodeURIComponent(from)}`);
+    expect([from, asked.at(-1)?.from]).toEqual([from, 1_795_000_020_000_000]);
+  }
+});
+
+test("paging by cursor brings every trade once, however many share an instant", async () => {
+  const exchanges = ["binance", "kraken", "okx"];
+  stored = exchanges.flatMap((exchange, at) =>
+    Array.from(
+      { length: 40 },
+      (_, n) =>
+        ({
+          symbol: "P/USDT",
+          exchange,
+          epoch: 1 + (at % 2),
+          sequence_num: n + 1,
+          timestamp: start + (n >> 4),
+        }) as Trade,
+    ),
+  );
+  stored.sort(inOrder);
+  const pages: Trade[][] = [];
+  let path: string | null = "/v1/trades?symbol=P/USDT&limit=7";
+  while (path !== null) {
+    const answer: Response = await fetch(`${served.restUrl}${path}`);
+    expect(answer.status).toBe(200);
+    pages.unshift((await answer.json()) as Trade[]);
+    const next = /^<(.+)>; rel="next"$/.exec(answer.headers.get("link") ?? "");
+    expect(answer.headers.has("x-next-cursor")).toBe(next !== null);
+    path = next === null ? null : (next[1] as string);
+  }
+  expect(pages.length).toBe(18);
+  expect(pages.flat()).toEqual(stored);
+});
+
 test("without its store, history is 503 and what is now still answers", async () => {
   storeDown = true;
   expect((await get<Fault>("/v1/klines?symbol=BTC/USDT&interval=1m", 503)).code).toBe("TP_HISTORY_UNAVAILABLE");
@@ -203,7 +327,7 @@ test("without its store, history is 503 and what is now still answers", async ()
 });
 
 test("an address that asks too often gets 429, but health still answers", async () => {
-  const busy = await serveBus({ rateLimit: { requestsPerMinute: 3, messagesPerSecond: 20 } });
+  const busy = await serveBus({ rateLimit: { ...defaultPushSettings.rateLimit, requestsPerMinute: 3 } });
   const ask = async (path: string) => {
     const answer = await fetch(`${busy.restUrl}${path}`);
     return [answer.status, ((await answer.json()) as Fault).code];

@@ -56,6 +56,19 @@ test("depth begins with the full book, then the increments since, then the live 
   expect(client.envelopes(channel)[0]?.data).toEqual({ is_snapshot: true });
 });
 
+test("K-lines of an interval that nobody makes are refused by naming those that are made, unless they are there", async () => {
+  const served = await serve();
+  const [never, there] = ["kline:BTC/USDT:7m", "kline:BTC/USDT:3m"];
+  await served.bus.publish([message(there, 1, "value", { interval: "3m" })]);
+  const client = await connect(served);
+  const answer = await client.answer({ op: "subscribe", id: 1, channels: [never, there] });
+  expect(answer.details).toEqual([{ channel: there, snapshot: true }]);
+  const refused = await client.find((received) => received.op === "error");
+  expect(refused).toMatchObject({ code: "TP_CHANNEL_UNKNOWN", channel: never, id: 1 });
+  expect(refused.message).toContain("1m, 5m, 15m, 1h, 4h, 1d");
+  await client.find((received) => received.channel === there && received.sequence === 1);
+});
+
 test("trades begin with the recent ones, at most a hundred", async () => {
   const served = await serve();
   const channel = "trade:BTC/USDT";

@@ -61,6 +61,7 @@ export class Services {
       await EmbeddedStoreServer.start({
         folder: join(folders.folder, "store"),
         port: await freePort(),
+        standIn: true,
         logger: quiet,
       }),
     );

@@ -1,4 +1,3 @@
-import { fork } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,11 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@clickhouse/client";
 import { describe, expect, it } from "vitest";
-import { entryPoint } from "../../../infra/entry-point.js";
-import { defaultHttpOptions } from "../../../infra/store/chdb-http.js";
-import { optionsVariable } from "../../../infra/store/chdb-process-contract.js";
 import { ClickHouseStore } from "../../../infra/store/clickhouse-store.js";
 import { EmbeddedStoreServer } from "../../../infra/store/embedded-store-server.js";
+import { plantUser } from "../../../infra/store/store-callers.js";
 import { trade } from "../../conformance/store-contract.js";
 import { openEmbeddedStore, quiet } from "./embedded-store.js";
 
@@ -46,7 +43,7 @@ describe("the embedded store's server", () => {
     await opened.server.stop();
     await gone(before);
     const second = await EmbeddedStoreServer.start({ folder: join(opened.folder, "chdb"), port: 0, logger: quiet });
-    const store = new ClickHouseStore({ url: second.url });
+    const store = new ClickHouseStore({ url: second.url, user: plantUser, password: second.secret });
     expect(await store.trades(range)).toEqual(list);
     await store.close();
     await second.stop();
@@ -104,21 +101,5 @@ describe("the embedded store's server", () => {
       code: "TP_STORE_UNAVAILABLE",
     });
     await opened.close();
-  });
-
-  it("the child ends itself when its parent is gone", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "tickplant-store-"));
-    const options = { ...defaultHttpOptions, folder, port: 0 };
-    const env = { ...process.env, [optionsVariable]: JSON.stringify(options) };
-    const child = fork(entryPoint("infra/store/chdb-process.js"), [], {
-      env,
-      execArgv: [],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
-    await new Promise((resolve) => child.once("message", resolve));
-    const ended = new Promise((resolve) => child.once("exit", (code) => resolve(code)));
-    child.disconnect();
-    expect(await ended).toBe(0);
-    await rm(folder, { recursive: true, force: true });
   });
 });

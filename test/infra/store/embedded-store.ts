@@ -4,6 +4,13 @@ import { join } from "node:path";
 import { createLogger } from "../../../infra/logging.js";
 import { ClickHouseStore, type ClickHouseStoreOptions } from "../../../infra/store/clickhouse-store.js";
 import { type EmbeddedStoreOptions, EmbeddedStoreServer } from "../../../infra/store/embedded-store-server.js";
+import { plantUser } from "../../../infra/store/store-callers.js";
+
+/** Headers with which the plant's own processes come. */
+export const asPlant = (server: EmbeddedStoreServer): Record<string, string> => ({
+  "X-ClickHouse-User": plantUser,
+  "X-ClickHouse-Key": server.secret,
+});
 
 export const quiet = createLogger({ level: process.env.TEST_LOG_LEVEL ?? "silent" });
 
@@ -28,7 +35,7 @@ export async function openEmbeddedStore(
     logger: quiet,
     ...serverOptions,
   });
-  const store = new ClickHouseStore({ url: server.url, ...options });
+  const store = new ClickHouseStore({ url: server.url, user: plantUser, password: server.secret, ...options });
   return {
     server,
     store,

@@ -57,10 +57,10 @@ export async function endpointRig(
     metrics,
     clock,
     bounds: config,
-    times: { futureToleranceMs: 5_000, tooOldMs: 172_800_000 },
+    times: { futureToleranceMs: 5_000, tooOldMs: 172_800_000, backfillMs: config.maxBackfillHours * 3_600_000 },
     confirmMs,
   });
-  const server = await serveEndpoint({ config, intake, metrics, logger });
+  const server = await serveEndpoint({ config, access: { allowedHosts: [] }, intake, metrics, logger });
   const post = async (body: string | Uint8Array, headers: Record<string, string> = {}): Promise<IngestAnswer> => {
     const response = await fetch(`${server.url}/v1/ingest`, {
       method: "POST",
