@@ -16,7 +16,7 @@ interface LettersOptions {
 /** The dead letters of an index task: what stands in its topic and is no input of an index, with its bytes. */
 export class IndexLetters {
   /** The newest time that a refused record carried, since none can be read in it. */
-  readonly #clock: LogClock = { now: 0 };
+  readonly #clock: LogClock = { now: 0, received: 0 };
   readonly #stream: OutputStream;
   readonly #outbox: Outbox;
   /** Of the newest letter: what waits is read again after a crash, and the garbage between with it. */
@@ -35,6 +35,7 @@ export class IndexLetters {
     if (offset <= this.#offset) return;
     this.#offset = offset;
     this.#clock.now = Math.max(this.#clock.now, timestamp);
+    this.#clock.received = timestamp;
     const { topic, options } = this;
     (options.observer ?? silentObserver).refused(topic, reason);
     const place = { topic, partition: options.partition, offset, index: -1, exchange: "", symbol: "" };

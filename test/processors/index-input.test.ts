@@ -20,7 +20,8 @@ function input(sequence: number, more: Partial<IndexInput> = {}, price: string |
   const prices = [
     { exchange: "binance", symbol: "BTC/USDT", price, volume_24h: null, price_time: log_time, feed_down: false },
   ];
-  const whole = { name: "BTC-USD", source: "market.raw/0", log_time, epoch: start, sequence_num: sequence, prices };
+  const head = { name: "BTC-USD", source: "market.raw/0", log_time, receive_time: log_time };
+  const whole = { ...head, epoch: start, sequence_num: sequence, prices };
   return codecs["index.input"].encode({ ...whole, ...more });
 }
 
@@ -48,7 +49,13 @@ it.each(garbage)("%s in index.input becomes a dead letter with its bytes, and th
   rig.task.process(input(2), 2, time);
   const [letter, ...more] = messagesOf(rig.outputs, "market.dlq");
   expect(more).toEqual([]);
-  expect(letter).toMatchObject({ topic: "index.input", partition: 0, offset: 1, reason: "unreadable_record", timestamp: time });
+  expect(letter).toMatchObject({
+    topic: "index.input",
+    partition: 0,
+    offset: 1,
+    reason: "unreadable_record",
+    timestamp: time,
+  });
   expect(Buffer.from(letter!.original).equals(record)).toBe(true);
   expect(messagesOf(rig.outputs, "market.index").map(({ value }) => value)).toEqual(["100.5", "100.5"]);
 });
