@@ -1,39 +1,39 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { configCommand } from "./commands/config.js";
-import { dlqCommand } from "./commands/dlq.js";
-import { doctorCommand } from "./commands/doctor.js";
-import { klinesCommand } from "./commands/klines.js";
-import { migrateCommand } from "./commands/migrate.js";
-import { recordCommand } from "./commands/record.js";
-import { replayCommand } from "./commands/replay.js";
-import { roleCommands } from "./commands/role.js";
-import { schemasCommand } from "./commands/schemas.js";
-import { startCommand } from "./commands/start.js";
-import { topicsCommand } from "./commands/topics.js";
 import { PlantError } from "./infra/errors.js";
 import { letHeapsGrow } from "./infra/heap-growth.js";
 import { version } from "./push/settings.js";
+
+type Add = (program: Command) => void;
+
+const roles = async (): Promise<Add> => (await import("./commands/role.js")).roleCommands;
+
+/** Where each command is; only the one that is asked for is loaded. */
+const commands: Readonly<Record<string, () => Promise<Add>>> = {
+  start: async () => (await import("./commands/start.js")).startCommand,
+  ingest: roles,
+  process: roles,
+  sink: roles,
+  push: roles,
+  replay: async () => (await import("./commands/replay.js")).replayCommand,
+  record: async () => (await import("./commands/record.js")).recordCommand,
+  klines: async () => (await import("./commands/klines.js")).klinesCommand,
+  config: async () => (await import("./commands/config.js")).configCommand,
+  topics: async () => (await import("./commands/topics.js")).topicsCommand,
+  schemas: async () => (await import("./commands/schemas.js")).schemasCommand,
+  migrate: async () => (await import("./commands/migrate.js")).migrateCommand,
+  dlq: async () => (await import("./commands/dlq.js")).dlqCommand,
+  doctor: async () => (await import("./commands/doctor.js")).doctorCommand,
+};
 
 letHeapsGrow();
 const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
   .showHelpAfterError();
-for (const add of [
-  startCommand,
-  roleCommands,
-  replayCommand,
-  recordCommand,
-  klinesCommand,
-  configCommand,
-  topicsCommand,
-  schemasCommand,
-  migrateCommand,
-  dlqCommand,
-  doctorCommand,
-])
-  add(program);
+const [asked = ""] = process.argv.slice(2);
+const wanted = Object.hasOwn(commands, asked) ? [commands[asked]!] : [...new Set(Object.values(commands))];
+for (const load of wanted) (await load())(program);
 
 try {
   await program.parseAsync();

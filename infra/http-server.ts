@@ -1,15 +1,9 @@
 import type { Socket } from "node:net";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { PlantError } from "./errors.js";
-import { corsHeaders, type GuardedRequest, type HttpPolicy, isLoopback, refusalOf } from "./http-guard.js";
+import { guardedOf, guardRefusal, type HttpAccess, HttpRefused, policyOf, refuseUpgrade } from "./http-door.js";
+import { corsHeaders } from "./http-guard.js";
 import type { Logger } from "./logging.js";
-
-/** Who may reach a server of the plant by a browser; the words of the configuration. */
-export interface HttpAccess {
-  readonly allowedHosts: readonly string[];
-  /** None where a server has nothing for other pages. */
-  readonly allowedOrigins?: readonly string[];
-}
 
 export interface HttpServerOptions {
   readonly access: HttpAccess;
@@ -22,17 +16,6 @@ export interface HttpServerOptions {
   readonly logger?: Logger;
 }
 
-/** A request that is not answered as it asks: a status, a code, and what to change. */
-export class HttpRefused extends PlantError {
-  constructor(
-    readonly status: number,
-    code: `TP_${string}`,
-    message: string,
-  ) {
-    super(code, message);
-  }
-}
-
 /** What REST's errors and others have beside code and message. */
 interface Answered {
   readonly status?: number;
@@ -43,32 +26,6 @@ interface Answered {
 /** Milliseconds that a whole request may take to come in. */
 const REQUEST_MS = 30_000;
 const MOST_CONNECTIONS = 10_000;
-
-/** Of a guard that listens on `host`. */
-export function policyOf(access: HttpAccess, host: string): HttpPolicy {
-  return {
-    hosts: access.allowedHosts,
-    origins: access.allowedOrigins ?? [],
-    addresses: !isLoopback(host),
-  };
-}
-
-/** Why the guard does not let a request in, in words that name the setting; undefined when it does. */
-export function guardRefusal(
-  request: GuardedRequest,
-  policy: HttpPolicy,
-): { reason: string; error: HttpRefused } | undefined {
-  const refusal = refusalOf(request, policy);
-  if (refusal === undefined) return undefined;
-  const { reason, message } = refusal;
-  const error =
-    reason === "host"
-      ? new HttpRefused(403, "TP_HOST_REFUSED", `${message}; allowedHosts of the configuration adds to them`)
-      : reason === "origin" || reason === "site"
-        ? new HttpRefused(403, "TP_ORIGIN_REFUSED", `${message}; push.allowedOrigins of the configuration adds to them`)
-        : new HttpRefused(400, "TP_REQUEST_INVALID", message);
-  return { reason, error };
-}
 
 /**
  * An HTTP server of the plant: requests that a page of another origin could send are refused before anything else, and
@@ -101,7 +58,7 @@ function guard(app: FastifyInstance, { access, host, opens, refused }: HttpServe
   const policyFor = (request: FastifyRequest) => (opens?.(pathOf(request)) === true ? open : strict);
   app.addHook("onRequest", async (request, reply) => {
     const policy = policyFor(request);
-    const guarded = guardedOf(request);
+    const guarded = guardedOf(request.raw);
     const refusal = guardRefusal(guarded, policy);
     if (refusal !== undefined) {
       refused?.(`http_${refusal.reason}`);
@@ -116,15 +73,6 @@ function guard(app: FastifyInstance, { access, host, opens, refused }: HttpServe
     }
   });
 }
-
-const guardedOf = ({ raw }: FastifyRequest): GuardedRequest => ({
-  method: raw.method ?? "",
-  target: raw.url ?? "",
-  header: (name) => {
-    const value = raw.headers[name];
-    return Array.isArray(value) ? value.join(", ") : value;
-  },
-});
 
 const pathOf = ({ raw }: FastifyRequest): string => (raw.url ?? "").split("?", 1)[0]!;
 
@@ -210,19 +158,12 @@ function answerBroken(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const [status, reason, code, message] = brokenBy[error.code ?? ""] ?? broken;
-  const body = JSON.stringify({ code, message });
-  const head = `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close`;
-  socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const [status, code, message] = brokenBy[error.code ?? ""] ?? broken;
+  refuseUpgrade(socket, { status, code, message });
 }
 
-const broken = [400, "Bad Request", "TP_REQUEST_INVALID", "the request is no HTTP as it should be"] as const;
-const brokenBy: Readonly<Record<string, readonly [number, string, string, string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    431,
-    "Request Header Fields Too Large",
-    "TP_HEADERS_TOO_LARGE",
-    "path and headers: 16 KiB at most",
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "TP_REQUEST_TIMEOUT", "the request did not come in within 30 s"],
+const broken = [400, "TP_REQUEST_INVALID", "the request is no HTTP as it should be"] as const;
+const brokenBy: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "TP_HEADERS_TOO_LARGE", "path and headers may have 16 KiB"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "TP_REQUEST_TIMEOUT", "the request did not come in within 30 s"],
 };

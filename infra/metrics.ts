@@ -32,6 +32,11 @@ export class Metrics {
     "place",
     "reason",
   ]);
+  readonly diskWaits = this.counter(
+    "tickplant_disk_waits_total",
+    "Writes that found no room on the disk and are repeated, by place",
+    ["place"],
+  );
   readonly feedConnected = this.gauge(
     "tickplant_feed_connected",
     "1 while the feed's connection is up",

@@ -265,7 +265,10 @@ export class Feed {
     this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
     this.options.onConnection?.(this.venue.id, line.plan.name, true, now);
     for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
-    for (const market of this.marketsOf(line, "trade")) if (market.ids.missing.length > 0) void this.backfill(market);
+    for (const market of this.marketsOf(line, "trade")) {
+      market.ids.resumed();
+      if (market.ids.missing.length > 0) void this.backfill(market);
+    }
   }
 
   private onDown(line: Line): void {

@@ -4,6 +4,7 @@ import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
+import type { WriteState } from "../infra/redis/write-state.js";
 import type { DeadLetter } from "../schemas/messages.js";
 import type { FeedState } from "../schemas/ticks.js";
 import { type Clock, wallClock } from "./clock.js";
@@ -55,6 +56,8 @@ export interface Ingest {
   /** Every feed is connected and every book right. */
   readonly isReady: boolean;
   feeds(): FeedState[];
+  /** Whether leases can be kept, with several ingest processes; undefined where there are none. */
+  readonly leaseState: WriteState | undefined;
   /** Stops the sockets and drains what was taken in, within about 4 s. */
   stop(): Promise<void>;
 }
@@ -139,6 +142,9 @@ export function runIngest(options: IngestOptions): Ingest {
       return running().every((source) => source.isReady);
     },
     feeds: states,
+    get leaseState() {
+      return keeper?.state;
+    },
     async stop() {
       clearInterval(heartbeat);
       feeds.stop();

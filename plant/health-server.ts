@@ -1,5 +1,6 @@
 import { CannotListen } from "../infra/cannot-listen.js";
-import { type HttpAccess, httpServer } from "../infra/http-server.js";
+import type { HttpAccess } from "../infra/http-door.js";
+import { httpServer } from "../infra/http-server.js";
 import type { Logger } from "../infra/logging.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 

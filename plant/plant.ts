@@ -6,6 +6,7 @@ import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
 import { ThreadBus } from "../infra/bus/thread-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -14,22 +15,18 @@ import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
-import { runIngest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
-import { Recorder } from "../ingest/recorder/recorder.js";
-import { venueOf } from "../ingest/venues/index.js";
+import type { Recorder } from "../ingest/recorder/recorder.js";
 import type { PlantState, Readiness } from "../push/rest/plant-routes.js";
 import { startEmbeddedStore } from "./embedded-store.js";
-import { type Endpoint, openEndpoint } from "./endpoint.js";
+import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
-import { serveHealth } from "./health-server.js";
 import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
-import { sourcesOf } from "./sources.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
@@ -85,6 +82,7 @@ class PlantStart {
   #ingest: Ingest | undefined;
   #endpoint: Endpoint | undefined;
   #storeServer: EmbeddedStoreServer | undefined;
+  #waits: DiskWaits | undefined;
   #stopping = false;
 
   constructor(
@@ -101,7 +99,8 @@ class PlantStart {
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close } = await openLog(config, { logger, metrics });
+    const { log, close, waits } = await openLog(config, { logger, metrics });
+    this.#waits = waits;
     stops.push(close);
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
@@ -112,7 +111,8 @@ class PlantStart {
     const embedded = config.bus.redis === undefined;
     const chainBus = has("ingest") && config.ingest.chains.length > 0 ? await this.#ownBus() : undefined;
     const processPort = has("process") && embedded ? this.#joinHub() : undefined;
-    const endpoint = has("ingest") ? openEndpoint(config, { log, codecs, metrics, logger }) : undefined;
+    const needs = { log, codecs, metrics, logger };
+    const endpoint = has("ingest") ? (await import("./endpoint.js")).openEndpoint(config, needs) : undefined;
     this.#endpoint = endpoint;
     if (endpoint !== undefined) stops.push(() => endpoint.close());
     // before the processors, so that on the way down their last messages find the hub
@@ -127,12 +127,19 @@ class PlantStart {
     }
     if (endpoint !== undefined && push === undefined) stops.push(await endpoint.serve());
     if (push === undefined) {
+      const { serveHealth } = await import("./health-server.js");
       const health = await serveHealth(config, this.#state(), logger);
       stops.push(() => health.stop());
     }
     await simulators;
     if (has("ingest")) {
-      const recorder = this.#recorder();
+      // a process loads what its roles need: connectors and their libraries are the larger part of the plant
+      const [{ runIngest }, { venueOf }, { sourcesOf }] = await Promise.all([
+        import("../ingest/ingest.js"),
+        import("../ingest/venues/index.js"),
+        import("./sources.js"),
+      ]);
+      const recorder = await this.#recorder();
       const { journalFile } = config.ingest.publisher;
       const leases = await openLeases(config, logger, stops);
       const channels = chainBus && new ChainChannels(chainBus, logger);
@@ -201,12 +208,16 @@ class PlantStart {
     this.stops.push(() => hub.close());
   }
 
-  #recorder(): Recorder | undefined {
+  async #recorder(): Promise<Recorder | undefined> {
     const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
     if (!enabled) return undefined;
+    const where = folder ?? join(this.config.dataFolder, "recordings");
+    ensureWritableFolder(where);
+    const { Recorder } = await import("../ingest/recorder/recorder.js");
     const recorder = new Recorder({
       ...bounds,
-      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      folder: where,
+      ...(this.#waits && { waits: this.#waits }),
       segmentMs: segmentMinutes * 60_000,
       metrics: this.metrics,
       logger: this.logger,
@@ -267,6 +278,7 @@ class PlantStart {
   #readiness(): Readiness {
     const reasons: string[] = [];
     if (this.#stopping) reasons.push("it stops");
+    for (const { reason } of this.#waits?.conditions() ?? []) reasons.push(reason);
     const trouble = this.#storeServer?.trouble;
     if (trouble !== undefined) reasons.push(trouble);
     if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");

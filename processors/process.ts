@@ -1,6 +1,7 @@
 import { BufferPool } from "../infra/buffer-pool.js";
 import type { Consumer } from "../infra/log/log.js";
 import type { Metrics } from "../infra/metrics.js";
+import { wallClock } from "../infra/wall-clock.js";
 import { CHUNK } from "./messages/message-writer.js";
 import { type CommonToTasks, PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
 import { Turns } from "./task/turns.js";
@@ -27,6 +28,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
   const common: CommonToTasks = {
     turns: new Turns(),
     chunks: new BufferPool(CHUNK, MOST_CHUNKS),
+    clock: wallClock(),
     failed: (task, error) =>
       void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error)),
   };

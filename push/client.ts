@@ -15,19 +15,9 @@ import {
 } from "./protocol.js";
 import { Refusals } from "./refusals.js";
 import type { PushSettings } from "./settings.js";
+import type { ServerSocket } from "./sockets/socket-server.js";
 import type { Turns } from "./turns.js";
 import { costs } from "./work-budget.js";
-
-/** The socket under a client. */
-export interface Connection {
-  /** @returns false when the message did not fit and was dropped */
-  send(text: string): boolean;
-  join(topic: string): void;
-  leave(topic: string): void;
-  buffered(): number;
-  together(sends: () => void): void;
-  close(reason: CloseReason): void;
-}
 
 /** What a client needs of the hub. */
 export interface ClientHost {
@@ -64,7 +54,7 @@ export class Client implements ConflatedPeer, InboxOwner {
   private roomWanted: (() => void) | undefined;
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: ServerSocket,
     private readonly host: ClientHost,
     address: string,
   ) {

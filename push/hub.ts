@@ -1,11 +1,12 @@
 import type { Bus, BusMessage, BusSubscription } from "../infra/bus/bus.js";
 import type { Logger } from "../infra/logging.js";
 import type { Channel } from "./channels.js";
-import { Client, type ClientHost, type Connection } from "./client.js";
+import { Client, type ClientHost } from "./client.js";
 import { Feed, type Outlet } from "./feed.js";
 import type { PushMetrics } from "./metrics.js";
 import { answers, closeReasons } from "./protocol.js";
 import type { PushSettings } from "./settings.js";
+import type { ServerSocket } from "./sockets/socket-server.js";
 import { Turns } from "./turns.js";
 
 /** Every connection has joined it. No channel's name has a space. */
@@ -52,7 +53,7 @@ export class Hub implements Outlet, ClientHost {
   }
 
   /** @param address of whom the connection is: all of one address share its turns */
-  connected(connection: Connection, address: string): Client {
+  connected(connection: ServerSocket, address: string): Client {
     const client = new Client(connection, this, address);
     this.clients.add(client);
     this.metrics.connections.set(this.clients.size);

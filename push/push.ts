@@ -38,6 +38,7 @@ export async function startPush({ bus, store, settings, metrics, logger, routes,
   try {
     const webSocketPort = webSocket.port;
     const rest = await serveRest({ bus, store, settings, metrics: pushMetrics, logger, plant, webSocketPort, routes });
+    webSocket.setPagePort(rest.port);
     return {
       restUrl: `http://${hostInUrl(settings.host)}:${rest.port}`,
       webSocketUrl: `ws://${hostInUrl(settings.host)}:${webSocketPort}`,

@@ -20,7 +20,7 @@ import { marketRoutes } from "./rest/market-routes.js";
 import { checkParameters } from "./rest/parameters.js";
 import { type PlantState, plantRoutes } from "./rest/plant-routes.js";
 import { RecentKlines } from "./rest/recent-klines.js";
-import { messageSchemas } from "./rest/schemas.js";
+import { checkNames, messageSchemas } from "./rest/schemas.js";
 import { type PushSettings, version } from "./settings.js";
 
 export interface RestServer {
@@ -47,7 +47,10 @@ export interface RestParts {
  */
 export async function serveRest(parts: RestParts): Promise<RestServer> {
   const { bus, store, settings, metrics, logger, plant, webSocketPort, routes } = parts;
-  const values = new LastValues(bus);
+  const values = new LastValues(bus, ({ code, message }) => {
+    metrics.dropped("unreadable_name", 1);
+    logger.warn({ code, why: message }, "a last value on the bus is nobody's: lists leave it out");
+  });
   const recent = new RecentKlines(bus);
   const app = httpServer({
     access: settings,
@@ -64,6 +67,7 @@ export async function serveRest(parts: RestParts): Promise<RestServer> {
   await plugins(app, settings);
   for (const schema of messageSchemas) app.addSchema(schema);
   await app.register(async (scope) => {
+    scope.addHook("preHandler", async ({ query }) => checkNames(query as Record<string, unknown>));
     plantRoutes(scope, values, plant, webSocketPort);
     marketRoutes(scope, values);
     historyRoutes(scope, { store, values, recent, intervals: settings.klineIntervals });

@@ -1,9 +1,13 @@
+import type { SocketChoice } from "./sockets/choose.js";
+
 /** The `push` part of the plant's configuration, and what of the rest concerns it. */
 export interface PushSettings {
   readonly host: string;
   /** 0 takes any free port. */
   readonly restPort: number;
   readonly webSocketPort: number;
+  /** Which library serves the WebSockets. */
+  readonly sockets: SocketChoice;
   /** permessage-deflate. */
   readonly deflate: boolean;
   readonly heartbeatMs: number;
@@ -13,6 +17,8 @@ export interface PushSettings {
   readonly rateLimit: {
     /** REST requests of one address. */
     readonly requestsPerMinute: number;
+    /** WebSocket connections that one address may open; as many at once as it may have. */
+    readonly connectionsPerSecond: number;
     /** WebSocket messages of one client. */
     readonly messagesPerSecond: number;
     /** What WebSocket messages of one client may ask for, in the units of docs/protocol.md. */
@@ -42,6 +48,7 @@ export const defaultPushSettings: PushSettings = {
   webSocketPort: 8081,
   allowedHosts: [],
   allowedOrigins: [],
+  sockets: "auto",
   deflate: false,
   heartbeatMs: 15_000,
   klineIntervals: ["1m", "5m", "15m", "1h", "4h", "1d"],
@@ -53,7 +60,7 @@ export const defaultPushSettings: PushSettings = {
     messageBytes: 64 * 1024,
     bufferedBytes: 4 * 1024 * 1024,
   },
-  rateLimit: { requestsPerMinute: 1_200, messagesPerSecond: 20, workPerSecond: 1_000 },
+  rateLimit: { requestsPerMinute: 1_200, connectionsPerSecond: 50, messagesPerSecond: 20, workPerSecond: 1_000 },
 };
 
 export const version = "0.1.0";

@@ -1,33 +1,31 @@
-import * as uws from "uWebSockets.js";
 import type { Bus } from "../infra/bus/bus.js";
-import { CannotListen } from "../infra/cannot-listen.js";
+import { guardRefusal, policyOf } from "../infra/http-door.js";
+import type { GuardedRequest } from "../infra/http-guard.js";
 import type { Logger } from "../infra/logging.js";
-import type { Client, Connection } from "./client.js";
+import { Addresses } from "./addresses.js";
 import { Hub, type Publish } from "./hub.js";
 import type { PushMetrics } from "./metrics.js";
 import { answers } from "./protocol.js";
 import { type PushSettings, version } from "./settings.js";
-
-interface Session {
-  readonly address: string;
-  client: Client;
-  open: boolean;
-}
+import { chooseSockets } from "./sockets/choose.js";
+import type { HttpAnswer, SocketHandlers, SocketServer } from "./sockets/socket-server.js";
 
 export interface WebSocketServer {
   readonly port: number;
   readonly hub: Hub;
+  /** Port whose pages are this server's own: that of REST, once it listens. */
+  setPagePort(port: number): void;
   stop(): Promise<void>;
 }
 
 const closingGraceMs = 250;
-/** The library pings in time, so only a dead connection is silent for so long. */
-const idleTimeoutSeconds = 60;
+/** Pings go out in time, so only a dead connection is silent for so long. */
+const idleSeconds = 60;
 
 /**
  * Serves the hub's protocol on a port of its own.
  *
- * @throws CannotListen
+ * @throws CannotListen, SocketsUnavailable
  */
 export async function serveWebSocket(
   bus: Bus,
@@ -35,138 +33,98 @@ export async function serveWebSocket(
   metrics: PushMetrics,
   logger: Logger,
 ): Promise<WebSocketServer> {
-  const app = uws.App();
-  const publish: Publish = (topic, payload) => {
-    const copies = app.numSubscribers(topic);
-    if (copies > 0) app.publish(topic, payload, false, settings.deflate);
-    return copies;
-  };
+  const { host, webSocketPort, deflate, bounds } = settings;
+  const open = await chooseSockets(settings.sockets, logger);
+  let server: SocketServer | undefined;
+  const publish: Publish = (topic, payload) => server?.publish(topic, payload) ?? 0;
   const hub = new Hub(bus, settings, metrics, logger, publish);
-  app.ws<Session>("/*", behavior(hub, settings));
-  app.any("/*", (response) => {
-    response.writeStatus("426 Upgrade Required").writeHeader("content-type", "application/json");
-    response.end('{"code":"TP_UPGRADE_REQUIRED","message":"this port speaks WebSocket; REST has its own"}');
-  });
-  const socket = await listen(app, settings);
+  const door = new Door(settings, hub);
+  server = await open(
+    {
+      host,
+      port: webSocketPort,
+      deflate,
+      // The protocol's own bounds are below these, so that a client is told before the library cuts it off.
+      messageBytes: Math.max(16 * bounds.messageBytes, 1024 * 1024),
+      droppedBytes: 4 * bounds.bufferedBytes,
+      idleSeconds,
+    },
+    door.handlers,
+  );
   await hub.start();
   return {
-    port: uws.us_socket_local_port(socket as unknown as uws.us_socket),
+    port: server.port,
     hub,
+    setPagePort: (port) => {
+      door.pagePort = port;
+    },
     stop: async () => {
-      uws.us_listen_socket_close(socket);
+      server.refuseMore();
       await hub.stop();
       await new Promise((resolve) => setTimeout(resolve, hub.connections === 0 ? 0 : closingGraceMs));
-      app.close();
+      await server.stop();
     },
   };
 }
 
-function listen(app: uws.TemplatedApp, settings: PushSettings): Promise<uws.us_listen_socket> {
-  const { host, webSocketPort } = settings;
-  return new Promise((resolve, reject) => {
-    (app as unknown as ListensAlone).listen(host, webSocketPort, exclusivePort, (socket) => {
-      if (socket === false) reject(new CannotListen("the WebSocket server", host, webSocketPort, "push.webSocketPort"));
-      else resolve(socket);
-    });
-  });
-}
+/** Who comes in. */
+class Door {
+  pagePort: number | undefined;
+  readonly #addresses: Addresses;
 
-/** Without it a second plant would share the port, and each get some of the clients. The types leave this form out. */
-const exclusivePort = 1;
-interface ListensAlone {
-  listen(host: string, port: number, options: number, done: (socket: uws.us_listen_socket | false) => void): void;
-}
+  constructor(
+    private readonly settings: PushSettings,
+    private readonly hub: Hub,
+  ) {
+    this.#addresses = new Addresses(settings);
+  }
 
-/** The library's types leave the compressors out as values. */
-const compressors = uws as unknown as { readonly SHARED_COMPRESSOR: number; readonly DISABLED: number };
-
-function behavior(hub: Hub, settings: PushSettings): uws.WebSocketBehavior<Session> {
-  const addresses = new Addresses(settings);
-  return {
-    compression: settings.deflate ? compressors.SHARED_COMPRESSOR : compressors.DISABLED,
-    // The protocol's own bounds are below these, so that a client is told before the library cuts it off.
-    maxPayloadLength: Math.max(16 * settings.bounds.messageBytes, 1024 * 1024),
-    maxBackpressure: 4 * settings.bounds.bufferedBytes,
-    idleTimeout: idleTimeoutSeconds,
-    sendPingsAutomatically: true,
-    upgrade: (response, request, context) => {
-      const address = Buffer.from(response.getRemoteAddressAsText()).toString();
-      if (!addresses.mayEnter(address, hub.connections)) {
-        hub.dropped("too_many_connections");
-        response.writeStatus("503 Service Unavailable").writeHeader("content-type", "application/json");
-        response.end('{"code":"TP_TOO_MANY_CONNECTIONS","message":"all connections are taken: try again later"}');
-        return;
-      }
-      response.upgrade(
-        { address, open: false } as Session,
-        request.getHeader("sec-websocket-key"),
-        request.getHeader("sec-websocket-protocol"),
-        request.getHeader("sec-websocket-extensions"),
-        context,
-      );
-    },
-    open: (ws) => {
-      const session = ws.getUserData();
-      session.open = true;
-      addresses.enter(session.address);
-      session.client = hub.connected(connection(ws, session, settings.deflate), session.address);
-      session.client.send(answers.welcome(version, settings.heartbeatMs));
-    },
-    message: (ws, message) => ws.getUserData().client.receive(message),
-    drain: (ws) => ws.getUserData().client.drained(),
-    dropped: (ws) => {
-      // This may be called from within a publish: leaving topics there would pull the list from under it.
-      const session = ws.getUserData();
-      setImmediate(() => {
-        if (session.open) session.client.overflowed();
-      });
-    },
-    close: (ws) => {
-      const session = ws.getUserData();
-      session.open = false;
-      addresses.leave(session.address);
-      hub.disconnected(session.client);
+  readonly handlers: SocketHandlers = {
+    admit: (request, address) => this.#guard(request) ?? this.#room(address),
+    answer: (request) =>
+      this.#guard(request) ?? {
+        status: 426,
+        code: "TP_UPGRADE_REQUIRED",
+        message: "this port speaks WebSocket; REST has its own",
+      },
+    opened: (socket) => {
+      const { address } = socket;
+      this.#addresses.enter(address);
+      const client = this.hub.connected(socket, address);
+      client.send(answers.welcome(version, this.settings.heartbeatMs));
+      return {
+        message: (bytes) => client.receive(bytes),
+        drained: () => client.drained(),
+        overflowed: () => client.overflowed(),
+        closed: () => {
+          this.#addresses.leave(address);
+          this.hub.disconnected(client);
+        },
+      };
     },
   };
-}
 
-/** How many connections each address has. */
-class Addresses {
-  private readonly counts = new Map<string, number>();
-
-  constructor(private readonly settings: PushSettings) {}
-
-  mayEnter(address: string, all: number): boolean {
-    const { connections, connectionsPerAddress } = this.settings.bounds;
-    return all < connections && (this.counts.get(address) ?? 0) < connectionsPerAddress;
+  #guard(request: GuardedRequest): HttpAnswer | undefined {
+    const { pagePort } = this;
+    const policy = {
+      ...policyOf(this.settings, this.settings.host),
+      ...(pagePort !== undefined && { ownPorts: [pagePort] }),
+    };
+    const refusal = guardRefusal(request, policy);
+    if (refusal === undefined) return undefined;
+    this.hub.dropped(`http_${refusal.reason}`);
+    const { status, code, message } = refusal.error;
+    return { status, code, message };
   }
 
-  enter(address: string): void {
-    this.counts.set(address, (this.counts.get(address) ?? 0) + 1);
+  #room(address: string): HttpAnswer | undefined {
+    const refusal = this.#addresses.refusal(address);
+    if (refusal === undefined) return undefined;
+    this.hub.dropped(refusal);
+    const message =
+      refusal === "too_many_openings"
+        ? "this address opens connections too quickly: try again in some seconds"
+        : "all connections are taken: try again later";
+    return { status: refusal === "too_many_openings" ? 429 : 503, code: "TP_TOO_MANY_CONNECTIONS", message };
   }
-
-  leave(address: string): void {
-    const left = (this.counts.get(address) ?? 0) - 1;
-    if (left > 0) this.counts.set(address, left);
-    else this.counts.delete(address);
-  }
-}
-
-function connection(ws: uws.WebSocket<Session>, session: Session, compress: boolean): Connection {
-  return {
-    send: (text) => session.open && ws.send(text, false, compress) !== 2,
-    join: (topic) => {
-      if (session.open) ws.subscribe(topic);
-    },
-    leave: (topic) => {
-      if (session.open) ws.unsubscribe(topic);
-    },
-    buffered: () => (session.open ? ws.getBufferedAmount() : 0),
-    together: (sends) => {
-      if (session.open) ws.cork(sends);
-    },
-    close: ({ code, text }) => {
-      if (session.open) ws.end(code, text);
-    },
-  };
 }

@@ -2,8 +2,8 @@
 const BURST_SECONDS = 5;
 
 /**
- * What a client may ask for: `perSecond` units on average, five seconds' worth at once. Who has used up more waits until
- * time has paid for it: a piece of work of any size is done, and the next one comes later.
+ * What one may ask for: `perSecond` units on average, and `burst` at once, by default five seconds' worth. Who has used
+ * up more waits until time has paid for it: a piece of work of any size is done, and the next one comes later.
  */
 export class WorkBudget {
   #units: number;
@@ -11,9 +11,10 @@ export class WorkBudget {
 
   constructor(
     private readonly perSecond: number,
+    private readonly burst = BURST_SECONDS * perSecond,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.#units = BURST_SECONDS * perSecond;
+    this.#units = burst;
     this.#at = now();
   }
 
@@ -30,7 +31,7 @@ export class WorkBudget {
 
   #refill(): void {
     const now = this.now();
-    this.#units = Math.min(BURST_SECONDS * this.perSecond, this.#units + ((now - this.#at) / 1000) * this.perSecond);
+    this.#units = Math.min(this.burst, this.#units + ((now - this.#at) / 1000) * this.perSecond);
     this.#at = now;
   }
 }

@@ -1,6 +1,7 @@
 import { IncompatibleSchema, SchemaNotRegistered, UnknownSchema } from "./errors.js";
+import { withReferences } from "./referenced-schemas.js";
 import type { SchemaRegistry } from "./registry.js";
-import { type RegistryAddress, RegistryRequests } from "./registry-requests.js";
+import { type RegistryAddress, RegistryRequests, type SubjectVersion } from "./registry-requests.js";
 import { meaningOf, typeOfText, whyUnreadable } from "./schema-meaning.js";
 
 export interface ConfluentRegistryOptions extends RegistryAddress {
@@ -12,8 +13,9 @@ const backward = "BACKWARD";
 
 /**
  * A Confluent-compatible schema registry. What it has answered once is kept, so that a registry that is down disturbs
- * nothing but what is new. A subject without a compatibility of its own is set to BACKWARD at its first registration;
- * one that somebody has set stays.
+ * nothing but what is new. A subject where the rule in force, its own or that of the whole registry, is NONE is set to
+ * BACKWARD at its first registration. Any other rule stays: the stricter ones ask for more, and for what FORWARD leaves
+ * out every new schema is held against the newest here.
  */
 export class ConfluentRegistry implements SchemaRegistry {
   private readonly requests: RegistryRequests;
@@ -27,28 +29,27 @@ export class ConfluentRegistry implements SchemaRegistry {
   }
 
   async register(subject: string, schema: string): Promise<number> {
-    const registered = await this.find(subject, schema);
+    const { id: registered, newest } = await this.find(subject, schema);
     if (registered !== undefined) return registered;
     const name = this.prefix + subject;
-    const set = await this.requests.compatibility(name);
-    if (set === undefined || set === "NONE") await this.requests.setCompatibility(name, backward);
+    refuseUnreadable(name, schema, newest);
+    const rule = await this.requests.compatibility(name);
+    if (rule === undefined || rule === "NONE") await this.requests.setCompatibility(name, backward);
     return this.keep(subject, schema, await this.requests.register(name, schema));
   }
 
   async check(subject: string, schema: string): Promise<number | undefined> {
-    const registered = await this.find(subject, schema);
+    const { id: registered, newest } = await this.find(subject, schema);
     if (registered !== undefined) return registered;
-    const name = this.prefix + subject;
-    const newest = await this.requests.version(name, "latest");
     if (newest === undefined) return undefined;
-    const why = whyUnreadable(typeOfText(schema), typeOfText(newest.schema));
-    if (why !== undefined) throw new IncompatibleSchema(name, why);
+    const name = this.prefix + subject;
+    refuseUnreadable(name, schema, newest);
     if (await this.requests.isCompatible(name, schema)) return undefined;
     throw new IncompatibleSchema(name, "the registry's compatibility setting for it refuses");
   }
 
   async lookup(subject: string, schema: string): Promise<number> {
-    const registered = await this.find(subject, schema);
+    const { id: registered } = await this.find(subject, schema);
     if (registered === undefined) throw new SchemaNotRegistered(this.prefix + subject);
     return registered;
   }
@@ -56,33 +57,45 @@ export class ConfluentRegistry implements SchemaRegistry {
   async schema(id: number): Promise<string> {
     const known = this.texts.get(id);
     if (known !== undefined) return known;
-    const text = await this.requests.schema(id);
-    if (text === undefined) throw new UnknownSchema(id, "the record comes from a plant with another registry");
+    const stored = await this.requests.schema(id);
+    if (stored === undefined) throw new UnknownSchema(id, "the record comes from a plant with another registry");
+    const text = await withReferences(`schema ${id}`, stored, (subject, version) =>
+      this.requests.version(subject, version),
+    );
     this.texts.set(id, text);
     return text;
   }
 
   /** The id of a schema under a subject, as it is spelled, else of one that differs in notes and spelling at most. */
-  private async find(subject: string, schema: string): Promise<number | undefined> {
+  private async find(subject: string, schema: string): Promise<{ id?: number; newest?: SubjectVersion | undefined }> {
     const known = this.ids.get(keyOf(subject, schema));
-    if (known !== undefined) return known;
-    const meaning = meaningOf(typeOfText(schema));
+    if (known !== undefined) return { id: known };
+    const meaning = meaningOf(schema);
     const name = this.prefix + subject;
     const same = await this.requests.find(name, schema);
-    if (same !== undefined) return this.keep(subject, schema, same);
+    // registries have notions of their own of what is the same
+    if (same !== undefined && meaningOf(await this.schema(same)) === meaning) {
+      return { id: this.keep(subject, schema, same) };
+    }
     const newest = await this.requests.version(name, "latest");
     for (let number = newest?.version ?? 0; number > 0; number--) {
       const version = number === newest?.version ? newest : await this.requests.version(name, number);
-      if (version === undefined || meaningOf(typeOfText(version.schema)) !== meaning) continue;
-      return this.keep(subject, schema, version.id);
+      if (version === undefined || meaningOf(version.schema) !== meaning) continue;
+      return { id: this.keep(subject, schema, version.id) };
     }
-    return undefined;
+    return { newest };
   }
 
   private keep(subject: string, schema: string, id: number): number {
     this.ids.set(keyOf(subject, schema), id);
     return id;
   }
+}
+
+/** @throws IncompatibleSchema */
+function refuseUnreadable(name: string, schema: string, newest: SubjectVersion | undefined): void {
+  const why = newest && whyUnreadable(typeOfText(schema), typeOfText(newest.schema));
+  if (why !== undefined) throw new IncompatibleSchema(name, why);
 }
 
 const keyOf = (subject: string, schema: string): string => `${subject}\n${schema}`;

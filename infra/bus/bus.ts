@@ -1,3 +1,5 @@
+import type { WriteState } from "../redis/write-state.js";
+
 /**
  * Fan-out and last values: Redis pub/sub and keys in a cluster, in process when embedded.
  * What is published is the final JSON text that clients get.
@@ -15,6 +17,8 @@ export interface Bus {
   /** Channels that have a last value, sorted. */
   channels(): Promise<string[]>;
   close(): Promise<void>;
+  /** Whether what is published gets through now; undefined for a bus in the process, where it always does. */
+  readonly state?: WriteState;
 }
 
 export interface BusMessage {

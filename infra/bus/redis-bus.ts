@@ -1,6 +1,8 @@
 import type { RedisConfig } from "../config/services-config.js";
 import type { Logger } from "../logging.js";
-import { connectRedis, type RedisClient } from "../redis-connection.js";
+import { connectRedis, finderOf, type RedisConnection } from "../redis/connection.js";
+import { WriteProbe } from "../redis/write-probe.js";
+import type { WriteState } from "../redis/write-state.js";
 import type { Bus, BusHandler, BusMessage, BusSubscription, LastValue } from "./bus.js";
 import { RedisNames } from "./redis-names.js";
 import { RedisPublisher } from "./redis-publisher.js";
@@ -25,20 +27,27 @@ export class RedisBus implements Bus {
   private readonly publisher: RedisPublisher;
   private readonly subscriber: RedisSubscriber;
   private readonly values: RedisValues;
+  private readonly probe: WriteProbe;
 
   private constructor(
-    private readonly clients: { out: RedisClient; reads: RedisClient; in: RedisClient },
+    private readonly connections: { out: RedisConnection; reads: RedisConnection; in: RedisConnection },
     { namespace, lastValueHours, logger }: RedisBusSettings,
   ) {
     const names = new RedisNames(namespace);
     this.publisher = new RedisPublisher({
-      client: clients.out,
+      connection: connections.out,
       names,
       lastValueSeconds: lastValueHours * 3600,
       logger,
     });
-    this.values = new RedisValues(clients.reads, names);
-    this.subscriber = new RedisSubscriber(clients.in, names, (channel) => this.values.newest(channel), logger);
+    this.values = new RedisValues(connections.reads.client, names);
+    this.subscriber = new RedisSubscriber(
+      connections.in.client,
+      names,
+      (channel) => this.values.newest(channel),
+      logger,
+    );
+    this.probe = new WriteProbe(connections.reads, names.probe);
   }
 
   /**
@@ -48,17 +57,19 @@ export class RedisBus implements Bus {
    */
   static async connect(settings: RedisBusSettings): Promise<RedisBus> {
     const { redis, logger } = settings;
+    const finder = finderOf(redis);
+    const shared = { redis, logger, ...(finder && { finder }) };
     const opening = [
-      connectRedis({ redis, logger, purpose: "bus-out" }),
-      connectRedis({ redis, logger, purpose: "bus-values" }),
-      connectRedis({ redis, logger, purpose: "bus-in", sharded: true }),
+      connectRedis({ ...shared, purpose: "bus-out" }),
+      connectRedis({ ...shared, purpose: "bus-values" }),
+      connectRedis({ ...shared, purpose: "bus-in", sharded: true }),
     ] as const;
     try {
       const [out, reads, incoming] = await Promise.all(opening);
       return new RedisBus({ out, reads, in: incoming }, settings);
     } catch (error) {
       for (const opened of await Promise.allSettled(opening)) {
-        if (opened.status === "fulfilled") opened.value.disconnect();
+        if (opened.status === "fulfilled") opened.value.client.disconnect();
       }
       throw error;
     }
@@ -85,8 +96,16 @@ export class RedisBus implements Bus {
 
   /** Waits up to two seconds for what was published. */
   async close(): Promise<void> {
+    this.probe.stop();
     this.subscriber.close();
     await this.publisher.close();
-    for (const client of Object.values(this.clients)) client.disconnect();
+    for (const { client } of Object.values(this.connections)) client.disconnect();
+  }
+
+  /** What goes out comes first, then how each connection is, then what a small write of its own met. */
+  get state(): WriteState {
+    const { out, reads, in: incoming } = this.connections;
+    const states = [this.publisher.state, out.state, reads.state, incoming.state, this.probe.state];
+    return states.find(({ writable }) => !writable) ?? this.publisher.state;
   }
 }

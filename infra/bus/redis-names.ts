@@ -35,6 +35,11 @@ export class RedisNames {
     return `position:{${this.prefix}${name}}`;
   }
 
+  /** What is written to see whether it can be. */
+  get probe(): string {
+    return `probe:{${this.prefix}bus}`;
+  }
+
   /** Pattern of all channels of a kind; namespaces have no glob characters. */
   kindPattern(kind: string): string {
     return `${this.prefix}${kind.replace(/[\\*?[\]]/g, "\\$&")}:*`;

@@ -2,7 +2,8 @@ import { setTimeout as wait } from "node:timers/promises";
 
 import { Cluster } from "ioredis";
 import type { Logger } from "../logging.js";
-import type { RedisClient } from "../redis-connection.js";
+import type { RedisClient, RedisConnection } from "../redis/connection.js";
+import { notWritable, type WriteState, whyRefused, writable } from "../redis/write-state.js";
 import type { BusMessage } from "./bus.js";
 import { EncodedMessage, payloadLength } from "./encoded-message.js";
 import { BusClosed } from "./errors.js";
@@ -39,7 +40,7 @@ interface Known {
 }
 
 export interface PublisherSettings {
-  readonly client: RedisClient;
+  readonly connection: RedisConnection;
   readonly names: RedisNames;
   readonly lastValueSeconds: number;
   readonly logger: Logger;
@@ -72,9 +73,14 @@ export class RedisPublisher {
   /** The server that is connected has run the script. */
   private knowsScript = false;
   private readonly writer: RoundWriter;
+  private readonly client: RedisClient;
+  /** What the newest attempt met that failed; undefined since one has gone through. */
+  private refusal: unknown;
 
   constructor(private readonly settings: PublisherSettings) {
-    const { client, names } = settings;
+    const { connection, names } = settings;
+    const { client } = connection;
+    this.client = client;
     this.writer = new RoundWriter(names.prefix);
     this.isCluster = client instanceof Cluster;
     client.on("close", () => {
@@ -112,6 +118,13 @@ export class RedisPublisher {
     this.waitingCalls = [];
     this.taken = 0;
     for (const call of left) call.reject(new BusClosed());
+  }
+
+  /** Whether messages get through, as the newest attempt had it. */
+  get state(): WriteState {
+    if (this.refusal === undefined) return writable;
+    const { state } = this.settings.connection;
+    return state.writable ? notWritable(whyRefused(this.refusal)) : state;
   }
 
   private busy(): boolean {
@@ -191,8 +204,10 @@ export class RedisPublisher {
     const failure = answers.find((answer) => answer.status === "rejected");
     if (failure !== undefined) {
       this.failed.push({ group, error: failure.reason });
+      if (!isMissingScript(failure.reason)) this.refusal = failure.reason;
       return;
     }
+    if (this.failed.length === 0) this.refusal = undefined;
     for (const call of group.calls) if (--call.left === 0) call.resolve();
   }
 
@@ -204,7 +219,9 @@ export class RedisPublisher {
       const { error } = again[0]!;
       if (again.some(({ error }) => isMissingScript(error))) await this.loadScript();
       else {
-        if (attempt === 3) this.settings.logger.warn({ err: error }, "Redis does not take messages: trying again");
+        if (attempt === 3) {
+          this.settings.logger.warn({ err: error, why: this.state.why }, "Redis does not take messages: trying again");
+        }
         await wait(Math.min(20 * 2 ** Math.min(attempt, 6), 1000));
       }
       if (this.closed) for (const call of again.flatMap(({ group }) => group.calls)) call.reject(new BusClosed());
@@ -215,13 +232,13 @@ export class RedisPublisher {
   }
 
   private async loadScript(): Promise<void> {
-    const { client } = this.settings;
+    const { client } = this;
     const nodes = client instanceof Cluster ? client.nodes("master") : [client];
     await Promise.allSettled(nodes.map((node) => node.script("LOAD", publishScript)));
   }
 
   private call({ messages }: Group): Promise<unknown> {
-    const { client, names, lastValueSeconds } = this.settings;
+    const { names, lastValueSeconds } = this.settings;
     const now = performance.now();
     this.writer.begin(messages.length);
     for (const message of messages) this.writer.add(this.codeOf(message, now), message);
@@ -232,7 +249,7 @@ export class RedisPublisher {
     const isKnown = this.isCluster || this.knowsScript;
     const [name, script] = isKnown ? ["evalsha", publishScriptSha] : ["eval", publishScript];
     const round = this.writer.taken(name, script, ...given);
-    const sent = client.sendCommand(new WrittenCommand(name, [script, "1", key], round.bytes)) as Promise<unknown>;
+    const sent = this.client.sendCommand(new WrittenCommand(name, [script, "1", key], round.bytes)) as Promise<unknown>;
     return sent.then(() => {
       if (!isKnown) this.knowsScript = true;
       // of one that failed a part may still lie in the socket
@@ -275,7 +292,8 @@ export class RedisPublisher {
   }
 
   private async announceOne(channel: string, now: number): Promise<void> {
-    const { client, names, lastValueSeconds } = this.settings;
+    const { names, lastValueSeconds } = this.settings;
+    const { client } = this;
     const key = names.kindChannels(kindOfChannel(channel));
     await Promise.all([client.sadd(key, channel), client.expire(key, lastValueSeconds), client.spublish(key, channel)]);
     this.knownOf(channel).announcedAt = now;

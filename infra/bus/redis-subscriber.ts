@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "../logging.js";
-import type { RedisClient } from "../redis-connection.js";
+import type { RedisClient } from "../redis/connection.js";
 import type { BusHandler, BusMessage, BusSubscription } from "./bus.js";
 import { BusClosed } from "./errors.js";
 import { messageOf, type RedisNames } from "./redis-names.js";
@@ -14,7 +14,6 @@ class Reader extends Subscriber {
 
 const channelsAtOnce = 500;
 const answerMs = 5000;
-const signOfLifeMs = 5000;
 
 /** The readers of this process on one connection: each channel is subscribed once, and again after an outage. */
 export class RedisSubscriber {
@@ -22,7 +21,6 @@ export class RedisSubscriber {
   private readonly wire: Wire;
   /** In a cluster: channels of followed kinds, and whether something has been heard on them. */
   private readonly found = new Map<string, boolean>();
-  private readonly signOfLife: NodeJS.Timeout;
   private flushing = false;
   private restoring = 0;
   private closed = false;
@@ -39,8 +37,6 @@ export class RedisSubscriber {
       found: (channel) => void this.follow(channel),
       restored: () => void this.restore(),
     });
-    // a dead peer that sends nothing is noticed by what it does not answer
-    this.signOfLife = setInterval(() => void client.ping().catch(() => {}), signOfLifeMs).unref();
   }
 
   subscribe(handler: BusHandler): BusSubscription {
@@ -73,7 +69,6 @@ export class RedisSubscriber {
 
   close(): void {
     this.closed = true;
-    clearInterval(this.signOfLife);
     this.readers.clear();
   }
 

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from "ioredis";
-import type { RedisClient } from "../redis-connection.js";
+import type { RedisClient } from "../redis/connection.js";
 import type { LastValue } from "./bus.js";
 import { contentOf, positionOf, type RedisNames } from "./redis-names.js";
 import { positionBytes } from "./redis-scripts.js";

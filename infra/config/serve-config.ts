@@ -94,6 +94,9 @@ const bounds = z
 const rateLimit = z
   .strictObject({
     requestsPerMinute: whole(1).default(1_200).describe("REST requests of one address in a minute."),
+    connectionsPerSecond: whole(1)
+      .default(50)
+      .describe("WebSocket connections that one address may open in a second; bounds.connectionsPerAddress at once."),
     messagesPerSecond: whole(1).default(20).describe("WebSocket messages of one client in a second."),
     workPerSecond: whole(1)
       .default(1_000)
@@ -110,6 +113,12 @@ export const pushConfig = z
     restPort: port.default(8080).describe("Port of REST and the web page."),
     webSocketPort: port.default(8081).describe("Port of the WebSocket."),
     allowedOrigins,
+    sockets: z
+      .enum(["auto", "uws", "ws"])
+      .default("auto")
+      .describe(
+        "Library of the WebSockets: `uws` is uWebSockets.js, `ws` runs wherever Node does; `auto` takes `uws` where a binary of it runs.",
+      ),
     deflate: z.boolean().default(false).describe("Offer permessage-deflate: fewer bytes, more processor time."),
     heartbeatMs: milliseconds.default(15_000).describe("Milliseconds of silence after which a heartbeat is sent."),
     bounds,

@@ -41,7 +41,13 @@ export const kafkaConfig = z
     minInSyncReplicas: whole(1)
       .max(32)
       .default(1)
-      .describe("Replicas that must have an append before it counts; market.raw waits for the leader alone."),
+      .describe("Replicas that must have an append before it counts; of market.raw only where rawAcks says all."),
+    rawAcks: z
+      .enum(["leader", "all"])
+      .default("leader")
+      .describe(
+        "Who acknowledges ticks of market.raw: the partition's leader alone (acks=1), or all replicas in sync. With the leader alone, ticks are lost that no follower has yet when the leader is lost.",
+      ),
     lingerMs: whole(0)
       .max(1000)
       .default(5)
@@ -70,15 +76,37 @@ export const registryConfig = z
   })
   .describe("Schema registry. Without this group schemas lie in the data folder.");
 
+const sentinels = z
+  .strictObject({
+    nodes: unique(broker, (one) => one)
+      .min(1, "expected at least one sentinel")
+      .describe("The sentinels' host:port; name all of them, since each of them may be the one that is away."),
+    name: z.string().min(1).describe("What the sentinels call the primary."),
+    user: z.string().default("").describe("User at the sentinels, where access lists are in use."),
+    password: secret("Password at the sentinels; that of the servers is `bus.redis.password`."),
+    tls: tls.optional(),
+  })
+  .describe("Redis Sentinel, which says where the primary is; in place of `nodes`.");
+
 const redis = z
   .strictObject({
     nodes: unique(broker, (one) => one)
-      .min(1, "expected at least one node")
-      .describe("The server's host:port; of a cluster some of its nodes."),
+      .default([])
+      .describe("The server's host:port, or a name that follows its primary; of a cluster some of its nodes."),
+    sentinels: sentinels.optional(),
     cluster: z.boolean().default(false).describe("Redis Cluster, with sharded pub/sub."),
     user: z.string().default("").describe("User, where access lists are in use."),
     password: secret("Password."),
     tls: tls.optional(),
+  })
+  .superRefine(({ nodes, sentinels, cluster }, context) => {
+    const wrong = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
+    if (sentinels === undefined && nodes.length === 0) wrong("nodes", "expected at least one node, or bus.redis.sentinels");
+    if (sentinels !== undefined && nodes.length > 0) wrong("nodes", "either nodes or sentinels: these say where it is");
+    if (sentinels !== undefined && cluster) wrong("cluster", "a cluster fails over by itself, without sentinels");
+    if (!cluster && nodes.length > 1) {
+      wrong("nodes", "expected one node: several are for cluster: true; bus.redis.sentinels finds the primary of several");
+    }
   })
   .describe("Redis for fan-out and last values. Without this group both stay in the process.");
 

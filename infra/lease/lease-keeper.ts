@@ -1,4 +1,5 @@
 import type { Logger } from "../logging.js";
+import { notWritable, type WriteState, whyRefused, writable } from "../redis/write-state.js";
 import type { Leases } from "./redis-leases.js";
 
 export interface LeaseKeeperOptions {
@@ -24,21 +25,27 @@ export class LeaseKeeper {
   readonly #clock: () => number;
   readonly #tokens = new Map<string, number>();
   readonly #everHeld = new Set<string>();
-  readonly #begun: number;
   #validUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
   #stopped = false;
-  #away = false;
+  #hasFailed = false;
+  #state = notWritable("it has not been asked yet");
 
   constructor(private readonly options: LeaseKeeperOptions) {
     this.#clock = options.clock ?? (() => performance.now());
-    this.#begun = this.#clock();
   }
 
   /** Whether what is held is held still. */
   get isValid(): boolean {
     return this.#clock() < this.#validUntil;
+  }
+
+  /** Whether leases can be kept, as the newest attempt had it. */
+  get state(): WriteState {
+    if (this.#state.writable) return this.#state;
+    const { state } = this.options.leases;
+    return state.writable ? this.#state : state;
   }
 
   /** The fencing token of a name; undefined while it is not held. */
@@ -74,25 +81,37 @@ export class LeaseKeeper {
   }
 
   async #ask(): Promise<void> {
-    const { leases, owner, names, ttlMs, progressOf, logger } = this.options;
+    const { leases, owner, names, ttlMs, progressOf } = this.options;
     this.#loseWhatEnded();
     const sent = this.#clock();
-    // a store that forgot everything: who held the names comes first, with what it knows
-    const mayBegin = sent - this.#begun >= ttlMs;
-    const progress = names.map((name) => (this.#everHeld.has(name) ? progressOf(name) : ""));
-    const asked = leases.keep(owner, ttlMs, mayBegin, names, progress);
+    const requests = names.map((name) => ({
+      name,
+      isHeld: this.#tokens.has(name),
+      progress: this.#everHeld.has(name) ? progressOf(name) : "",
+    }));
     try {
-      const answers = await within(asked, ttlMs);
-      if (this.#away) logger.info("leases are kept again");
-      this.#away = false;
+      const { answers, refused } = await within(leases.keep(owner, ttlMs, requests), ttlMs);
+      if (refused === undefined) this.#keptAgain();
+      else this.#failed(refused);
       this.#validUntil = sent + ttlMs;
       this.#loseWhatEnded();
       this.#take(new Map(names.map((name, i) => [name, answers[i]!])));
     } catch (error) {
-      if (!this.#away) logger.warn({ why: (error as Error).message }, "leases can not be renewed now");
-      this.#away = true;
+      this.#failed(error);
       this.#loseWhatEnded();
     }
+  }
+
+  #keptAgain(): void {
+    if (!this.#state.writable && this.#hasFailed) this.options.logger.info("leases are kept again");
+    this.#hasFailed = false;
+    this.#state = writable;
+  }
+
+  #failed(error: unknown): void {
+    this.#state = notWritable(whyRefused(error));
+    if (!this.#hasFailed) this.options.logger.warn({ why: this.state.why }, "leases can not be renewed now");
+    this.#hasFailed = true;
   }
 
   #loseWhatEnded(): void {

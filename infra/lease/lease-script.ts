@@ -1,34 +1,72 @@
 /**
- * Keeps what is ours, takes what is free. KEYS: for each name its lease, its token, its progress. ARGV: owner, ms that a
- * lease lives, whether names that nobody ever held may be taken, then the progress of each name ("" for none).
- * Answers for each name token and progress; token 0 where it is somebody else's, or has to wait.
+ * Keeps what is ours, takes what is free. KEYS: the history, then for each name its lease, its token, its progress. ARGV:
+ * owner, ms that a lease lives, then for each name 1 where the owner holds it by its own clock, else 0, and its progress
+ * ("" for none). Answers, behind the words of what a take was refused by ("" for nothing), for each name token and
+ * progress; token 0 where it is somebody else's, or has to wait.
+ *
+ * The history says which run of which server these leases stand in, and since when: what another server, one begun anew or
+ * one that was emptied knows of the newest leases may be missing (replication is asynchronous). There nobody but its holder
+ * takes a name until a lease's time is over, so that every other holder has stopped by its own clock.
+ *
+ * Tokens grow with the server's clock, so that one whose token was lost does not give it out again.
  */
 export const keepScript = `
-local owner, ttl, mayBegin = ARGV[1], ARGV[2], ARGV[3] == '1'
-local answer = {}
-for i = 0, #KEYS / 3 - 1 do
-  local lease, token, progress = KEYS[1 + 3 * i], KEYS[2 + 3 * i], KEYS[3 + 3 * i]
-  local said = ARGV[4 + i]
-  local held = redis.call('GET', lease)
+local owner, ttl = ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local function saidOf(section, field)
+  local text = redis.pcall('INFO', section)
+  return type(text) == 'string' and string.match(text, field .. ':(%w+)') or ''
+end
+local here = saidOf('server', 'run_id') .. saidOf('replication', 'master_replid')
+
+-- what is ours comes first: where memory is full it is renewed all the same
+local held = {}
+for i = 0, (#KEYS - 1) / 3 - 1 do
+  local lease = KEYS[2 + 3 * i]
+  held[i] = redis.call('GET', lease)
+  if held[i] and string.sub(held[i], 1, #owner + 1) == owner .. ' ' then redis.call('PEXPIRE', lease, ttl) end
+end
+
+local refused = ''
+local function try(...)
+  local answer = redis.pcall(...)
+  if type(answer) ~= 'table' or not answer.err then return true end
+  refused = answer.err
+  return false
+end
+
+local since, where = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (%w*)$')
+if not since or where ~= here then
+  since = string.format('%.0f', now)
+  try('SET', KEYS[1], since .. ' ' .. here)
+end
+local isSettled = now - tonumber(since) >= ttl * 1000
+
+local answer = { '' }
+for i = 0, (#KEYS - 1) / 3 - 1 do
+  local lease, token, progress = KEYS[2 + 3 * i], KEYS[3 + 3 * i], KEYS[4 + 3 * i]
+  local isHolder, said = ARGV[3 + 2 * i] == '1', ARGV[4 + 2 * i]
   local number = 0
-  if held and string.sub(held, 1, #owner + 1) == owner .. ' ' then
-    redis.call('PEXPIRE', lease, ttl)
-    number = tonumber(string.sub(held, #owner + 2))
-  elseif not held and (mayBegin or said ~= '' or redis.call('EXISTS', token) == 1) then
-    number = redis.call('INCR', token)
-    redis.call('SET', lease, owner .. ' ' .. number, 'PX', ttl)
+  if held[i] and string.sub(held[i], 1, #owner + 1) == owner .. ' ' then
+    number = tonumber(string.sub(held[i], #owner + 2))
+  elseif not held[i] and (isSettled or isHolder) then
+    local taken = math.max((tonumber(redis.call('GET', token) or '') or 0) + 1, now)
+    local text = string.format('%.0f', taken)
+    if try('SET', token, text) and try('SET', lease, owner .. ' ' .. text, 'PX', ttl) then number = taken end
   end
   local known = redis.call('GET', progress) or ''
-  if number > 0 and said ~= '' and tonumber(said) > (tonumber(known) or -1) then
-    redis.call('SET', progress, said)
+  if number > 0 and said ~= '' and tonumber(said) > (tonumber(known) or -1) and try('SET', progress, said) then
     known = said
   end
-  answer[2 * i + 1] = number
-  answer[2 * i + 2] = known
+  answer[2 * i + 2] = number
+  answer[2 * i + 3] = known
 end
+answer[1] = refused
 return answer`;
 
-/** Gives back what is ours, with its progress. KEYS and ARGV as above, without the flags. */
+/** Gives back what is ours, with its progress. KEYS: for each name lease, token, progress. ARGV: owner, each progress. */
 export const releaseScript = `
 local owner = ARGV[1]
 for i = 0, #KEYS / 3 - 1 do

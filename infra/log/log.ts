@@ -87,8 +87,8 @@ export interface PartitionHandler {
   /** Called before the first records of a gained partition; the returned offset is where to start. */
   assigned?(topic: string, partition: number): Promise<number | undefined>;
   /**
-   * A rejection stops the consumer and is reported by its `failed` promise; one by `Fenced` or `WriterLost` makes it
-   * give everything back and join the group again.
+   * A rejection stops the consumer and is reported by its `failed` promise; one by `Fenced`, `WriterLost` or
+   * `LogUnavailable` makes it give everything back and join the group again.
    */
   records(topic: string, partition: number, records: readonly StoredRecord[]): Promise<void>;
   /**

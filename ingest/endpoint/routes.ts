@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import type { EndpointConfig } from "../../infra/config/endpoint-config.js";
 import { PlantError } from "../../infra/errors.js";
-import type { HttpAccess } from "../../infra/http-server.js";
+import type { HttpAccess } from "../../infra/http-door.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import { badKey, busy, IntakeRefused, notText, tooLarge, wrongMedia } from "./errors.js";

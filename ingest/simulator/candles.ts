@@ -45,6 +45,9 @@ function openTimeOf(timeMs: number, lengthMs: number): number {
   return Math.floor((timeMs - offset) / lengthMs) * lengthMs + offset;
 }
 
+/** Flat candles at most between two that had trades, or behind the last: the newest of a longer pause. */
+const mostFlat = 20_000;
+
 /** A minute a candle, all of them up to a bound; longer ones are put together when asked for. */
 export class MinuteCandles {
   readonly #minutes: Candle[] = [];
@@ -88,6 +91,11 @@ export class MinuteCandles {
 
 function fillFlat(candles: Candle[], lastOpenTime: number, lengthMs: number): void {
   let last = candles[candles.length - 1];
+  const first = lastOpenTime - (mostFlat - 1) * lengthMs;
+  if (last !== undefined && last.openTime + lengthMs < first) {
+    last = emptyCandle(first, last.close, -1);
+    candles.push(last);
+  }
   while (last !== undefined && last.openTime < lastOpenTime) {
     last = emptyCandle(last.openTime + lengthMs, last.close, -1);
     candles.push(last);

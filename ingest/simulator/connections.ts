@@ -20,6 +20,7 @@ interface Connection {
 }
 
 const text = { binary: false };
+const mostConnections = 1_000;
 const hourMs = 3_600_000;
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -85,7 +86,7 @@ export class Connections {
   upgrade(request: IncomingMessage, transport: Duplex, head: Buffer): void {
     const asked = request.url ?? "/";
     const url = new URL(URL.canParse(asked, "ws://simulator") ? asked : "/malformed", "ws://simulator");
-    if (!this.dialect().serves(url)) {
+    if (!this.dialect().serves(url) || this.#connections.size >= mostConnections) {
       transport.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
@@ -158,7 +159,13 @@ export class Connections {
       this.#received(connection);
     });
     socket.on("message", (message) => {
-      if (this.#received(connection)) this.dialect().message(client, message.toString());
+      if (!this.#received(connection)) return;
+      try {
+        this.dialect().message(client, message.toString());
+      } catch {
+        // a message that no venue's client would send, in a form that the dialect does not expect
+        this.#end(connection, "malformed", () => socket.close(1008));
+      }
     });
     if (!this.dialect().opened(client)) this.#end(connection, "streams", () => socket.close(1008));
   }

@@ -3,6 +3,11 @@ import { faultNames, garbageForms, type StreamKind } from "./faults.js";
 import type { RestAnswer } from "./rest.js";
 import type { Simulator } from "./server.js";
 
+/** Bounds of what one may ask for: an hour, so many requests, and so many faults that have not happened yet. */
+const mostMs = 3_600_000;
+const mostRequests = 1_000_000;
+const mostPending = 1_000;
+
 const kinds: readonly StreamKind[] = ["trade", "aggTrade", "bookTicker", "depth", "ticker", "kline"];
 
 /**
@@ -65,6 +70,8 @@ function inject(simulator: Simulator, name: string, query: URLSearchParams): boo
   const kind = oneOf(query, "kind", kinds);
   const form = oneOf(query, "form", garbageForms);
   if (symbol !== null) simulator.market(symbol);
+  if (simulator.pendingFaults >= mostPending)
+    throw new BadControl("faults", name, `${mostPending} that wait at a time`);
   const target = { ...(symbol === null ? {} : { symbol }), ...(kind === undefined ? {} : { kind }) };
   switch (oneOf(new URLSearchParams({ name }), "name", faultNames)) {
     case "sequenceGap":
@@ -85,7 +92,7 @@ function inject(simulator: Simulator, name: string, query: URLSearchParams): boo
     case "stall":
       void simulator.stall({
         ...target,
-        ms: count(query, "ms", 1000),
+        ms: count(query, "ms", 1000, mostMs),
         afterwards: oneOf(query, "afterwards", ["all", "none"]) ?? "all",
       });
       break;
@@ -93,15 +100,22 @@ function inject(simulator: Simulator, name: string, query: URLSearchParams): boo
       simulator.disconnect(target);
       break;
     case "serverShutdown":
-      simulator.serverShutdown({ ...target, closeAfterMs: count(query, "ms", 500) });
+      simulator.serverShutdown({ ...target, closeAfterMs: count(query, "ms", 500, mostMs) });
       break;
     case "restError":
-      simulator.restError({ status: count(query, "status", 500), count: count(query, "count", 1) });
+      simulator.restError({ status: statusOf(query), count: count(query, "count", 1, mostRequests) });
       break;
     case undefined:
       return false;
   }
   return true;
+}
+
+/** @throws BadControl for what is no failure */
+function statusOf(query: URLSearchParams): number {
+  const status = count(query, "status", 500, 599);
+  if (status < 400) throw new BadControl("status", String(status), "400 to 599");
+  return status;
 }
 
 function oneOf<Word extends string>(query: URLSearchParams, name: string, words: readonly Word[]): Word | undefined {
@@ -112,11 +126,12 @@ function oneOf<Word extends string>(query: URLSearchParams, name: string, words:
   return word;
 }
 
-function count(query: URLSearchParams, name: string, otherwise: number): number {
+function count(query: URLSearchParams, name: string, otherwise: number, most = Number.MAX_SAFE_INTEGER): number {
   const text = query.get(name);
   if (text === null) return otherwise;
-  if (!/^\d{1,15}$/.test(text)) throw new BadControl(name, text, "a whole number");
-  return Number.parseInt(text, 10);
+  const number = /^\d{1,15}$/.test(text) ? Number.parseInt(text, 10) : Number.NaN;
+  if (!(number <= most)) throw new BadControl(name, text, `a whole number up to ${most}`);
+  return number;
 }
 
 const json = (status: number, value: unknown): RestAnswer => ({ status, body: JSON.stringify(value), headers: {} });

@@ -51,7 +51,7 @@ interface Stall {
   readonly missed: OutgoingFrame[] | undefined;
 }
 
-/** Frames that a stall may hold back; what is beyond is not sent at all. */
+/** Frames that stalls may hold back, all together; what is beyond is not sent at all. */
 const stallLimit = 200_000;
 
 const defaultKind: Partial<Record<FaultName, StreamKind>> = {
@@ -80,11 +80,17 @@ export class Faults {
   readonly #held = new Map<string, { frame: OutgoingFrame; fault: Armed }>();
   readonly #stalls = new Set<Stall>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  #heldBack = 0;
 
   constructor(
     private readonly deliver: (frame: OutgoingFrame) => void,
     private readonly words: () => FaultWords,
   ) {}
+
+  /** Faults that wait for their frame, and stalls that last. */
+  get pending(): number {
+    return this.#armed.length + this.#held.size + this.#stalls.size;
+  }
 
   /** Resolves with true once it has happened, with false if the simulator stops before, or the venue has no such thing. */
   arm(name: FaultName, target: FaultTarget, form: GarbageForm = "not_json"): Promise<boolean> {
@@ -104,7 +110,9 @@ export class Faults {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         this.#stalls.delete(stall);
-        for (const frame of stall.missed ?? []) this.#send(frame);
+        const missed = stall.missed ?? [];
+        this.#heldBack -= missed.length;
+        for (const frame of missed) this.#send(frame);
         done(true);
       }, ms);
       this.#timers.add(timer);
@@ -177,8 +185,10 @@ export class Faults {
   #send(frame: OutgoingFrame): void {
     for (const stall of this.#stalls) {
       if (stall.symbol !== undefined && stall.symbol !== frame.symbol) continue;
-      if (stall.missed !== undefined && stall.missed.length < stallLimit) stall.missed.push(frame);
-      else this.withheld++;
+      if (stall.missed !== undefined && this.#heldBack < stallLimit) {
+        this.#heldBack++;
+        stall.missed.push(frame);
+      } else this.withheld++;
       return;
     }
     this.deliver(frame);

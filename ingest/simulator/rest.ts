@@ -46,7 +46,7 @@ export interface RestOptions {
 export class RestApi {
   #minute = 0;
   #usedWeight = 0;
-  #failures: number[] = [];
+  readonly #failures: { readonly status: number; left: number }[] = [];
   /** Called when a request was refused because of a fault on demand. */
   onFailure: () => void = () => undefined;
 
@@ -55,9 +55,23 @@ export class RestApi {
     private readonly options: RestOptions,
   ) {}
 
-  /** The next requests are answered with these statuses, one each. */
+  /** So many of the next requests are answered with this status, after those that were asked for before. */
   fail(status: number, count: number): void {
-    for (let left = count; left > 0; left--) this.#failures.push(status);
+    const last = this.#failures.at(-1);
+    if (last?.status === status) last.left += count;
+    else if (count > 0) this.#failures.push({ status, left: count });
+  }
+
+  /** Kinds of failures that are still to come. */
+  get failures(): number {
+    return this.#failures.length;
+  }
+
+  #nextFailure(): number | undefined {
+    const next = this.#failures[0];
+    if (next === undefined) return undefined;
+    if (--next.left <= 0) this.#failures.shift();
+    return next.status;
   }
 
   answer(path: string, query: Query): RestAnswer {
@@ -76,7 +90,7 @@ export class RestApi {
   }
 
   #refusal(): Refusal | undefined {
-    const failure = this.#failures.shift();
+    const failure = this.#nextFailure();
     if (failure !== undefined) this.onFailure();
     if (failure === 429) return this.words.tooManyRequests(1);
     if (failure !== undefined) return this.words.failure(failure);

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PlantError } from "../../infra/errors.js";
+import { guardedOf, guardRefusal, type HttpRefused, refuseUpgrade } from "../../infra/http-door.js";
 import { Connections } from "./connections.js";
 import { control } from "./control.js";
 import type { ConnectionLimits, Dialect, Streams } from "./dialect.js";
@@ -85,8 +86,12 @@ export class Simulator {
     this.#list(options);
     this.#rest = new RestApi(this.#dialect.rest(exchange), { weightLimit, now: this.#clock });
     this.#rest.onFailure = () => this.#faults.counts.restError++;
-    this.#server = createServer((request, response) => this.#answer(request, response));
-    this.#server.on("upgrade", (request, transport, head) => this.#connections.upgrade(request, transport, head));
+    this.#server = createServer({ requireHostHeader: false }, (request, response) => this.#answer(request, response));
+    this.#server.on("upgrade", (request, transport, head) => {
+      const refusal = guardRefusal(guardedOf(request), loopbackAlone);
+      if (refusal === undefined) this.#connections.upgrade(request, transport, head);
+      else refuseUpgrade(transport, refusal.error);
+    });
   }
 
   /** Opens the markets and listens. @throws when the port is taken, BadSimulatedSymbol */
@@ -207,6 +212,11 @@ export class Simulator {
     return { ...this.#faults.counts };
   }
 
+  /** Faults that were asked for and have not happened yet. */
+  get pendingFaults(): number {
+    return this.#faults.pending + this.#rest.failures;
+  }
+
   /** Frames that stalls kept back for good. */
   get withheld(): number {
     return this.#faults.withheld;
@@ -308,12 +318,26 @@ export class Simulator {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    const refusal = guardRefusal(guardedOf(request), loopbackAlone);
     const path = request.url ?? "/";
-    const answer = URL.canParse(path, this.url)
-      ? this.#answerTo(request.method ?? "GET", new URL(path, this.url))
-      : malformed;
+    const answer =
+      refusal !== undefined
+        ? refusedAnswer(refusal.error)
+        : URL.canParse(path, this.url)
+          ? this.#safely(request.method ?? "GET", new URL(path, this.url))
+          : malformed;
+    if (refusal !== undefined) response.setHeader("Connection", "close");
     response.writeHead(answer.status, { "Content-Type": "application/json;charset=UTF-8", ...answer.headers });
     response.end(answer.body);
+  }
+
+  /** A fault of the simulator's own answers one request, and ends nothing. */
+  #safely(method: string, url: URL): RestAnswer {
+    try {
+      return this.#answerTo(method, url);
+    } catch (error) {
+      return { status: 500, body: JSON.stringify({ code: -1000, msg: String(error) }), headers: {} };
+    }
   }
 
   #answerTo(method: string, url: URL): RestAnswer {
@@ -323,6 +347,15 @@ export class Simulator {
 }
 
 const nameOf = (dialect: SimulatorOptions["dialect"] = "spot") => (typeof dialect === "string" ? dialect : "own");
+
+/** It listens on loopback, has no other name, and nothing for pages. */
+const loopbackAlone = {};
+
+const refusedAnswer = ({ status, code, message }: HttpRefused): RestAnswer => ({
+  status,
+  body: JSON.stringify({ code, message }),
+  headers: {},
+});
 
 const malformed: RestAnswer = { status: 400, body: `{"code":-1000,"msg":"Malformed URL."}`, headers: {} };
 

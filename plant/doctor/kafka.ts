@@ -2,8 +2,9 @@ import type { Admin } from "kafkajs";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
 import type { KafkaConfig } from "../../infra/config/services-config.js";
 import { openFailure } from "../../infra/log/kafka/kafka-access.js";
-import { clusterOf, type KafkaCluster, kafkaClient, type TopicMetadata } from "../../infra/log/kafka/kafka-client.js";
+import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
+import { clusterOf, type KafkaCluster, type TopicMetadata } from "../../infra/log/kafka/kafkajs-internals.js";
 import type { Logger } from "../../infra/logging.js";
 import { groups, measureGroupLag } from "../group-lag.js";
 import { topicSettings } from "../topics.js";
@@ -80,7 +81,7 @@ class Look {
     for (const { nodeId, host, port } of brokers) {
       try {
         const { versions } = await this.cluster.findBroker({ nodeId });
-        const old = requests.filter(({ key, version }) => !takes(versions[key], version));
+        const old = requests.filter(({ key, version }) => !takes(versions?.[key], version));
         if (old.length > 0)
           findings.push(
             wrong(

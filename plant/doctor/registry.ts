@@ -28,9 +28,7 @@ export function registryCheck(config: PlantConfig, registry: RegistryConfig): Ch
       const missing = subjects.filter(({ subject }) => !known.has(subject)).map(({ subject }) => subject);
       const findings: Finding[] = [];
       if (missing.length > 0)
-        findings.push(
-          wrong(name, `not registered: ${missing.join(", ")}`, "start a role of the plant once, which registers them"),
-        );
+        findings.push(wrong(name, `not registered: ${missing.join(", ")}`, "run `tickplant schemas register`"));
       const present = subjects.filter(({ subject }) => known.has(subject));
       findings.push(...(await Promise.all(present.map((one) => compared(name, one, ask)))).flat());
       return findings.length > 0 ? findings : [ok(name, `${present.length} schemas are registered`)];

@@ -1,5 +1,6 @@
 import type { Logger } from "../../infra/logging.js";
 import { StoreRefused, StoreUnavailable } from "../../infra/store/store-errors.js";
+import { isPassing } from "../task/passing.js";
 
 const firstBackoffMs = 100;
 const lastBackoffMs = 5_000;
@@ -31,6 +32,20 @@ export class StoreWriter {
     const refused: RefusedRow[] = [];
     if (count > 0) await this.range(insert, 0, count, refused);
     return refused;
+  }
+
+  /** Repeats what the log refuses for now. @throws SinkStopped */
+  async persist(what: string, write: () => Promise<void>): Promise<void> {
+    for (let backoffMs = firstBackoffMs; ; backoffMs = Math.min(backoffMs * 2, lastBackoffMs)) {
+      try {
+        await this.unlessStopped(write());
+        return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        this.logger.warn({ code: error.code, retryMs: backoffMs, why: error.message }, `${what} waits for the log`);
+      }
+      await this.unlessStopped(new Promise((resolve) => setTimeout(resolve, backoffMs)));
+    }
   }
 
   private async range(insert: InsertRange, from: number, to: number, refused: RefusedRow[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { isVenue } from "../../schemas/names.js";
 import type { FeedState } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import type { FeedHealth } from "./market.js";
@@ -30,6 +31,7 @@ export class Feeds {
   take(states: readonly FeedState[], now: Micros): boolean {
     const byVenue = new Map<VenueId, { feed: string; connected: boolean; since: Micros }[]>();
     for (const { exchange, feed, connected, since } of states) {
+      if (!isVenue(exchange)) continue;
       const feeds = byVenue.get(exchange) ?? [];
       feeds.push({ feed, connected, since });
       byVenue.set(exchange, feeds);
@@ -96,6 +98,7 @@ export class Feeds {
 
   load(saved: Json): void {
     for (const one of saved as unknown as SavedVenue[]) {
+      if (!isVenue(one.exchange)) continue;
       const venue = this.#create(one.exchange);
       venue.health.connected = one.connected;
       venue.health.since = one.since;

@@ -2,8 +2,8 @@ import kafkajs from "kafkajs";
 
 const { Kafka, logLevel } = kafkajs;
 
-/** Whether a cluster at these brokers (host:port) names a controller and a broker. Never throws. */
-export async function kafkaAnswers(brokers) {
+/** Whether a cluster at these brokers (host:port) names a controller and so many brokers. Never throws. */
+export async function kafkaAnswers(brokers, count = 1) {
   const kafka = new Kafka({
     clientId: "tickplant-services",
     brokers,
@@ -16,7 +16,7 @@ export async function kafkaAnswers(brokers) {
   try {
     await admin.connect();
     const cluster = await admin.describeCluster();
-    return cluster.brokers.length > 0 && cluster.controller !== null;
+    return cluster.brokers.length >= count && cluster.controller !== null;
   } catch {
     return false;
   } finally {

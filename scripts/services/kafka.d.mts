@@ -24,3 +24,23 @@ export const kafkaVersions: readonly string[];
 export function defaultKafkaVersion(): string;
 export function ensureKafka(version?: string): Promise<string>;
 export function startKafka(options?: KafkaOptions): Promise<KafkaHandle>;
+
+export interface KafkaClusterOptions extends Pick<KafkaOptions, "version" | "properties" | "heapMb"> {
+  readonly brokers?: number;
+  /** By a broker's id, the port that clients are told to use. */
+  readonly advertised?: Readonly<Record<number, number>>;
+}
+
+export interface KafkaNodeHandle extends KafkaHandle {
+  readonly id: number;
+}
+
+export interface KafkaClusterHandle {
+  /** host:port of each, in the order of their ids */
+  readonly brokers: string[];
+  readonly nodes: KafkaNodeHandle[];
+  readonly controller: ServiceHandle;
+  stop(): Promise<unknown>;
+}
+
+export function startKafkaCluster(options?: KafkaClusterOptions): Promise<KafkaClusterHandle>;

@@ -16,4 +16,11 @@ export interface RedisHandle extends ServiceHandle {
 
 export function ensureRedis(): Promise<string>;
 export function startRedis(options?: RedisOptions): Promise<RedisHandle>;
+export function startSentinel(options: {
+  readonly name: string;
+  readonly primary: number;
+  readonly quorum: number;
+  readonly downMs: number;
+  readonly lines?: readonly string[];
+}): Promise<RedisHandle>;
 export function redisAnswers(address: string): Promise<boolean>;

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort, mustBeFree } from "./free-port.mjs";
 import { ensureProgram } from "./programs.mjs";
@@ -30,6 +32,39 @@ export async function startRedis(options = {}) {
     command,
     answers: () => redisAnswers(address),
   });
+  await service.start();
+  return service.handle({ port, address });
+}
+
+/**
+ * Starts a sentinel on 127.0.0.1 that watches a primary.
+ *
+ * @param options.name    what it calls the primary
+ * @param options.primary its port
+ * @param options.quorum  sentinels that have to agree that it is down
+ * @param options.downMs  ms without an answer after which it counts as down
+ * @param options.lines   further lines of its configuration
+ * @returns its handle, when it answers
+ */
+export async function startSentinel({ name, primary, quorum, downMs, lines = [] }) {
+  const path = await ensureRedis();
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const command = async (folder) => {
+    const file = join(folder, "sentinel.conf");
+    const settings = [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `dir ${folder}`,
+      `sentinel monitor ${name} 127.0.0.1 ${primary} ${quorum}`,
+      `sentinel down-after-milliseconds ${name} ${downMs}`,
+      `sentinel failover-timeout ${name} 6000`,
+      ...lines,
+    ];
+    await writeFile(file, `${settings.join("\n")}\n`);
+    return { path, args: [file, "--sentinel"] };
+  };
+  const service = new ServiceProcess({ name: "sentinel", command, answers: () => redisAnswers(address) });
   await service.start();
   return service.handle({ port, address });
 }

@@ -14,6 +14,6 @@ test("a class that extends String slows strings down, until they are made fast a
 });
 
 test("who uses Redis has fast strings", async () => {
-  await import("../../infra/redis-connection.js");
+  await import("../../infra/redis/connection.js");
   expect(isFast()).toBe(true);
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { clusterOf, type KafkaBroker, type KafkaCluster, kafkaClient } from "../../infra/log/kafka/kafka-client.js";
+import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
 import { KafkaProducer } from "../../infra/log/kafka/kafka-producer.js";
+import { clusterOf, type KafkaBroker, type KafkaCluster } from "../../infra/log/kafka/kafkajs-internals.js";
 import { kafkaForTests, type SharedKafka } from "../services/shared-services.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 

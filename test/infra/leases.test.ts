@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { loadConfig } from "../../infra/config/load-config.js";
 import { LeaseKeeper } from "../../infra/lease/lease-keeper.js";
 import { RedisLeases } from "../../infra/lease/redis-leases.js";
-import { connectRedis, type RedisClient } from "../../infra/redis-connection.js";
+import { connectRedis, type RedisClient } from "../../infra/redis/connection.js";
 import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
 import { testLogger } from "./kafka-rig.js";
 
@@ -29,11 +29,12 @@ describe("leases in Redis", () => {
 
   async function keeper(owner: string, progress = "", clock?: () => number) {
     const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });
-    const client = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
+    const connection = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
+    const { client } = connection;
     clients.push(client);
-    const seen = { held: new Set<string>() as ReadonlySet<string>, gained: [] as [string, string][], client };
+    const seen = { held: new Set<string>() as ReadonlySet<string>, gained: [] as [string, string][], client, connection };
     const made = new LeaseKeeper({
-      leases: new RedisLeases(client, namespace),
+      leases: new RedisLeases(connection, namespace),
       ...{ owner, names, ttlMs, logger: testLogger },
       progressOf: () => progress,
       changed: (held, gained) => {
@@ -85,7 +86,7 @@ describe("leases in Redis", () => {
     const [name] = names as [string, string];
     const one = await keeper("one");
     await holds(one.seen).toBe(2);
-    const leases = new RedisLeases(one.seen.client, namespace);
+    const leases = new RedisLeases(one.seen.connection, namespace);
     expect(await leases.noted(name)).toBeUndefined();
     expect(await leases.note("one", name, '{"block":7}')).toBe(true);
     expect(await leases.note("two", name, "of another")).toBe(false);

@@ -1,21 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { LogRefused } from "../../infra/log/kafka/errors.js";
+import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
+import { KafkaReader } from "../../infra/log/kafka/kafka-reader.js";
 import {
   clusterOf,
   type KafkaBroker,
   type KafkaCluster,
   type KafkaConnection,
-  kafkaClient,
-  transactionManagerOf,
-} from "../../infra/log/kafka/kafka-client.js";
-import { KafkaReader } from "../../infra/log/kafka/kafka-reader.js";
+} from "../../infra/log/kafka/kafkajs-internals.js";
 import {
-  AppendUncertain,
-  type PartitionRecords,
+  OutcomeUnknown,
   ProducerFenced,
-  TransactionalAppend,
-} from "../../infra/log/kafka/transactional-append.js";
+  TransactionCoordinator,
+} from "../../infra/log/kafka/transaction-coordinator.js";
+import { type PartitionRecords, TransactionalAppend } from "../../infra/log/kafka/transactional-append.js";
 import { kafkaForTests, type SharedKafka } from "../services/shared-services.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
@@ -65,7 +64,7 @@ function withMember<Whole extends object>(whole: Whole, name: keyof Whole & stri
   });
 }
 
-async function rig({ loses = () => false, attempts }: { loses?: () => boolean; attempts?: number } = {}) {
+async function rig({ loses = () => false, patienceMs = 10_000 }: { loses?: () => boolean; patienceMs?: number } = {}) {
   const client = kafkaClient(kafkaConfig(kafka.brokers), testLogger);
   const topic = `transactions-${randomUUID().slice(0, 8)}`;
   const id = `writer-${topic}`;
@@ -82,10 +81,10 @@ async function rig({ loses = () => false, attempts }: { loses?: () => boolean; a
     closing.push(() => cluster.disconnect());
     await cluster.connect();
     await cluster.addMultipleTargetTopics([topic]);
-    const manager = transactionManagerOf(cluster, id, 20_000, testLogger);
-    await manager.initProducerId();
-    const append = new TransactionalAppend(losing(cluster, loses), manager, id, attempts);
-    return { cluster, manager, append };
+    const coordinator = new TransactionCoordinator({ cluster, transactionalId: id, timeoutMs: 20_000, patienceMs });
+    await coordinator.open();
+    const append = new TransactionalAppend(losing(cluster, loses), coordinator, id, patienceMs);
+    return { cluster, coordinator, append };
   };
   const writer = await open();
   const reader = new KafkaReader(writer.cluster);
@@ -109,70 +108,60 @@ async function rig({ loses = () => false, attempts }: { loses?: () => boolean; a
 }
 
 test("what is appended is there with the commit, and never what is aborted", async () => {
-  const { manager, append, held, part } = await rig();
-  manager.beginTransaction();
+  const { coordinator, append, held, part } = await rig();
   await append.append([part(0, "a", "b"), part(1, "c")]);
-  await manager.commit();
-  manager.beginTransaction();
+  await coordinator.commit();
   await append.append([part(0, "not this")]);
-  await manager.abort();
-  manager.beginTransaction();
+  await coordinator.abort();
   await append.append([part(0, "d")]);
-  await manager.commit();
+  await coordinator.commit();
   await expect.poll(() => held(0)).toEqual(["a", "b", "d"]);
   expect(await held(1)).toEqual(["c"]);
 });
 
 test("more than a batch of a partition goes in several, in order", async () => {
-  const { manager, append, held, part } = await rig();
+  const { coordinator, append, held, part } = await rig();
   // compressed they fit the topic's bound
   const values = Array.from({ length: 30 }, (_, at) => Buffer.alloc(100 * 1024, `${at} `.padEnd(20)));
-  manager.beginTransaction();
   await append.append([part(0, ...values), part(1, "beside")]);
-  await manager.commit();
+  await coordinator.commit();
   await expect.poll(() => held(0)).toEqual(values.map((value) => value.toString("utf8", 0, 20)));
   expect(await held(1)).toEqual(["beside"]);
 });
 
 test("a batch whose answer is lost goes again, and is there once; so is what follows", async () => {
   let lost = 0;
-  const { manager, append, held, part } = await rig({ loses: () => lost++ < 2 });
-  manager.beginTransaction();
+  const { coordinator, append, held, part } = await rig({ loses: () => lost++ < 2 });
   await append.append([part(0, "a", "b"), part(1, "c")]);
   expect(lost).toBe(3);
   await append.append([part(0, "d")]);
-  await manager.commit();
+  await coordinator.commit();
   await expect.poll(() => held(0)).toEqual(["a", "b", "d"]);
   expect(await held(1)).toEqual(["c"]);
 });
 
 test("whose answers stay away is said to be uncertain", async () => {
-  const { manager, append, part } = await rig({ loses: () => true, attempts: 2 });
-  manager.beginTransaction();
-  await expect(append.append([part(0, "a")])).rejects.toThrow(AppendUncertain);
-  await manager.abort();
+  const { coordinator, append, part } = await rig({ loses: () => true, patienceMs: 100 });
+  await expect(append.append([part(0, "a")])).rejects.toThrow(OutcomeUnknown);
+  await coordinator.abort();
 });
 
 test("what the brokers refuse is refused, and the next transaction goes through", async () => {
-  const { manager, append, held, part } = await rig();
-  manager.beginTransaction();
+  const { coordinator, append, held, part } = await rig();
   const random = Buffer.from(Array.from({ length: MOST_BYTES }, () => randomUUID()).join(""));
   await expect(append.append([part(0, random)])).rejects.toThrow(LogRefused);
-  await manager.abort();
-  manager.beginTransaction();
+  await coordinator.abort();
   await append.append([part(0, "small")]);
-  await manager.commit();
+  await coordinator.commit();
   await expect.poll(() => held(0)).toEqual(["small"]);
 });
 
 test("one that was opened later fences it out", async () => {
-  const { manager, append, held, part, open } = await rig();
-  manager.beginTransaction();
+  const { append, held, part, open } = await rig();
   await append.append([part(0, "a")]);
   const later = await open();
   await expect(append.append([part(0, "b")])).rejects.toThrow(ProducerFenced);
-  later.manager.beginTransaction();
   await later.append.append([part(0, "c")]);
-  await later.manager.commit();
+  await later.coordinator.commit();
   await expect.poll(() => held(0)).toEqual(["c"]);
 });

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { loadConfig } from "../../infra/config/load-config.js";
 import { oraclesConfig } from "../../infra/config/oracle-config.js";
 import { RedisLeases } from "../../infra/lease/redis-leases.js";
-import { connectRedis } from "../../infra/redis-connection.js";
+import { connectRedis } from "../../infra/redis/connection.js";
 import { pythSource } from "../../ingest/oracles/pyth/pyth-source.js";
 import { testLogger } from "../infra/kafka-rig.js";
 import { redisForTests, type SharedRedis } from "../services/shared-services.js";
@@ -35,9 +35,9 @@ it("of two ingest processes one has an oracle, and the other takes it over", asy
   });
   const ingest = async () => {
     const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });
-    const client = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
-    ends.push(() => client.disconnect());
-    const leases = { leases: new RedisLeases(client, namespace), ttlMs: 900 };
+    const connection = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
+    ends.push(() => connection.client.disconnect());
+    const leases = { leases: new RedisLeases(connection, namespace), ttlMs: 900 };
     const rig = await oracleRig(pythSource(pyth[0]!), undefined, { leases });
     let stopped: Promise<void> | undefined;
     const stop = () => {

@@ -22,23 +22,38 @@ export interface RoleProcess {
 }
 export type Role = "ingest" | "process" | "sink" | "push";
 
+/** What a cluster needs of its Kafka. */
+interface Brokers {
+  /** host:port, or several of them. */
+  readonly brokers: string | readonly string[];
+  stop(): Promise<unknown>;
+}
+
 /** Kafka, registry, Redis and ClickHouse's stand-in, and roles in processes of their own over them. */
-export class Cluster {
+export class Cluster<Kafka extends Brokers = KafkaHandle> {
   readonly roles = new Map<string, RoleProcess>();
 
   private constructor(
     readonly folders: { folder: string; remove(): Promise<void> },
-    readonly kafka: KafkaHandle,
+    readonly kafka: Kafka,
     readonly registry: RegistryHandle,
     readonly redis: RedisHandle,
     readonly store: EmbeddedStoreServer,
     readonly config: PlantConfig,
   ) {}
 
-  static async start(overrides: ConfigOverrides = {}, kafkaVersion?: string): Promise<Cluster> {
+  static start(overrides: ConfigOverrides = {}, kafkaVersion?: string): Promise<Cluster> {
+    return Cluster.over(startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion }), overrides);
+  }
+
+  /** Over a Kafka that starts; it is stopped with the cluster. */
+  static async over<Kafka extends Brokers>(
+    starting: Promise<Kafka>,
+    overrides: ConfigOverrides = {},
+  ): Promise<Cluster<Kafka>> {
     const folders = await temporaryFolder();
     const [kafka, registry, redis, store] = await Promise.all([
-      startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion }),
+      starting,
       startRegistry(),
       startRedis(),
       EmbeddedStoreServer.start({
@@ -49,11 +64,12 @@ export class Cluster {
       }),
     ]);
     const { log, bus, store: storeSettings, ...rest } = overrides;
+    const brokers = [kafka.brokers].flat();
     const config = testConfig({
       namespace: `t${randomUUID().slice(0, 8)}`,
       ...rest,
       dataFolder: join(folders.folder, "data"),
-      log: { ...log, kafka: { sessionTimeoutMs: 3000, brokers: [kafka.brokers] } },
+      log: { ...log, kafka: { sessionTimeoutMs: 3000, ...log?.kafka, brokers } },
       registry: { url: registry.url },
       bus: { ...bus, redis: { nodes: [redis.address] } },
       store: { ...storeSettings, url: store.url },

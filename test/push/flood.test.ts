@@ -129,7 +129,7 @@ test("addresses take turns, and what is done alone ends its slice", async () => 
 
 test("a budget is five seconds' worth, may be overdrawn once, and is paid by time", () => {
   let now = 0;
-  const budget = new WorkBudget(100, () => now);
+  const budget = new WorkBudget(100, 500, () => now);
   budget.charge(499);
   expect(budget.wait()).toBe(0);
   budget.charge(1_001);

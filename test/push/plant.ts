@@ -7,6 +7,9 @@ import type { Store } from "../../infra/store/store.js";
 import { type Push, startPush } from "../../push/push.js";
 import { defaultPushSettings, type PushSettings } from "../../push/settings.js";
 
+/** Which library the tests' WebSockets are served by; the same tests run on each. */
+const sockets = (process.env.TICKPLANT_TEST_SOCKETS ?? "auto") as PushSettings["sockets"];
+
 /** A store that has nothing yet. */
 export const emptyStore: Store = {
   migrate: async () => {},
@@ -34,7 +37,7 @@ export async function serveBus(
     bus,
     store,
     metrics,
-    settings: { ...defaultPushSettings, restPort: 0, webSocketPort: 0, ...settings },
+    settings: { ...defaultPushSettings, sockets, restPort: 0, webSocketPort: 0, ...settings },
     logger: createLogger({ level: "fatal" }),
     readiness: () => ({ ready: true, reasons: [] }),
     metricsText: () => metrics.registry.metrics(),

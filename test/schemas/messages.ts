@@ -56,6 +56,7 @@ type WordsOf<Message> = {
 export type Words = Readonly<Record<string, string>>;
 
 const stream = { timestamp: "long", epoch: "long", sequence_num: "long" } as const;
+const times = { log_time: "long", receive_time: "long" } as const;
 const side = "enum buy sell";
 const pool = { exchange: "text", pool: "text", symbol: "text" } as const;
 const inChain = {
@@ -71,17 +72,20 @@ export const FIELDS = {
   "market.trade": {
     ...{ symbol: "text", exchange: "text", trade_id: "text", price: "text", qty: "text", side, retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Trade>,
   "market.ticker": {
     ...{ symbol: "text", exchange: "text", last_price: "text?", weighted_price: "text?", median_price: "text?" },
     ...{ bid_price: "text?", bid_qty: "text?", ask_price: "text?", ask_qty: "text?", venues: "texts?" },
     ...{ volume_24h: "text?", quote_volume_24h: "text?", open_24h: "text?", high_24h: "text?", low_24h: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Ticker>,
   "market.depth": {
     ...{ symbol: "text", exchange: "text", bids: "levels", asks: "levels", first_update_id: "long", update_id: "long" },
     ...{ is_snapshot: "flag", status: "enum live stale", reason: "text?", previous_sequence: "long" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Depth>,
   "market.kline": {
     ...{ symbol: "text", exchange: "text", interval: "text", open_time: "long", close_time: "long" },
@@ -89,22 +93,27 @@ export const FIELDS = {
     ...{ trade_count: "long", taker_buy_volume: "text", taker_buy_quote_volume: "text" },
     ...{ is_closed: "flag", revision: "long", flags: "texts" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Kline>,
   "market.index": {
     ...{ name: "text", value: "text?", status: "text", constituents: "records" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Index>,
   "index.input": {
     ...{ name: "text", source: "text", log_time: "long", epoch: "long", sequence_num: "long", prices: "records" },
+    receive_time: "long",
   } satisfies WordsOf<IndexInput>,
   "signal.alpha": {
     ...{ signal_id: "text", strategy: "text", symbol: "text", legs: "records", expected_profit: "text" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Signal>,
   "market.dlq": {
     ...{ topic: "text", partition: "long", offset: "long", index: "long", exchange: "text", symbol: "text" },
     ...{ reason: "text", detail: "text", original: "bytes" },
     ...stream,
+    ...times,
   } satisfies WordsOf<DeadLetter>,
   "plant.state": { value: "text" } satisfies WordsOf<StateRecord>,
   "market.raw": { session: "text", ticks: "records" },

@@ -11,14 +11,15 @@ export interface RedisClusterServers {
   stop(): Promise<void>;
 }
 
-/** Three masters that share the slots. */
-export async function startRedisCluster(): Promise<RedisClusterServers> {
-  const { servers, addresses } = await startMasters(3);
+/** Three masters that share the slots, and behind them, where there are more servers, a replica each. */
+export async function startRedisCluster(replicasEach: 0 | 1 = 0, nodeTimeoutMs = 3000): Promise<RedisClusterServers> {
+  const { servers, addresses } = await startServers(3 * (1 + replicasEach), nodeTimeoutMs);
   const stop = async () => {
     await Promise.all(servers.map((server) => server.stop()));
   };
   try {
-    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-yes"]);
+    const replicas = ["--cluster-replicas", `${replicasEach}`];
+    await run("redis-cli", ["--cluster", "create", ...addresses, ...replicas, "--cluster-yes"]);
     for (const { port } of servers) {
       for (;;) {
         const { stdout } = await run("redis-cli", ["-p", String(port), "cluster", "info"]);
@@ -34,14 +35,18 @@ export async function startRedisCluster(): Promise<RedisClusterServers> {
 }
 
 /** Each has a second port for its talk with the others. Somebody else may take a port first: then all begin anew. */
-async function startMasters(count: number): Promise<{ servers: RedisHandle[]; addresses: string[] }> {
+async function startServers(
+  count: number,
+  nodeTimeoutMs: number,
+): Promise<{ servers: RedisHandle[]; addresses: string[] }> {
   for (let attempt = 1; ; attempt++) {
     const ports = new Set<number>();
     while (ports.size < 2 * count) ports.add((await freePorts())[0]);
     const [own, between] = [[...ports].slice(0, count), [...ports].slice(count)];
     const started = await Promise.allSettled(
       own.map((port, i) => {
-        const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--cluster-port", `${between[i]}`];
+        const timeout = ["--cluster-node-timeout", `${nodeTimeoutMs}`, "--repl-diskless-sync-delay", "0"];
+        const args = ["--cluster-enabled", "yes", "--cluster-port", `${between[i]}`, ...timeout];
         return startRedis({ port, args });
       }),
     );

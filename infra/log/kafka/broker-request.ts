@@ -1,53 +1,94 @@
-import { LogUnavailable } from "./errors.js";
-import type { KafkaBroker, KafkaCluster, KafkaConnection } from "./kafka-client.js";
+import { LogUnavailable, VersionsApart } from "./errors.js";
+import { destroyConnection, type KafkaBroker, type KafkaCluster, type KafkaConnection } from "./kafkajs-internals.js";
+import { soonest } from "./sound-cluster.js";
 
-/** A request whose bytes lie ready, and how its answer is read. */
-export interface WrittenRequest<Answer extends { readonly throttleMs: number }> {
+/** What goes on longer goes on beside. */
+const RECOVERY_MS = 10_000;
+
+/** A request that the plant writes itself, in any of some versions. */
+export interface WrittenRequest {
   readonly apiKey: number;
-  readonly apiVersion: number;
   /** As messages and metrics name it. */
   readonly apiName: string;
+  /** Those that can be written. */
+  readonly versions: { readonly min: number; readonly max: number };
+  /** From which version on headers have tagged fields. */
+  readonly firstFlexible: number;
   /** What follows the request's header, in pieces. */
-  readonly body: readonly Uint8Array[];
-  decode(bytes: Buffer): Answer;
+  write(version: number): readonly Uint8Array[];
+}
+
+/** The same, and how its answer is read. */
+export interface BrokerRequest<Answer extends { readonly throttleMs: number }> extends WrittenRequest {
+  decode(bytes: Buffer, version: number): Answer;
 }
 
 /**
- * Sends a request to a broker and waits no longer than a deadline: kafkajs's own timeouts do not bound a request on a
- * connection that hangs. Such a connection is given up. What an answer says of throttling holds for what is sent next.
+ * Sends a request to a broker, in the newest version that both know, and waits no longer than a deadline. A connection on
+ * which none came is thrown away. What an answer says of throttling holds for what is sent next.
  *
- * @throws LogUnavailable, and what kafkajs throws
+ * @param deadlineMs from when it may be sent; connecting has its own
+ * @throws LogUnavailable, VersionsApart, and what kafkajs throws
  */
-export function askBroker<Answer extends { readonly throttleMs: number }>(
-  cluster: KafkaCluster,
+export async function askBroker<Answer extends { readonly throttleMs: number }>(
   broker: KafkaBroker,
-  request: WrittenRequest<Answer>,
+  request: BrokerRequest<Answer>,
   what: string,
+  deadlineMs: number,
+): Promise<Answer> {
+  const connection = await broker.connectionPool.getConnectionByRequest({ request });
+  await connection.authenticate();
+  connection.failIfNotConnected();
+  const version = commonVersion(broker, request);
+  const isFlexible = version >= request.firstFlexible;
+  const payload = await withinDeadline(
+    write(connection, request, version, isFlexible),
+    connection,
+    new LogUnavailable(what, new Error(`no answer within ${deadlineMs} ms`)),
+    deadlineMs,
+  );
+  const answer = request.decode(payload, version);
+  connection.requestQueue.maybeThrottle(answer.throttleMs);
+  return answer;
+}
+
+/** The newest version of a request that both sides know. @throws VersionsApart */
+export function commonVersion(
+  { versions, connectionPool }: Pick<KafkaBroker, "versions" | "connectionPool">,
+  { apiKey, apiName, versions: own }: Pick<WrittenRequest, "apiKey" | "apiName" | "versions">,
+): number {
+  const theirs = versions?.[apiKey];
+  const version = Math.min(own.max, theirs?.maxVersion ?? -1);
+  if (theirs === undefined || version < Math.max(own.min, theirs.minVersion)) {
+    const place = `${connectionPool.host}:${connectionPool.port}`;
+    const range = theirs === undefined ? "none" : `${theirs.minVersion} to ${theirs.maxVersion}`;
+    throw new VersionsApart(place, apiName, range, `${own.min} to ${own.max}`);
+  }
+  return version;
+}
+
+function withinDeadline<Answer>(
+  work: Promise<Answer>,
+  connection: KafkaConnection,
+  late: Error,
   deadlineMs: number,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      cluster.removeBroker(broker.connectionPool);
-      void broker.disconnect().catch(() => {});
-      reject(new LogUnavailable(what, new Error(`no answer within ${deadlineMs} ms`)));
+      reject(late);
+      destroyConnection(connection, late);
     }, deadlineMs);
-    send(broker, request)
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
+    work.then(
+      (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-}
-
-async function send<Answer extends { readonly throttleMs: number }>(
-  broker: KafkaBroker,
-  request: WrittenRequest<Answer>,
-): Promise<Answer> {
-  const connection = await broker.connectionPool.getConnectionByRequest({ request });
-  if (!connection.isAuthenticated()) await connection.authenticate();
-  connection.failIfNotConnected();
-  const payload = await write(connection, request);
-  const answer = request.decode(payload);
-  connection.requestQueue.maybeThrottle(answer.throttleMs);
-  return answer;
 }
 
 /**
@@ -56,18 +97,23 @@ async function send<Answer extends { readonly throttleMs: number }>(
  */
 function write(
   connection: KafkaConnection,
-  { apiKey, apiVersion, apiName, body }: Omit<WrittenRequest<{ readonly throttleMs: number }>, "decode">,
+  request: WrittenRequest,
+  apiVersion: number,
+  isFlexible: boolean,
 ): Promise<Buffer> {
   const { clientId } = connection;
+  const { apiKey, apiName } = request;
+  const body = request.write(apiVersion);
   const correlationId = connection.nextCorrelationId();
-  const header = Buffer.allocUnsafe(4 + 2 + 2 + 4 + 2 + Buffer.byteLength(clientId));
+  const header = Buffer.allocUnsafe(4 + 2 + 2 + 4 + 2 + Buffer.byteLength(clientId) + (isFlexible ? 1 : 0));
   const size = body.reduce((sum, { length }) => sum + length, header.length - 4);
   let at = header.writeInt32BE(size, 0);
   at = header.writeInt16BE(apiKey, at);
   at = header.writeInt16BE(apiVersion, at);
   at = header.writeInt32BE(correlationId, at);
   at = header.writeInt16BE(Buffer.byteLength(clientId), at);
-  header.write(clientId, at);
+  at += header.write(clientId, at);
+  if (isFlexible) header[at] = 0;
   return new Promise((resolve, reject) => {
     connection.requestQueue.push({
       entry: {
@@ -81,7 +127,7 @@ function write(
       expectResponse: true,
       requestTimeout: null,
       sendRequest: () => {
-        const { socket } = connection;
+        const socket = connection.socket!;
         socket.cork();
         socket.write(header);
         for (const piece of body) socket.write(piece);
@@ -92,15 +138,13 @@ function write(
 }
 
 /** What can be done after a request failed: the connection is made anew, and who leads what is asked again. */
-export async function recoverCluster(cluster: KafkaCluster, error: unknown): Promise<void> {
-  const { host, port } = (error ?? {}) as { host?: string; port?: number };
-  if (host !== undefined && port !== undefined) cluster.removeBroker({ host, port });
-  try {
+export function recoverCluster(cluster: KafkaCluster): Promise<void> {
+  const recover = async () => {
     if (!cluster.isConnected()) await cluster.connect();
     await cluster.refreshMetadata();
-  } catch {
-    // the next attempt tells
-  }
+  };
+  // the next attempt tells
+  return soonest(recover(), RECOVERY_MS);
 }
 
 /** The broker that leads a partition; -1 when nobody does, or when it is not known. */

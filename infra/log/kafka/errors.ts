@@ -23,6 +23,16 @@ export class LogAccessRefused extends PlantError {
   }
 }
 
+/** A broker and the plant know no version of a request in common. */
+export class VersionsApart extends PlantError {
+  constructor(broker: string, request: string, theirs: string, ours: string) {
+    super(
+      "TP_LOG_VERSION",
+      `${broker} takes ${request} in versions ${theirs}, this plant knows ${ours}: run a Kafka from 2.1 to 4.x, or a newer plant`,
+    );
+  }
+}
+
 /** The brokers will never take this record; mend the topic's settings or the record. */
 export class LogRefused extends PlantError {
   constructor(place: string, why: string) {

@@ -1,10 +1,14 @@
-import type { WrittenRequest } from "./broker-request.js";
-import { type AbortedTransaction, int64 } from "./record-set.js";
-import { byTopic, writeText } from "./request-bytes.js";
+import type { BrokerRequest } from "./broker-request.js";
+import type { AbortedTransaction } from "./record-set.js";
+import { AnswerReader, byTopic, lengthRoom, RequestWriter, textRoom } from "./request-bytes.js";
 
 const FETCH = 1;
-const VERSION = 11;
-const HIGH = 2 ** 32;
+/** Kafka 1.1, which has sessions, to the newest; from 13 on topics go by ids. */
+const VERSIONS = { min: 7, max: 12 };
+const FIRST_WITH_LEADER_EPOCH = 9;
+const FIRST_WITH_RACK = 11;
+const FIRST_FLEXIBLE = 12;
+const UNKNOWN_EPOCH = -1;
 
 /** One partition of a request. */
 export interface FetchPlace {
@@ -43,76 +47,90 @@ export interface FetchAnswer {
   readonly partitions: readonly FetchedPartition[];
 }
 
-/** Fetch, version 11, of committed records: https://kafka.apache.org/protocol#The_Messages_Fetch */
-export function fetchRequest(request: FetchRequest): WrittenRequest<FetchAnswer> {
-  return { apiKey: FETCH, apiVersion: VERSION, apiName: "Fetch", body: [encode(request)], decode };
+/** Fetch of committed records: https://kafka.apache.org/protocol#The_Messages_Fetch */
+export function fetchRequest(request: FetchRequest): BrokerRequest<FetchAnswer> {
+  return {
+    apiKey: FETCH,
+    apiName: "Fetch",
+    versions: VERSIONS,
+    firstFlexible: FIRST_FLEXIBLE,
+    write: (version) => [write(version, request)],
+    decode,
+  };
 }
 
-function encode({ maxWaitMs, maxBytes, sessionId, sessionEpoch, places, forgotten }: FetchRequest): Buffer {
+function write(version: number, request: FetchRequest): Buffer {
+  const { maxWaitMs, maxBytes, sessionId, sessionEpoch, places, forgotten } = request;
   const wanted = byTopic(places);
   const left = byTopic(forgotten);
-  let size = 4 + 4 + 4 + 4 + 1 + 4 + 4 + 4 + 4 + 2;
-  for (const [topic, partitions] of wanted) size += 2 + Buffer.byteLength(topic) + 4 + 28 * partitions.length;
-  for (const [topic, partitions] of left) size += 2 + Buffer.byteLength(topic) + 4 + 4 * partitions.length;
-  const bytes = Buffer.allocUnsafe(size);
-  let at = bytes.writeInt32BE(-1, 0);
-  at = bytes.writeInt32BE(maxWaitMs, at);
-  at = bytes.writeInt32BE(1, at);
-  at = bytes.writeInt32BE(maxBytes, at);
-  at = bytes.writeInt8(1, at);
-  at = bytes.writeInt32BE(sessionId, at);
-  at = bytes.writeInt32BE(sessionEpoch, at);
-  at = bytes.writeInt32BE(wanted.size, at);
+  let size = 4 + 4 + 4 + 4 + 1 + 4 + 4 + 3 * lengthRoom + 2;
+  for (const [topic, partitions] of wanted) size += textRoom(topic) + lengthRoom + 34 * partitions.length;
+  for (const [topic, partitions] of left) size += textRoom(topic) + lengthRoom + 4 * partitions.length;
+  const out = new RequestWriter(size, version >= FIRST_FLEXIBLE);
+  // no replica's
+  out.int32(-1);
+  out.int32(maxWaitMs);
+  out.int32(1);
+  out.int32(maxBytes);
+  // what is committed
+  out.int8(1);
+  out.int32(sessionId);
+  out.int32(sessionEpoch);
+  out.length(wanted.size);
   for (const [topic, partitions] of wanted) {
-    at = writeText(bytes, topic, at);
-    at = bytes.writeInt32BE(partitions.length, at);
+    out.text(topic);
+    out.length(partitions.length);
     for (const { partition, offset, maxBytes } of partitions) {
-      at = bytes.writeInt32BE(partition, at);
-      at = bytes.writeInt32BE(-1, at);
-      at = bytes.writeInt32BE(Math.floor(offset / HIGH), at);
-      at = bytes.writeUInt32BE(offset % HIGH, at);
-      at = bytes.writeInt32BE(-1, at);
-      at = bytes.writeInt32BE(-1, at);
-      at = bytes.writeInt32BE(maxBytes, at);
+      out.int32(partition);
+      if (version >= FIRST_WITH_LEADER_EPOCH) out.int32(UNKNOWN_EPOCH);
+      out.int64(offset);
+      if (version >= FIRST_FLEXIBLE) out.int32(UNKNOWN_EPOCH);
+      // where a follower's log begins
+      out.int32(-1);
+      out.int32(-1);
+      out.int32(maxBytes);
+      out.end();
     }
+    out.end();
   }
-  at = bytes.writeInt32BE(left.size, at);
+  out.length(left.size);
   for (const [topic, partitions] of left) {
-    at = writeText(bytes, topic, at);
-    at = bytes.writeInt32BE(partitions.length, at);
-    for (const { partition } of partitions) at = bytes.writeInt32BE(partition, at);
+    out.text(topic);
+    out.length(partitions.length);
+    for (const { partition } of partitions) out.int32(partition);
+    out.end();
   }
-  bytes.writeInt16BE(0, at);
-  return bytes;
+  if (version >= FIRST_WITH_RACK) out.text("");
+  out.end();
+  return out.written();
 }
 
-function decode(bytes: Buffer): FetchAnswer {
+function decode(bytes: Buffer, version: number): FetchAnswer {
+  const answer = new AnswerReader(bytes, version >= FIRST_FLEXIBLE);
   const partitions: FetchedPartition[] = [];
-  const errorCode = bytes.readInt16BE(4);
-  const sessionId = bytes.readInt32BE(6);
-  let at = 14;
-  for (let topics = bytes.readInt32BE(10); topics > 0; topics--) {
-    const length = bytes.readInt16BE(at);
-    const topic = bytes.toString("utf8", at + 2, at + 2 + length);
-    at += 2 + length;
-    let count = bytes.readInt32BE(at);
-    at += 4;
-    for (; count > 0; count--) {
-      const partition = bytes.readInt32BE(at);
-      const code = bytes.readInt16BE(at + 4);
-      const start = int64(bytes, at + 22);
+  const throttleMs = answer.int32();
+  const errorCode = answer.int16();
+  const sessionId = answer.int32();
+  for (let topics = answer.length(); topics > 0; topics--) {
+    const topic = answer.text() ?? "";
+    for (let count = answer.length(); count > 0; count--) {
+      const partition = answer.int32();
+      const code = answer.int16();
+      // the high watermark and the last stable offset
+      answer.skip(8 + 8);
+      const start = answer.int64();
       const aborted: AbortedTransaction[] = [];
-      let transactions = bytes.readInt32BE(at + 30);
-      at += 34;
-      for (; transactions > 0; transactions--) {
-        aborted.push({ producerId: int64(bytes, at), firstOffset: int64(bytes, at + 8) });
-        at += 16;
+      for (let transactions = answer.length(); transactions > 0; transactions--) {
+        aborted.push({ producerId: answer.int64(), firstOffset: answer.int64() });
+        answer.end();
       }
-      const size = Math.max(0, bytes.readInt32BE(at + 4));
-      at += 8;
-      partitions.push({ topic, partition, errorCode: code, start, aborted, bytes: bytes.subarray(at, at + size) });
-      at += size;
+      // the replica that it would rather be read from
+      if (version >= FIRST_WITH_RACK) answer.skip(4);
+      const records = answer.raw();
+      answer.end();
+      partitions.push({ topic, partition, errorCode: code, start, aborted, bytes: records });
     }
+    answer.end();
   }
-  return { throttleMs: bytes.readInt32BE(0), errorCode, sessionId, partitions };
+  return { throttleMs, errorCode, sessionId, partitions };
 }

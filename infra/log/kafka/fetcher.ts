@@ -4,7 +4,8 @@ import type { StoredRecord } from "../log.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { type FetchAnswer, type FetchedPartition, fetchRequest } from "./fetch-protocol.js";
 import { FetchSession } from "./fetch-session.js";
-import type { KafkaCluster } from "./kafka-client.js";
+import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
+import type { KafkaCluster } from "./kafkajs-internals.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { decodeRecords } from "./record-set.js";
 
@@ -33,7 +34,6 @@ export interface FetcherOptions {
 }
 
 const MAX_WAIT_MS = 250;
-const DEADLINE_MS = 12_000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1_000;
 const OFFSET_OUT_OF_RANGE = 1;
@@ -76,7 +76,7 @@ export class Fetcher {
     if (this.#lookingForLeaders) return;
     this.#lookingForLeaders = true;
     await pause(LAST_BACKOFF_MS, undefined, { ref: false });
-    if (!this.#stopped) await recoverCluster(this.options.cluster, undefined);
+    if (!this.#stopped) await recoverCluster(this.options.cluster);
     this.#lookingForLeaders = false;
     this.wake();
   }
@@ -133,7 +133,7 @@ export class Fetcher {
   async #ask(nodeId: number, session: FetchSession, asked: ReadonlyMap<string, Asked>): Promise<FetchAnswer> {
     const { cluster } = this.options;
     const broker = await cluster.findBroker({ nodeId });
-    return askBroker(cluster, broker, fetchRequest(session.request(asked)), "a fetch", DEADLINE_MS);
+    return askBroker(broker, fetchRequest(session.request(asked)), "a fetch", REQUEST_TIMEOUT_MS);
   }
 
   /** By name, as they are asked for. */
@@ -153,7 +153,7 @@ export class Fetcher {
     if (failures === 1) logger.warn({ why: (error as Error).message }, "a fetch failed; asking again");
     await pause(Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)));
     if (this.#stopped) return;
-    await recoverCluster(cluster, error);
+    await recoverCluster(cluster);
     this.wake();
   }
 }

@@ -1,4 +1,7 @@
 import type { Kafka, Consumer as KafkaJsConsumer } from "kafkajs";
+import { LogUnavailable } from "./errors.js";
+import { consumerOf, type KafkaCluster } from "./kafkajs-internals.js";
+import { abandonCluster, soonest } from "./sound-cluster.js";
 import { stickyAssigner } from "./sticky-assigner.js";
 
 export interface MembershipOptions {
@@ -17,7 +20,11 @@ export interface MembershipOptions {
   readonly ended: (error: Error) => void;
 }
 
-const REBALANCE_TIMEOUT_MS = 30_000;
+/** How long members that share out wait for one that does not come; all hear of it with their next heartbeat. */
+const REBALANCE_TIMEOUT_MS = 10_000;
+const JOIN_MS = 45_000;
+/** A group that does not answer is left without a farewell. */
+const FAREWELL_MS = 3_000;
 /** How often kafkajs, with nothing to fetch, looks whether a heartbeat is due. */
 const SIGN_OF_LIFE_MS = 250;
 
@@ -27,6 +34,7 @@ const SIGN_OF_LIFE_MS = 250;
  */
 export class GroupMembership {
   readonly #consumer: KafkaJsConsumer;
+  readonly #cluster: KafkaCluster;
   /** Partitions are being shared out anew. */
   #rebalancing = false;
   /** When the group heard of this member last, by performance.now(). */
@@ -35,7 +43,7 @@ export class GroupMembership {
 
   constructor(private readonly options: MembershipOptions) {
     const { kafka, groupId, sessionTimeoutMs, holding } = options;
-    this.#consumer = kafka.consumer({
+    const { consumer, cluster } = consumerOf(kafka, {
       groupId,
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
@@ -45,10 +53,22 @@ export class GroupMembership {
       partitionAssigners: [stickyAssigner(holding)],
       retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 10, restartOnFailure: async () => false },
     });
+    this.#consumer = consumer;
+    this.#cluster = cluster;
   }
 
-  /** Resolves when it is a member. @throws what kafkajs throws */
-  async join(): Promise<void> {
+  /** Resolves when it is a member. @throws LogUnavailable, what kafkajs throws */
+  join(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new LogUnavailable(`joining the group ${this.options.groupId}`));
+      const timer = setTimeout(late, JOIN_MS);
+      this.#join()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
+  async #join(): Promise<void> {
     const consumer = this.#consumer;
     const { topics, joined, heardAgain, ended } = this.options;
     const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH } = consumer.events;
@@ -89,6 +109,11 @@ export class GroupMembership {
     return !this.#rebalancing && performance.now() - this.#heardAt < this.options.sessionTimeoutMs;
   }
 
+  /** Milliseconds since the group heard of it last. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
+  }
+
   /**
    * @param metadata stands beside the offset
    * @throws when the group is being shared out anew, or has forgotten this member
@@ -105,6 +130,7 @@ export class GroupMembership {
   /** Leaves the group. Never rejects. */
   async leave(): Promise<void> {
     this.#left = true;
-    await this.#consumer.disconnect().catch(() => {});
+    await soonest(this.#consumer.disconnect(), FAREWELL_MS);
+    abandonCluster(this.#cluster);
   }
 }

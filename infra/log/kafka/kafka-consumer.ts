@@ -2,13 +2,14 @@ import type { Kafka } from "kafkajs";
 import type { Logger } from "../../logging.js";
 import { Fenced } from "../errors.js";
 import type { Consumer, PartitionHandler } from "../log.js";
-import { HandlerStalled, WriterLost } from "./errors.js";
+import { HandlerStalled, LogUnavailable, WriterLost } from "./errors.js";
 import { type Fetched, Fetcher } from "./fetcher.js";
 import { GroupMembership } from "./group-membership.js";
-import { clusterOf, type KafkaCluster } from "./kafka-client.js";
 import type { KafkaReader } from "./kafka-reader.js";
+import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
 import { PartitionOwnership } from "./partition-ownership.js";
+import { soonest } from "./sound-cluster.js";
 
 export interface KafkaConsumerOptions {
   readonly kafka: Kafka;
@@ -30,6 +31,10 @@ const REJOIN_PAUSE_MS = 500;
 /** A batch that takes longer is worked on beside the loop that fetches: others go on. */
 const ASIDE_AFTER_MS = 100;
 const WATCH_MS = 500;
+/** A member that the group has not heard of for so much longer than the session's time is one no more. */
+const SILENCE_MS = 20_000;
+/** How long a stop waits for what the log does not take. */
+const STOP_MS = 15_000;
 
 /**
  * The partitions that a member of a consumer group has: a task's state is restored before its first record, nothing is
@@ -188,13 +193,14 @@ export class KafkaConsumer implements Consumer {
     this.#fetcher?.stop();
     membership?.forget();
     let failure: unknown;
-    await Promise.all(
+    const ended = Promise.all(
       [...this.#owned.values()].map((owned) =>
         this.#ownership.end(owned, this.#stopped).catch((error: unknown) => {
           failure ??= error;
         }),
       ),
     );
+    await (this.#stopped ? soonest(ended, STOP_MS) : ended);
     this.#owned.clear();
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
@@ -287,8 +293,15 @@ export class KafkaConsumer implements Consumer {
 
   /** A handler that is stuck: no more signs of life, and the brokers give its partitions to others. */
   #watch(): void {
-    const { stallMs, nameOf } = this.options;
+    const { stallMs, nameOf, sessionTimeoutMs, logger, groupId } = this.options;
     const now = performance.now();
+    if (!this.#stopped && this.#rejoining === undefined && this.#membership !== undefined) {
+      const { silentMs } = this.#membership;
+      if (silentMs > sessionTimeoutMs + SILENCE_MS) {
+        logger.warn({ groupId, silentMs: Math.round(silentMs) }, "the group is silent; joining again");
+        void this.#rejoin();
+      }
+    }
     for (const owned of this.#owned.values()) {
       if (owned.failed || owned.busySince === 0 || now - owned.busySince < stallMs) continue;
       owned.giveUp();
@@ -300,11 +313,11 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  /** A task whose writer is over is begun anew by whoever owns it then; anything else is for the caller. */
+  /** A task whose writer is over, or that did not begin or end for want of the log, is begun anew by whoever owns it then. */
   #handlerFailed(owned: OwnedPartition, error: unknown): void {
     owned.failed = true;
     const { logger, groupId } = this.options;
-    if (error instanceof Fenced || error instanceof WriterLost) {
+    if (error instanceof Fenced || error instanceof WriterLost || error instanceof LogUnavailable) {
       if (owned.lost || this.#stopped) return;
       logger.warn({ group: groupId, code: error.code, partition: owned.name }, `${error.message}`);
       setImmediate(() => void this.#rejoin());

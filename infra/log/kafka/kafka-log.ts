@@ -14,12 +14,13 @@ import type {
 import { partitionOf } from "../partitioner.js";
 import { LogUnavailable } from "./errors.js";
 import { openFailure } from "./kafka-access.js";
-import { clusterOf, type KafkaCluster, kafkaClient } from "./kafka-client.js";
+import { kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
 import { KafkaProducer, type Lane } from "./kafka-producer.js";
 import { KafkaReader } from "./kafka-reader.js";
 import { applyTopics, type TopicDrift, topicDrift } from "./kafka-topics.js";
 import { KafkaTransactions } from "./kafka-transactions.js";
+import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaConfig;
@@ -28,7 +29,7 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
 }
 
-/** They wait for the leader alone, since they are many and a venue can be asked again; they linger in the publisher. */
+/** They wait for the leader alone unless it is configured otherwise; they linger in the publisher. */
 const rawTicks = "market.raw";
 const END_POLL_MS = 20;
 const METADATA_DEADLINE_MS = 10_000;
@@ -59,7 +60,7 @@ export class KafkaLog implements Log {
       cluster,
       nameOf: (topic) => this.#physical(topic),
       partitionOf: (record) => this.#partitionOf(record),
-      acks: (topic) => (topic === raw ? 1 : -1),
+      acks: (topic) => (topic === raw && options.kafka.rawAcks === "leader" ? 1 : -1),
       lingerMs: (topic) => (topic === raw ? 0 : options.kafka.lingerMs),
       deliveryTimeoutMs: options.kafka.deliveryTimeoutMs,
       logger: options.logger,

@@ -1,9 +1,11 @@
 import type { Logger } from "../../logging.js";
 import type { LogRecord } from "../log.js";
+import { outcomeOf, reasonOf } from "./append-errors.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogRefused, LogUnavailable } from "./errors.js";
-import type { KafkaCluster } from "./kafka-client.js";
-import { isPassing, type ProduceAnswer, produceRequest, reasonOf } from "./produce-request.js";
+import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
+import type { KafkaCluster } from "./kafkajs-internals.js";
+import { type ProduceAnswer, produceRequest } from "./produce-request.js";
 import { encodeBatch } from "./record-batch.js";
 
 export interface KafkaProducerOptions {
@@ -51,7 +53,6 @@ interface Sending {
 const REQUEST_BYTES = 1024 * 1024;
 /** So much of one partition lingers no longer. */
 const LINGER_BYTES = 64 * 1024;
-const REQUEST_DEADLINE_MS = 12_000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1_000;
 
@@ -180,11 +181,13 @@ export class KafkaProducer {
     for (const part of parts) {
       const { lane } = part;
       const code = codes.get(`${lane.topic}/${lane.partition}`);
-      if (code === 0) this.#done(part);
-      else if (code === undefined || isPassing(code)) {
+      const outcome = code === undefined ? "unknown" : outcomeOf(code);
+      if (outcome === "appended") this.#done(part);
+      else if (outcome === "later" || outcome === "unknown") {
         again ??= [];
         again.push(part);
-      } else this.#refuse(part, code);
+        if (code !== undefined) failure ??= new Error(reasonOf(code));
+      } else this.#refuse(part, code!);
     }
     if (again !== undefined) await this.#later(again, failure);
     this.#schedule();
@@ -198,7 +201,7 @@ export class KafkaProducer {
       partition,
       batch: encodeBatch(records),
     }));
-    return askBroker(cluster, broker, produceRequest(acks, null, batches), "an append", REQUEST_DEADLINE_MS);
+    return askBroker(broker, produceRequest(acks, null, batches), "an append", REQUEST_TIMEOUT_MS);
   }
 
   #done({ lane, owners }: Sending): void {
@@ -234,7 +237,7 @@ export class KafkaProducer {
     }
     const pause = Math.min(LAST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, waited / 4));
     await new Promise((resolve) => setTimeout(resolve, pause));
-    await recoverCluster(cluster, failure);
+    await recoverCluster(cluster);
     for (const { lane, records, owners } of parts) {
       if (this.#closed || performance.now() - lane.since >= deliveryTimeoutMs) {
         const error = new LogUnavailable(`an append to ${lane.topic}/${lane.partition}`, failure);

@@ -1,15 +1,15 @@
 import { OffsetOutOfRange, UnknownTopic } from "../errors.js";
 import type { StoredRecord } from "../log.js";
 import { askBroker, recoverCluster } from "./broker-request.js";
-import { LogUnavailable, RecordsUnreadable } from "./errors.js";
-import { type FetchAnswer, fetchRequest } from "./fetch-protocol.js";
-import type { KafkaBroker, KafkaCluster } from "./kafka-client.js";
+import { LogUnavailable, RecordsUnreadable, VersionsApart } from "./errors.js";
+import { fetchRequest } from "./fetch-protocol.js";
+import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
+import type { KafkaBroker, KafkaCluster } from "./kafkajs-internals.js";
 import { type DecodedRecords, decodeRecords } from "./record-set.js";
 
 const EARLIEST = "-2";
 const LATEST = "-1";
 const FETCH_WAIT_MS = 100;
-const FETCH_DEADLINE_MS = 12_000;
 const OFFSET_OUT_OF_RANGE = 1;
 const NO_SESSION = { sessionId: 0, sessionEpoch: -1 };
 /** What a record takes beside its value, about. */
@@ -120,8 +120,7 @@ export class KafkaReader {
     };
     return this.#patiently(`a read of ${topic}/${partition}`, async () => {
       const broker = await this.#leader(topic, partition);
-      const asked = askBroker<FetchAnswer>(this.cluster, broker, fetchRequest(request), "a read", FETCH_DEADLINE_MS);
-      const { partitions } = await asked;
+      const { partitions } = await askBroker(broker, fetchRequest(request), "a read", REQUEST_TIMEOUT_MS);
       const [found] = partitions;
       if (found?.errorCode === OFFSET_OUT_OF_RANGE) {
         const { start, end } = await this.offsets(topic, partition);
@@ -142,7 +141,7 @@ export class KafkaReader {
   async #patiently<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer> {
     let last: unknown;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (attempt > 0) await this.#recover(attempt, last);
+      if (attempt > 0) await this.#recover(attempt);
       try {
         return await ask();
       } catch (error) {
@@ -153,15 +152,20 @@ export class KafkaReader {
     throw new LogUnavailable(what, last);
   }
 
-  async #recover(attempt: number, error: unknown): Promise<void> {
+  async #recover(attempt: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, FIRST_BACKOFF_MS * 2 ** attempt));
-    await recoverCluster(this.cluster, error);
+    await recoverCluster(this.cluster);
   }
 }
 
 /** Another attempt would end the same way. */
 function isFinal(error: unknown): boolean {
-  return error instanceof OffsetOutOfRange || error instanceof UnknownTopic || error instanceof RecordsUnreadable;
+  return (
+    error instanceof OffsetOutOfRange ||
+    error instanceof UnknownTopic ||
+    error instanceof RecordsUnreadable ||
+    error instanceof VersionsApart
+  );
 }
 
 /** A broker answers with whole batches; what is beyond about maxBytes is left for the next read. */

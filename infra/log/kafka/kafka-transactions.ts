@@ -5,8 +5,10 @@ import { Fenced } from "../errors.js";
 import type { GroupOffset, LogRecord, TransactionalWriter } from "../log.js";
 import { recoverCluster } from "./broker-request.js";
 import { LogUnavailable, WriterLost } from "./errors.js";
-import { clusterOf, type KafkaCluster, type TransactionManager, transactionManagerOf } from "./kafka-client.js";
-import { AppendUncertain, type PartitionRecords, ProducerFenced, TransactionalAppend } from "./transactional-append.js";
+import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
+import { abandonCluster } from "./sound-cluster.js";
+import { OutcomeUnknown, ProducerFenced, TransactionCoordinator } from "./transaction-coordinator.js";
+import { type PartitionRecords, TransactionalAppend } from "./transactional-append.js";
 
 /** How records and groups are called at the brokers. */
 export interface Naming {
@@ -18,11 +20,11 @@ export interface Naming {
   member(group: string): string;
 }
 
-const TRANSACTION_TIMEOUT_MS = 20_000;
-const OPEN_ATTEMPTS = 6;
-const WRITE_ATTEMPTS = 8;
-/** What a broker says to a producer whose epoch is over. */
-const fencedTypes = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
+/** Longer than anything in a transaction is tried: whoever writes it decides it. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+const PATIENCE_MS = 25_000;
+const OPEN_ATTEMPTS = 3;
+const WRITE_ATTEMPTS = 3;
 
 /**
  * A task's writes as Kafka transactions under its own transactional id. Opening fences every older writer of that id
@@ -38,23 +40,36 @@ export class KafkaTransactions implements TransactionalWriter {
     private readonly id: string,
     transactionalId: string,
     private readonly cluster: KafkaCluster,
-    private readonly manager: TransactionManager,
+    private readonly coordinator: TransactionCoordinator,
     private readonly naming: Naming,
+    patienceMs: number,
   ) {
-    this.#append = new TransactionalAppend(cluster, manager, transactionalId);
+    this.#append = new TransactionalAppend(cluster, coordinator, transactionalId, patienceMs);
   }
 
-  /** @throws LogUnavailable when the brokers do not answer */
-  static async open(id: string, transactionalId: string, kafka: Kafka, naming: Naming, logger: Logger) {
+  /**
+   * @param patienceMs how long each step is repeated while its outcome is not known
+   * @throws LogUnavailable when the brokers do not answer
+   */
+  static async open(
+    id: string,
+    transactionalId: string,
+    kafka: Kafka,
+    naming: Naming,
+    logger: Logger,
+    patienceMs = PATIENCE_MS,
+  ): Promise<KafkaTransactions> {
     for (let attempt = 1; ; attempt++) {
       const cluster = clusterOf(kafka);
       try {
         await cluster.connect();
-        const manager = transactionManagerOf(cluster, transactionalId, TRANSACTION_TIMEOUT_MS, logger);
-        await manager.initProducerId();
-        return new KafkaTransactions(id, transactionalId, cluster, manager, naming);
+        await cluster.refreshMetadata();
+        const settings = { timeoutMs: TRANSACTION_TIMEOUT_MS, patienceMs };
+        const coordinator = new TransactionCoordinator({ cluster, transactionalId, ...settings });
+        await coordinator.open();
+        return new KafkaTransactions(id, transactionalId, cluster, coordinator, naming, patienceMs);
       } catch (error) {
-        await cluster.disconnect().catch(() => {});
+        abandonCluster(cluster);
         if (attempt === OPEN_ATTEMPTS) throw new LogUnavailable(`the writer "${id}"`, error);
         logger.debug({ err: error, writer: id }, "a transactional writer does not open yet");
         await pause(250 * attempt);
@@ -70,7 +85,7 @@ export class KafkaTransactions implements TransactionalWriter {
       } catch (error) {
         if (!(error instanceof LogUnavailable) || attempt === WRITE_ATTEMPTS) throw error;
         await pause(100 * attempt);
-        await recoverCluster(this.cluster, error.cause);
+        await recoverCluster(this.cluster);
       }
     }
   }
@@ -79,37 +94,47 @@ export class KafkaTransactions implements TransactionalWriter {
     if (this.#over) throw this.#over;
     const parts = this.#byPartition(records);
     try {
-      this.manager.beginTransaction();
       if (parts.length > 0) await this.#append.append(parts);
-      for (const ofGroup of this.#byGroup(offsets)) await this.manager.sendOffsets(ofGroup);
-      await this.manager.commit();
+      for (const { groupId, topics } of this.#byGroup(offsets)) await this.coordinator.commitOffsets(groupId, topics);
     } catch (error) {
       await this.#failed(error);
     }
+    try {
+      await this.coordinator.commit();
+    } catch (error) {
+      throw this.#ends(error);
+    }
+    this.#retire();
   }
 
   async close(): Promise<void> {
     this.#over ??= new WriterLost(this.id, new Error("it was closed"));
     await this.cluster.disconnect().catch(() => {});
+    abandonCluster(this.cluster);
   }
 
   /** Nothing was written, or nobody knows: then this writer ends, and does not initialise again over a newer one. */
   async #failed(error: unknown): Promise<never> {
-    if (isFenced(error)) {
-      this.#over = new Fenced(this.id);
-      throw this.#over;
-    }
+    if (error instanceof ProducerFenced) throw this.#ends(error);
     try {
-      await this.manager.abort();
+      await this.coordinator.abort();
     } catch (second) {
-      this.#over = isFenced(second) ? new Fenced(this.id) : new WriterLost(this.id, error);
-      throw this.#over;
+      throw this.#ends(second instanceof ProducerFenced ? second : error);
     }
-    if (error instanceof AppendUncertain) {
-      this.#over = new WriterLost(this.id, error);
-      throw this.#over;
-    }
+    if (error instanceof OutcomeUnknown) throw this.#ends(error);
+    this.#retire();
     throw new LogUnavailable(`a transaction of "${this.id}"`, error);
+  }
+
+  #ends(error: unknown): Error {
+    this.#over = error instanceof ProducerFenced ? new Fenced(this.id) : new WriterLost(this.id, error);
+    return this.#over;
+  }
+
+  /** An end that went twice may arrive again in the middle of what would be written next. */
+  #retire(): void {
+    if (this.coordinator.isSpent)
+      this.#over ??= new WriterLost(this.id, new Error("the answer to the end of the one before was lost"));
   }
 
   #byPartition(records: readonly LogRecord[]): PartitionRecords[] {
@@ -128,23 +153,15 @@ export class KafkaTransactions implements TransactionalWriter {
     const groups = new Map<string, Map<string, { partition: number; offset: string; metadata: string }[]>>();
     for (const { group, topic, partition, offset, released } of offsets) {
       const metadata = released === true ? "" : this.naming.member(group);
-      const consumerGroupId = this.naming.group(group);
-      const topics = groups.get(consumerGroupId) ?? new Map();
-      groups.set(consumerGroupId, topics);
+      const groupId = this.naming.group(group);
+      const topics = groups.get(groupId) ?? new Map();
+      groups.set(groupId, topics);
       const name = this.naming.topic(topic);
       topics.set(name, [...(topics.get(name) ?? []), { partition, offset: String(offset), metadata }]);
     }
-    return [...groups].map(([consumerGroupId, topics]) => ({
-      consumerGroupId,
+    return [...groups].map(([groupId, topics]) => ({
+      groupId,
       topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     }));
   }
-}
-
-function isFenced(error: unknown): boolean {
-  if (error instanceof ProducerFenced) return true;
-  for (let one = error as { type?: string; cause?: unknown } | undefined; one; one = one.cause as typeof one) {
-    if (one.type !== undefined && fencedTypes.has(one.type)) return true;
-  }
-  return false;
 }

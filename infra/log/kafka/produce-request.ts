@@ -1,9 +1,13 @@
-import type { WrittenRequest } from "./broker-request.js";
-import { byTopic, writeText } from "./request-bytes.js";
+import type { BrokerRequest } from "./broker-request.js";
+import { AnswerReader, byTopic, lengthRoom, RequestWriter, textRoom } from "./request-bytes.js";
 
 const PRODUCE = 0;
-const VERSION = 7;
-const BROKER_TIMEOUT_MS = 10_000;
+/** Kafka 1.0 to the newest; from 12 on a broker takes partitions into a transaction by itself, from 13 on by topic ids. */
+const VERSIONS = { min: 5, max: 11 };
+const FIRST_FLEXIBLE = 9;
+const FIRST_WITH_REASONS = 8;
+/** A leader waits no longer for its followers; it answers before the request's own deadline. */
+const BROKER_TIMEOUT_MS = 6_000;
 
 /** What a request appends to one partition: a broker takes one batch of each. */
 export interface PartitionBatch {
@@ -12,31 +16,19 @@ export interface PartitionBatch {
   readonly batch: Uint8Array;
 }
 
-export interface ProduceAnswer {
-  readonly throttleMs: number;
-  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly errorCode: number }[];
+export interface AppendedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly errorCode: number;
 }
 
-/** LEADER_NOT_AVAILABLE and the like: newer metadata or a moment helps, and nothing was appended. */
-const passing = new Set([3, 5, 6, 7, 8, 13, 19, 20, 56, 74, 75, 76]);
-
-/** Whether what a broker refused with this code may be taken when it is sent once more. */
-export const isPassing = (errorCode: number): boolean => passing.has(errorCode);
-
-const reasons: Record<number, string> = {
-  2: "it arrived damaged",
-  10: "it is larger than the topic's max.message.bytes",
-  18: "it is larger than the topic's segment.bytes",
-  29: "this user may not write to the topic",
-  32: "its timestamp is out of the topic's bounds",
-  87: "the broker finds it invalid",
-};
-
-/** Why a broker refused an append, in words. */
-export const reasonOf = (errorCode: number): string => reasons[errorCode] ?? `Kafka's error ${errorCode}`;
+export interface ProduceAnswer {
+  readonly throttleMs: number;
+  readonly partitions: readonly AppendedPartition[];
+}
 
 /**
- * Produce, version 7: https://kafka.apache.org/protocol#The_Messages_Produce
+ * Produce: https://kafka.apache.org/protocol#The_Messages_Produce
  *
  * @param acks            replicas that must have it: 1 the leader, -1 all in sync
  * @param transactionalId null outside of transactions
@@ -45,45 +37,74 @@ export function produceRequest(
   acks: 1 | -1,
   transactionalId: string | null,
   batches: readonly PartitionBatch[],
-): WrittenRequest<ProduceAnswer> {
-  const topics = byTopic(batches);
-  let size = 2 + Buffer.byteLength(transactionalId ?? "") + 2 + 4 + 4;
-  for (const [topic, parts] of topics) size += 2 + Buffer.byteLength(topic) + 4 + 8 * parts.length;
-  // what stands between the batches; they themselves are not copied
-  const bytes = Buffer.allocUnsafe(size);
-  const body: Uint8Array[] = [];
-  let from = 0;
-  let at = transactionalId === null ? bytes.writeInt16BE(-1, 0) : writeText(bytes, transactionalId, 0);
-  at = bytes.writeInt16BE(acks, at);
-  at = bytes.writeInt32BE(BROKER_TIMEOUT_MS, at);
-  at = bytes.writeInt32BE(topics.size, at);
-  for (const [topic, parts] of topics) {
-    at = writeText(bytes, topic, at);
-    at = bytes.writeInt32BE(parts.length, at);
-    for (const { partition, batch } of parts) {
-      at = bytes.writeInt32BE(partition, at);
-      at = bytes.writeInt32BE(batch.length, at);
-      body.push(bytes.subarray(from, at), batch);
-      from = at;
-    }
-  }
-  return { apiKey: PRODUCE, apiVersion: VERSION, apiName: "Produce", body, decode };
+): BrokerRequest<ProduceAnswer> {
+  return {
+    apiKey: PRODUCE,
+    apiName: "Produce",
+    versions: VERSIONS,
+    firstFlexible: FIRST_FLEXIBLE,
+    write: (version) => write(version, acks, transactionalId, batches),
+    decode,
+  };
 }
 
-function decode(bytes: Buffer): ProduceAnswer {
-  const partitions: { topic: string; partition: number; errorCode: number }[] = [];
-  let at = 4;
-  for (let topics = bytes.readInt32BE(0); topics > 0; topics--) {
-    const length = bytes.readInt16BE(at);
-    at += 2 + length;
-    const topic = bytes.toString("utf8", at - length, at);
-    let count = bytes.readInt32BE(at);
-    at += 4;
-    for (; count > 0; count--) {
-      partitions.push({ topic, partition: bytes.readInt32BE(at), errorCode: bytes.readInt16BE(at + 4) });
-      // its offset, the time of the append and the first offset of the log follow
-      at += 4 + 2 + 8 + 8 + 8;
+function write(
+  version: number,
+  acks: 1 | -1,
+  transactionalId: string | null,
+  batches: readonly PartitionBatch[],
+): Uint8Array[] {
+  const topics = byTopic(batches);
+  let size = textRoom(transactionalId) + 2 + 4 + lengthRoom;
+  for (const [topic, parts] of topics) size += textRoom(topic) + lengthRoom + (4 + lengthRoom) * parts.length;
+  // what stands between the batches; they themselves are not copied
+  const out = new RequestWriter(size, version >= FIRST_FLEXIBLE);
+  const body: Uint8Array[] = [];
+  let from = 0;
+  out.text(transactionalId);
+  out.int16(acks);
+  out.int32(BROKER_TIMEOUT_MS);
+  out.length(topics.size);
+  for (const [topic, parts] of topics) {
+    out.text(topic);
+    out.length(parts.length);
+    for (const { partition, batch } of parts) {
+      out.int32(partition);
+      out.length(batch.length);
+      body.push(out.written(from), batch);
+      from = out.at;
+      out.end();
     }
+    out.end();
   }
-  return { throttleMs: bytes.readInt32BE(at), partitions };
+  out.end();
+  if (out.at > from) body.push(out.written(from));
+  return body;
+}
+
+function decode(bytes: Buffer, version: number): ProduceAnswer {
+  const answer = new AnswerReader(bytes, version >= FIRST_FLEXIBLE);
+  const partitions: AppendedPartition[] = [];
+  for (let topics = answer.length(); topics > 0; topics--) {
+    const topic = answer.text() ?? "";
+    for (let count = answer.length(); count > 0; count--) {
+      partitions.push({ topic, partition: answer.int32(), errorCode: answer.int16() });
+      // its offset, the time of the append and the first offset of the log
+      answer.skip(8 + 8 + 8);
+      if (version >= FIRST_WITH_REASONS) passReasons(answer);
+      answer.end();
+    }
+    answer.end();
+  }
+  return { throttleMs: answer.int32(), partitions };
+}
+
+/** Which records a broker refused, and in its words why. */
+function passReasons(answer: AnswerReader): void {
+  for (let records = answer.length(); records > 0; records--) {
+    answer.skip(4);
+    answer.text();
+    answer.end();
+  }
+  answer.text();
 }

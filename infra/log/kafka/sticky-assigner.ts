@@ -1,4 +1,5 @@
 import kafkajs, { type Assigner, type GroupMember, type PartitionAssigner } from "kafkajs";
+import type { KafkaCluster } from "./kafkajs-internals.js";
 
 const { AssignerProtocol } = kafkajs;
 const NAME = "tickplant-sticky";
@@ -22,7 +23,7 @@ export function stickyAssigner(held: () => readonly string[]): PartitionAssigner
       version: VERSION,
       async assign({ members, topics }: { members: GroupMember[]; topics: string[] }) {
         const all = topics.flatMap((topic) =>
-          (cluster as unknown as Metadata)
+          (cluster as unknown as KafkaCluster)
             .findTopicPartitionMetadata(topic)
             .map(({ partitionId }) => ({ topic, partition: partitionId })),
         );
@@ -49,10 +50,6 @@ export function stickyAssigner(held: () => readonly string[]): PartitionAssigner
     };
     return assigner;
   };
-}
-
-interface Metadata {
-  findTopicPartitionMetadata(topic: string): readonly { partitionId: number }[];
 }
 
 function heldOf(memberMetadata: Buffer): string[] {

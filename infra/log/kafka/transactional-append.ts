@@ -1,10 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LogRecord } from "../log.js";
+import { outcomeOf, reasonOf } from "./append-errors.js";
 import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
-import { LogRefused } from "./errors.js";
-import type { KafkaBroker, KafkaCluster, TransactionManager } from "./kafka-client.js";
-import { isPassing, type PartitionBatch, type ProduceAnswer, produceRequest, reasonOf } from "./produce-request.js";
+import { LogRefused, LogUnavailable } from "./errors.js";
+import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
+import type { KafkaBroker, KafkaCluster } from "./kafkajs-internals.js";
+import { type PartitionBatch, type ProduceAnswer, produceRequest } from "./produce-request.js";
 import { encodeBatch } from "./record-batch.js";
+import { OutcomeUnknown, ProducerFenced, type TransactionCoordinator } from "./transaction-coordinator.js";
 
 /** The records of a transaction for one partition. */
 export interface PartitionRecords {
@@ -13,16 +16,6 @@ export interface PartitionRecords {
   readonly partition: number;
   readonly records: readonly LogRecord[];
 }
-
-/** Whether a batch was appended is not known, or the brokers do not know this producer any more: it can send no other. */
-export class AppendUncertain extends Error {
-  constructor(why: string, cause?: unknown) {
-    super(why, { cause });
-  }
-}
-
-/** This producer's epoch is over: a newer one of the same transactional id was opened. */
-export class ProducerFenced extends Error {}
 
 /** A batch on its way, which keeps its bytes and with them its numbers when it is sent again. */
 interface Sending extends PartitionBatch {
@@ -35,26 +28,16 @@ interface Sent {
   readonly again: Sending[];
   /** Why. */
   failure: unknown;
-  /** They may have been appended all the same. */
-  unanswered: boolean;
+  /** Some of them may have been appended all the same. */
+  unknown: boolean;
   /** Others will never be taken. */
   refusal: Error | undefined;
 }
 
 const BATCH_BYTES = 1024 * 1024;
-const DEADLINE_MS = 12_000;
-/** While the end of the transaction before is still being written, the brokers let no partition take part in another. */
-const JOIN_ATTEMPTS = 100;
-const JOIN_PAUSE_MS = 20;
-const ATTEMPTS = 12;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1_000;
 const LARGEST_SEQUENCE = 2 ** 31;
-const DUPLICATE_SEQUENCE_NUMBER = 46;
-/** INVALID_PRODUCER_EPOCH, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED */
-const fenced = new Set([47, 49, 90]);
-/** OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID */
-const outOfStep = new Set([45, 59]);
 
 /**
  * Appends a transactional producer's records, numbered by partition: a batch that is sent again with its number is taken
@@ -66,21 +49,22 @@ export class TransactionalAppend {
 
   constructor(
     private readonly cluster: KafkaCluster,
-    private readonly manager: TransactionManager,
+    private readonly coordinator: TransactionCoordinator,
     private readonly transactionalId: string,
-    /** How often a batch is sent at most, with pauses that grow to a second. */
-    private readonly attempts = ATTEMPTS,
+    /** How long a batch is sent again, with pauses that grow to a second. */
+    private readonly patienceMs: number,
   ) {}
 
   /**
    * Resolves when all replicas in sync have all of it; the partitions take part in the transaction.
    *
-   * @throws LogRefused       nothing but whole batches before it was appended: the transaction is to be aborted
-   * @throws AppendUncertain
-   * @throws ProducerFenced, and what kafkajs throws when partitions can not take part
+   * @throws LogRefused, LogUnavailable nothing but whole batches before it was appended: the transaction is to be aborted
+   * @throws OutcomeUnknown             the producer can send no other batch
+   * @throws ProducerFenced, and what the coordinator says when partitions can not take part
    */
   async append(parts: readonly PartitionRecords[]): Promise<void> {
-    await this.#join(parts);
+    await this.cluster.addMultipleTargetTopics([...new Set(parts.map(({ topic }) => topic))]);
+    await this.coordinator.join(parts);
     const left = parts.map((part) => ({ ...part, from: 0 }));
     // a broker takes one batch of a partition in a request
     for (;;) {
@@ -96,48 +80,36 @@ export class TransactionalAppend {
     }
   }
 
-  async #join(parts: readonly PartitionRecords[]): Promise<void> {
-    await this.cluster.addMultipleTargetTopics([...new Set(parts.map(({ topic }) => topic))]);
-    const topics = parts.map(({ topic, partition }) => ({ topic, partitions: [{ partition }] }));
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.manager.addPartitionsToTransaction(topics);
-      } catch (error) {
-        const isPassing = (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
-        if (!isPassing || attempt === JOIN_ATTEMPTS) throw error;
-        await pause(JOIN_PAUSE_MS);
-      }
-    }
-  }
-
   #batch({ topic, partition }: PartitionRecords, records: readonly LogRecord[]): Sending {
     const producer = {
-      id: BigInt(this.manager.getProducerId()),
-      epoch: this.manager.getProducerEpoch(),
+      id: this.coordinator.producerId,
+      epoch: this.coordinator.producerEpoch,
       sequence: this.#sequences.get(`${topic}/${partition}`) ?? 0,
     };
     return { topic, partition, batch: encodeBatch(records, producer), count: records.length };
   }
 
   async #deliver(batches: readonly Sending[]): Promise<void> {
+    const until = performance.now() + this.patienceMs;
     let open = batches;
-    let uncertain = false;
+    let isUnknown = false;
     for (let attempt = 1; ; attempt++) {
-      const { again, failure, unanswered, refusal } = await this.#send(open);
-      uncertain ||= unanswered;
+      const { again, failure, unknown, refusal } = await this.#send(open);
+      isUnknown ||= unknown;
       if (refusal !== undefined) {
-        const isKnown = !uncertain || refusal instanceof ProducerFenced;
-        throw isKnown ? refusal : new AppendUncertain(refusal.message, refusal);
+        const isKnown = !isUnknown || refusal instanceof ProducerFenced;
+        throw isKnown ? refusal : new OutcomeUnknown(refusal.message, refusal);
       }
       if (again.length === 0) return;
-      if (attempt === this.attempts) {
+      if (performance.now() >= until) {
         const { topic, partition } = again[0]!;
-        const why = `an append to ${topic}/${partition} is not acknowledged`;
-        if (uncertain) throw new AppendUncertain(why, failure);
-        throw new LogRefused(`${topic}/${partition}`, failure instanceof Error ? failure.message : why);
+        const what = `an append to ${topic}/${partition}`;
+        throw isUnknown
+          ? new OutcomeUnknown(`${what} is not acknowledged`, failure)
+          : new LogUnavailable(what, failure);
       }
-      await pause(Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1)));
-      await recoverCluster(this.cluster, failure);
+      await pause(Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(6, attempt - 1)));
+      await recoverCluster(this.cluster);
       open = again;
     }
   }
@@ -154,7 +126,7 @@ export class TransactionalAppend {
     return {
       again: all.flatMap(({ again }) => again),
       failure: all.find(({ failure }) => failure !== undefined)?.failure,
-      unanswered: all.some(({ unanswered }) => unanswered),
+      unknown: all.some(({ unknown }) => unknown),
       refusal: all.find(({ refusal }) => refusal !== undefined)?.refusal,
     };
   }
@@ -164,37 +136,59 @@ export class TransactionalAppend {
     try {
       broker = await this.cluster.findBroker({ nodeId });
     } catch (failure) {
-      return { again: batches, failure, unanswered: false, refusal: undefined };
+      return { again: batches, failure, unknown: false, refusal: undefined };
     }
     let answer: ProduceAnswer;
     try {
       const request = produceRequest(-1, this.transactionalId, batches);
-      answer = await askBroker(this.cluster, broker, request, "a transaction's append", DEADLINE_MS);
+      answer = await askBroker(broker, request, "a transaction's append", REQUEST_TIMEOUT_MS);
     } catch (failure) {
-      return { again: batches, failure, unanswered: true, refusal: undefined };
+      return { again: batches, failure, unknown: true, refusal: undefined };
     }
-    const sent: Sent = { again: [], failure: undefined, unanswered: false, refusal: undefined };
-    for (const { topic, partition, errorCode } of answer.partitions) {
-      const batch = batches.find((batch) => batch.topic === topic && batch.partition === partition)!;
-      if (errorCode === 0 || errorCode === DUPLICATE_SEQUENCE_NUMBER) this.#count(batch);
-      else if (isPassing(errorCode)) {
-        sent.again.push(batch);
-        sent.failure = new Error(reasonOf(errorCode));
-      } else sent.refusal ??= refusalOf(`${topic}/${partition}`, errorCode);
+    const sent: Sent = { again: [], failure: undefined, unknown: false, refusal: undefined };
+    for (const batch of batches) {
+      const { topic, partition } = batch;
+      const code = answer.partitions.find((one) => one.topic === topic && one.partition === partition)?.errorCode;
+      this.#settle(batch, code, sent);
     }
     return sent;
+  }
+
+  /** @param errorCode undefined where the broker says nothing of the batch */
+  #settle(batch: Sending, errorCode: number | undefined, sent: Sent): void {
+    const place = `${batch.topic}/${batch.partition}`;
+    const why = errorCode === undefined ? "the broker says nothing of it" : reasonOf(errorCode);
+    switch (errorCode === undefined ? "unknown" : outcomeOf(errorCode)) {
+      case "appended":
+        this.#count(batch);
+        return;
+      case "unknown":
+        sent.unknown = true;
+        sent.again.push(batch);
+        sent.failure = new Error(why);
+        return;
+      case "later":
+        sent.again.push(batch);
+        sent.failure = new Error(why);
+        return;
+      case "fenced":
+        sent.refusal = new ProducerFenced(`${place}: ${why}`);
+        return;
+      case "lost":
+        sent.refusal ??= new OutcomeUnknown(`${place}: ${why}`);
+        return;
+      case "abort":
+        sent.refusal ??= new LogUnavailable(`an append to ${place}`, new Error(why));
+        return;
+      case "refused":
+        sent.refusal ??= new LogRefused(place, why);
+    }
   }
 
   #count({ topic, partition, count }: Sending): void {
     const place = `${topic}/${partition}`;
     this.#sequences.set(place, ((this.#sequences.get(place) ?? 0) + count) % LARGEST_SEQUENCE);
   }
-}
-
-function refusalOf(place: string, errorCode: number): Error {
-  if (fenced.has(errorCode)) return new ProducerFenced(`${place}: ${reasonOf(errorCode)}`);
-  if (outOfStep.has(errorCode)) return new AppendUncertain(`${place}: ${reasonOf(errorCode)}`);
-  return new LogRefused(place, reasonOf(errorCode));
 }
 
 /** Where a batch ends that begins with a record: a megabyte of values, or one. */

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../infra/config/load-config.js";
 import { RedisLeases } from "../../../infra/lease/redis-leases.js";
-import { connectRedis, type RedisClient } from "../../../infra/redis-connection.js";
+import { connectRedis, type RedisClient } from "../../../infra/redis/connection.js";
 import { sourceCases } from "../../conformance/source-table.js";
 import { onePartition, TaskRig } from "../../processors/task-rig.js";
 import { redisForTests } from "../../services/shared-services.js";
@@ -362,9 +362,9 @@ it("of two processes one has the chain; the other goes on where it stood, and ta
   const clients: RedisClient[] = [];
   const run = async () => {
     const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });
-    const client = await connectRedis({ redis: bus.redis!, logger: rig.logger, purpose: "leases" });
-    clients.push(client);
-    const leases = { leases: new RedisLeases(client, namespace), ttlMs: 900 };
+    const connection = await connectRedis({ redis: bus.redis!, logger: rig.logger, purpose: "leases" });
+    clients.push(connection.client);
+    const leases = { leases: new RedisLeases(connection, namespace), ttlMs: 900 };
     return rig.run(anvil, { startBlock: 0, pools: poolsOf(uniswap) }, { leases });
   };
   const swaps = async (count: number) => {

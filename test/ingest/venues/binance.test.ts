@@ -290,6 +290,65 @@ describe("Binance's REST answers", () => {
   });
 });
 
+describe("symbols in any script", () => {
+  const nativeIds = ["币安人生USDT", "这是测试币456", "A&B+C USDT", "%E5USDT", "ДОГ#?USDT"];
+  const found = nativeIds.map((nativeId, at) => instrument("binance", `S${at}/USDT`, nativeId));
+  const lookup = { byNativeId: (id: string) => found.find(({ nativeId }) => nativeId === id) };
+  const venue = venueOf("binance");
+
+  it.each(found)("$nativeId is found in the URLs that it was asked by", async (wanted) => {
+    const urls: string[] = [];
+    const rest: Rest = {
+      get: async (path, query) => {
+        urls.push(`https://api.binance.com${path}?${new URLSearchParams(query)}`);
+        return { text: "[]", url: urls.at(-1)! };
+      },
+    };
+    await venue.snapshot!(rest, wanted);
+    await venue.tradesSince!(rest, wanted, { tradeId: "1", exchangeTime: 0 });
+    const texts = [
+      '{"lastUpdateId":1,"bids":[],"asks":[]}',
+      '[{"id":2,"price":"1","qty":"1","time":1,"isBuyerMaker":true}]',
+    ];
+    for (const [at, url] of urls.entries()) {
+      const ticks: RawTick[] = [];
+      const frame = { text: texts[at]!, receiveTime: 1, origin: { url } };
+      venue.read(frame, lookup, (tick) => ticks.push(tick));
+      expect(ticks).toMatchObject([{ symbol: wanted.symbol }]);
+    }
+  });
+
+  it("an entry of exchangeInfo that can not be read or named spoils no other", async () => {
+    const market = (more: object) => ({
+      symbol: "X",
+      status: "TRADING",
+      baseAsset: "币安人生",
+      quoteAsset: "USDT",
+      filters: [
+        { filterType: "PRICE_FILTER", tickSize: "0.1" },
+        { filterType: "LOT_SIZE", stepSize: "1" },
+      ],
+      ...more,
+    });
+    const symbols = [
+      market({ symbol: "币安人生USDT" }),
+      market({ symbol: "second of that name" }),
+      { symbol: 5 },
+      null,
+      market({ baseAsset: "\ud83d" }),
+      market({ baseAsset: "" }),
+      market({ baseAsset: "x".repeat(100) }),
+      market({ baseAsset: "A@B" }),
+    ];
+    const rest: Rest = { get: async (_path, _query) => ({ text: JSON.stringify({ symbols }), url: "https://x/y" }) };
+    const read = await venue.instruments(rest, 1);
+    expect(read.map(({ nativeId, symbol }) => [nativeId, symbol])).toEqual([
+      ["币安人生USDT", "币安人生/USDT"],
+      ["X", "A%40B/USDT"],
+    ]);
+  });
+});
+
 describe("what Binance is asked", () => {
   const want = (count: number) =>
     Array.from({ length: count }, (_, i) => ({

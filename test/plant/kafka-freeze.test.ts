@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
+import { KafkaFaults } from "./kafka-faults.js";
+import { pause } from "./plant-process.js";
+
+const FROZEN_MS = 20_000;
+const GOES_ON_WITHIN_S = 15;
+
+let faults: KafkaFaults<KafkaHandle>;
+beforeAll(async () => {
+  faults = await KafkaFaults.start(startKafka());
+  await faults.run();
+}, 300_000);
+afterAll(() => faults?.stop(), 120_000);
+
+it("a broker that freezes under all roles: each goes on soon after its return, nothing is lost, nothing doubled", async () => {
+  faults.cluster.kafka.pause();
+  await pause(FROZEN_MS);
+  console.log("resume at", Date.now());
+  faults.cluster.kafka.resume();
+  const recovery = await faults.recovery();
+  if (process.env.DUMP) for (const r of faults.cluster.roles.values()) (await import("node:fs")).writeFileSync(`/tmp/kk/role-${r.name}.log`, r.process.stdout + r.process.stderr);
+  const balance = await faults.balance();
+  console.log(`frozen for ${FROZEN_MS / 1_000} s: ${JSON.stringify({ ...recovery, ...balance })}`);
+  expect(Math.max(...Object.values(recovery))).toBeLessThan(GOES_ON_WITHIN_S);
+  expect(balance).toMatchObject({ lost: 0, doubled: 0 });
+  expect(balance.acknowledged).toBeGreaterThan(100);
+}, 400_000);
