@@ -39,7 +39,7 @@ export const defaultSinkSettings: SinkSettings = {
   rows: 50_000,
   bytes: 16 * 2 ** 20,
   ms: 1_000,
-  stopMs: 3_000,
+  stopMs: 1_500,
 };
 
 export interface SinkPorts {
