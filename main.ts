@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { endWithOutput } from "./commands/closed-output.js";
+import { complaintOf } from "./commands/complaint.js";
 import { configCommand } from "./commands/config.js";
 import { dlqCommand } from "./commands/dlq.js";
 import { doctorCommand } from "./commands/doctor.js";
@@ -11,11 +13,11 @@ import { roleCommands } from "./commands/role.js";
 import { schemasCommand } from "./commands/schemas.js";
 import { startCommand } from "./commands/start.js";
 import { topicsCommand } from "./commands/topics.js";
-import { PlantError } from "./infra/errors.js";
 import { letHeapsGrow } from "./infra/heap-growth.js";
 import { version } from "./push/settings.js";
 
 letHeapsGrow();
+endWithOutput();
 const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
@@ -38,7 +40,6 @@ for (const add of [
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof PlantError)) throw error;
-  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.stderr.write(complaintOf(error));
   process.exitCode = 1;
 }

@@ -9,7 +9,7 @@ import { defaultPushSettings, type PushSettings } from "../../push/settings.js";
 
 /** A store that has nothing yet. */
 export const emptyStore: Store = {
-  migrate: async () => {},
+  migrate: async () => ({ applied: [], retention: [] }),
   insert: async () => {},
   query: async () => [],
   klines: async () => [],
