@@ -5,7 +5,7 @@ import { AGGREGATE } from "../../schemas/words.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
 import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
-import type { HistoryRange, RowStore, StoredMessage, StoredTopic } from "./store.js";
+import type { HistoryRange, Migrated, RowStore, StoredMessage, StoredTopic } from "./store.js";
 import { StoreRefused, StoreUnavailable } from "./store-errors.js";
 
 export interface ClickHouseStoreOptions {
@@ -84,14 +84,14 @@ export class ClickHouseStore implements RowStore {
     });
   }
 
-  async migrate(): Promise<void> {
+  async migrate(): Promise<Migrated> {
     await this.createDatabase();
     const target: MigrationTarget = {
       execute: (sql) => this.command(sql),
       rows: <Row>(sql: string) => this.query<Row>(sql),
     };
-    await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
-    await applyRetention(target, this.options.retention ?? {});
+    const applied = await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
+    return { applied, retention: await applyRetention(target, this.options.retention ?? {}) };
   }
 
   async insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void> {
