@@ -12,9 +12,10 @@ import { type EmbeddedStore, openEmbeddedStore } from "./embedded-store.js";
 const run = promisify(execFile);
 /** Each reader's rows: place in the stream, price and quantity as exact text, side, time in µs, what it retracts. */
 const reader = `
-import json, sys
+import decimal, json, sys
 import duckdb, polars, pyarrow.parquet
 path = sys.argv[1]
+decimal.getcontext().prec = 80
 def text(value):
     return format(value.normalize(), "f")
 def rows(columns):
