@@ -104,7 +104,7 @@ export function registryOf({ registry, namespace, dataFolder }: PlantConfig): Sc
  * The codecs of every topic; schemas keep their ids over restarts. The plant's own registry gets what it does not have;
  * one that others share is only asked: `tickplant schemas register` writes there.
  *
- * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema, FolderNotWritable, NoRoom
+ * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema, FolderNotWritable, DiskFull
  */
 export async function codecsOf(config: PlantConfig): Promise<Codecs> {
   const registry = registryOf(config);
