@@ -16,7 +16,7 @@ import { freePort } from "./services/free-port.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sockets = process.argv.includes("--sockets") ? process.argv[process.argv.indexOf("--sockets") + 1] : "auto";
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 300_000;
 const symbols = ["BTC/USDT", "ETH/USDT"];
 
 const folder = mkdtempSync(join(tmpdir(), "tickplant-smoke-"));
@@ -78,7 +78,11 @@ async function start() {
     });
   }
   await until(async () => plant.said.includes("Ctrl-C stops it"), "the greeting");
-  return { rest: `http://127.0.0.1:${rest}`, webSocket: `ws://127.0.0.1:${webSocket}`, store: `http://127.0.0.1:${store}` };
+  return {
+    rest: `http://127.0.0.1:${rest}`,
+    webSocket: `ws://127.0.0.1:${webSocket}`,
+    store: `http://127.0.0.1:${store}`,
+  };
 }
 
 /** Messages of each channel until each has a first one and updates behind it. */
