@@ -28,8 +28,10 @@ const dataErrors = new Set(
     " ",
   ),
 );
-/** Errors of a query that may pass: busy, out of memory, stopped, starting. */
-const passingErrors = new Set("74 75 76 159 160 202 209 210 236 241 242 243 252 394 425 439 999".split(" "));
+/** Errors of a query that may pass: busy, out of memory, stopped, starting, a password that is about to be mended. */
+const passingErrors = new Set(
+  "74 75 76 159 160 192 193 194 202 209 210 236 241 242 243 252 394 425 439 516 999".split(" "),
+);
 
 const PING_MS = 3_000;
 
