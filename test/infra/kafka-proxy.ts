@@ -28,6 +28,7 @@ export class KafkaProxy {
   /** Requests that the broker got, by key. */
   readonly seen = new Map<number, RequestHead[]>();
   #isSilent = false;
+  #isMute = false;
   readonly #sockets = new Set<Socket>();
 
   private constructor(
@@ -59,6 +60,15 @@ export class KafkaProxy {
     this.#isSilent = false;
   }
 
+  /** Requests arrive, and no answer comes back; connections that are open stay so for ever. */
+  mute(): void {
+    this.#isMute = true;
+  }
+
+  unmute(): void {
+    this.#isMute = false;
+  }
+
   /** Ends all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -83,6 +93,7 @@ export class KafkaProxy {
     const broker = connect({ host: "127.0.0.1", port: this.target });
     this.#keep(broker);
     const waiting = new Map<number, RequestHead>();
+    let isDumb = false;
     client.on(
       "data",
       framed((frame) => {
@@ -105,8 +116,9 @@ export class KafkaProxy {
         const head = waiting.get(frame.readInt32BE(0));
         waiting.delete(frame.readInt32BE(0));
         const answer = head === undefined ? frame : (this.rules.answer ?? ((_, bytes) => bytes))(head, frame);
+        isDumb ||= this.#isMute;
         const give = () => {
-          if (!hears() || client.destroyed) return;
+          if (isDumb || !hears() || client.destroyed) return;
           if (answer === undefined) client.destroy();
           else client.write(withLength(answer));
         };
