@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
 import { freePort } from "../plant/plant-process.js";
 
 /** What stands in the header of a request that went through. */
@@ -138,6 +139,24 @@ export class KafkaProxy {
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
   }
+}
+
+/** A broker that clients reach over a proxy alone; itself, as the coordinator of transactions, it reaches without. */
+export async function startProxiedKafka(): Promise<{ kafka: KafkaHandle; proxy: KafkaProxy }> {
+  const [port, ownPort, controllerPort] = [await freePort(), await freePort(), await freePort()];
+  const proxy = await KafkaProxy.start(port);
+  const own = `INTERNAL://127.0.0.1:${ownPort}`;
+  const kafka = await startKafka({
+    port,
+    controllerPort,
+    properties: {
+      listeners: `PLAINTEXT://127.0.0.1:${port},${own},CONTROLLER://127.0.0.1:${controllerPort}`,
+      "advertised.listeners": `PLAINTEXT://${proxy.address},${own}`,
+      "inter.broker.listener.name": "INTERNAL",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    },
+  });
+  return { kafka, proxy };
 }
 
 /** Calls with each whole frame, without its length. */

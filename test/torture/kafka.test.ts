@@ -8,10 +8,10 @@ import {
   startKafkaCluster,
 } from "../../scripts/services/kafka.mjs";
 import { CheckpointLoad } from "../infra/checkpoint-load.js";
-import { KafkaProxy } from "../infra/kafka-proxy.js";
+import { startProxiedKafka } from "../infra/kafka-proxy.js";
 import { kafkaConfig, testLogger } from "../infra/kafka-rig.js";
 import { KafkaFaults } from "../plant/kafka-faults.js";
-import { freePort, pause } from "../plant/plant-process.js";
+import { pause } from "../plant/plant-process.js";
 
 const GOES_ON_WITHIN_S = 15;
 const HOUR_MS = 3_600_000;
@@ -74,13 +74,9 @@ describe("one broker under all roles", () => {
   it(
     "behind a line that falls silent, is slow, or acknowledges and falls silent",
     async () => {
-      const proxy = await KafkaProxy.start(await freePort());
+      const { kafka, proxy } = await startProxiedKafka();
       closing.push(() => proxy.stop());
-      const advertised = { "advertised.listeners": `PLAINTEXT://${proxy.address}` };
-      const kafka = startKafka({ port: proxy.target, properties: advertised });
-      const faults = await KafkaFaults.start(
-        kafka.then((handle) => ({ brokers: proxy.address, stop: () => handle.stop() })),
-      );
+      const faults = await KafkaFaults.start(Promise.resolve({ brokers: proxy.address, stop: () => kafka.stop() }));
       closing.push(() => faults.stop());
       await faults.run();
       for (const seconds of [20, 60]) {
