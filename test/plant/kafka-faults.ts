@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import kafkajs from "kafkajs";
 import WebSocket from "ws";
 import type { ConfigOverrides } from "../../infra/config/load-config.js";
 import type { Log } from "../../infra/log/log.js";
@@ -26,6 +27,49 @@ interface Brokers {
 }
 
 /**
+ * Whether brokers serve, by a client of kafkajs alone that has nothing of the plant's: a broker that was away is elected
+ * again, and reads its groups again, before it serves anybody.
+ */
+class BrokerProbe {
+  /** Since when it was not refused any more, by performance.now(). */
+  servesSince = 0;
+  #stopped = false;
+  readonly #probing: Promise<void>;
+
+  constructor(brokers: readonly string[], namespace: string) {
+    this.#probing = this.#probe(brokers, namespace);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#probing;
+  }
+
+  async #probe(brokers: readonly string[], namespace: string): Promise<void> {
+    while (!this.#stopped) {
+      const kafka = new kafkajs.Kafka({
+        brokers: [...brokers],
+        logLevel: kafkajs.logLevel.NOTHING,
+        requestTimeout: 2_000,
+        retry: { retries: 0 },
+      });
+      const admin = kafka.admin();
+      try {
+        await admin.connect();
+        const names = (await admin.listTopics()).filter((name) => name.startsWith(`${namespace}.`));
+        for (const name of names) await admin.fetchTopicOffsets(name);
+        for (const group of ["process", "sink"]) await admin.fetchOffsets({ groupId: `${namespace}.${group}` });
+        await pause(LOOK_EVERY_MS);
+      } catch {
+        this.servesSince = performance.now();
+      } finally {
+        await admin.disconnect().catch(() => {});
+      }
+    }
+  }
+}
+
+/**
  * A market that never rests, all roles over a Kafka, and what each of them has done: ingest has appended, the processor has
  * written a checkpoint, a client of push has got a trade, the sink has stored it. A role goes on once that holds of a trade
  * that the venue made after the brokers' return.
@@ -48,7 +92,7 @@ export class KafkaFaults<Kafka extends Brokers> {
     const simulator = await Simulator.start({ symbols: [symbol], rate: RATE, keepTrades: "all", paused: true });
     const venue = { id: exchange, restUrl: simulator.url, wsUrl: simulator.wsUrl, symbols: [symbol] };
     const cluster = await Cluster.over(kafka, {
-      logging: { level: process.env.TICKPLANT_TEST_LOG === "debug" ? "debug" : "warn" },
+      logging: { level: "warn" },
       process: { klineIntervals: ["1m"], checkpointMs: 500 },
       ...overrides,
       ingest: { ...overrides.ingest, venues: [venue], lease: { ttlMs: 3_000 } },
@@ -83,16 +127,15 @@ export class KafkaFaults<Kafka extends Brokers> {
     const begun = performance.now();
     const found: Partial<Record<Role, number>> = {};
     const log = await this.cluster.openLog();
-    // a broker that was away is elected again, and reads its groups and transactions again, before it serves anybody
+    const probe = new BrokerProbe([this.cluster.kafka.brokers].flat(), this.cluster.config.namespace);
     const checkpoints = await until(
       () => this.#checkpointed(log).catch(() => undefined),
       "the brokers serve",
       GIVE_UP_MS,
     );
-    const served = Math.round((performance.now() - begun) / 100) / 10;
     const done: Record<Role, () => Promise<boolean> | boolean> = {
       ingest: () => this.#newestAcknowledged() > newest,
-      process: async () => this.#pushed > newest && (await this.#checkpointed(log)) > checkpoints,
+      process: async () => this.#pushed > newest && (await this.#checkpointed(log).catch(() => 0)) > checkpoints,
       push: () => this.#pushed > newest,
       sink: async () => (await this.#newestStored()) > newest,
     };
@@ -107,8 +150,10 @@ export class KafkaFaults<Kafka extends Brokers> {
         await pause(LOOK_EVERY_MS);
       }
     } finally {
+      await probe.stop();
       await log.close();
     }
+    const served = Math.round(Math.max(0, probe.servesSince - begun) / 100) / 10;
     return { served, ...(found as Record<Role, number>) };
   }
 
@@ -135,9 +180,6 @@ export class KafkaFaults<Kafka extends Brokers> {
   }
 
   async stop(): Promise<void> {
-    if (process.env.DUMP)
-      for (const r of this.cluster.roles.values())
-        (await import("node:fs")).writeFileSync(`/tmp/kk/role-${r.name}.log`, r.process.stderr);
     await this.simulator.stop();
     await this.cluster.stop();
   }

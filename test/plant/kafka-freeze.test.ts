@@ -16,7 +16,6 @@ afterAll(() => faults?.stop(), 120_000);
 it("a broker that freezes under all roles: each goes on soon after its return, nothing is lost, nothing doubled", async () => {
   faults.cluster.kafka.pause();
   await pause(FROZEN_MS);
-  console.log("resume at", Date.now());
   faults.cluster.kafka.resume();
   const recovery = await faults.recovery();
   const balance = await faults.balance();
