@@ -22,9 +22,12 @@ export interface ClickHouseStoreOptions {
   readonly migrations?: string | undefined;
 }
 
-/** Errors that say that the rows themselves can not be stored; any other error of an insert may pass. */
+/**
+ * Errors that say that the rows themselves can not be stored; any other error of an insert may pass: a table that is not
+ * there or lacks a column waits for its migration.
+ */
 const dataErrors = new Set(
-  "6 7 16 20 25 26 27 33 34 35 36 38 41 43 53 62 69 70 72 117 128 130 131 190 321 349 407 436 441 467 469 675 676 691".split(
+  "6 7 20 25 26 27 33 34 35 36 38 41 43 53 62 69 70 72 117 128 130 131 190 321 349 407 436 441 467 469 675 676 691".split(
     " ",
   ),
 );

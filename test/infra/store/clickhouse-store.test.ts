@@ -182,6 +182,19 @@ describe("migrations and retention", () => {
     await forever.close();
   });
 
+  it("tables that were not migrated yet are waited for: no row is refused for them", async () => {
+    const store = new ClickHouseStore({ url: opened.url, database: "older_still", migrations: join(folder, "old") });
+    await store.migrate();
+    await expect(store.insert("market.trade", [trade("a", 1)])).rejects.toMatchObject({
+      code: "TP_STORE_UNAVAILABLE",
+      message: expect.stringContaining("log_time"),
+    });
+    await new ClickHouseStore({ url: opened.url, database: "older_still" }).migrate();
+    await store.insert("market.trade", [trade("a", 1)]);
+    expect(await store.trades({ exchange: "a", symbol: "BTC/USDT", limit: 1 })).toEqual([trade("a", 1)]);
+    await store.close();
+  });
+
   it("a store that does not answer is unavailable, not refusing", async () => {
     const nobody = new ClickHouseStore({ url: "http://127.0.0.1:9" });
     expect(await nobody.ping()).toBe(false);
