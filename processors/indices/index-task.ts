@@ -5,8 +5,8 @@ import type { IndexSettings, ProcessSettings } from "../settings.js";
 import type { Json, LogClock } from "../task/operator.js";
 import { OutputStream } from "../task/output-stream.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "../task/task.js";
-import { IndexLetters } from "./index-letters.js";
 import { sound } from "./index-input.js";
+import { IndexLetters } from "./index-letters.js";
 import { type IndexState, indexPrice } from "./index-price.js";
 
 const TOPIC = "index.input";

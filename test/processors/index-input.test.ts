@@ -48,7 +48,13 @@ it.each(garbage)("%s in index.input becomes a dead letter with its bytes, and th
   rig.task.process(input(2), 2, time);
   const [letter, ...more] = messagesOf(rig.outputs, "market.dlq");
   expect(more).toEqual([]);
-  expect(letter).toMatchObject({ topic: "index.input", partition: 0, offset: 1, reason: "unreadable_record", timestamp: time });
+  expect(letter).toMatchObject({
+    topic: "index.input",
+    partition: 0,
+    offset: 1,
+    reason: "unreadable_record",
+    timestamp: time,
+  });
   expect(Buffer.from(letter!.original).equals(record)).toBe(true);
   expect(messagesOf(rig.outputs, "market.index").map(({ value }) => value)).toEqual(["100.5", "100.5"]);
 });
