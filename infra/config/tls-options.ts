@@ -5,9 +5,13 @@ import type { TlsConfig } from "./services-config.js";
 /** A file that a TLS group names can not be read. */
 export class TlsFileUnreadable extends PlantError {
   constructor(setting: keyof TlsConfig, file: string, cause: unknown) {
-    super("TP_TLS_FILE", `${setting} names ${file}, which can not be read (${(cause as Error).message}): mend the path or its rights`, {
-      cause,
-    });
+    super(
+      "TP_TLS_FILE",
+      `${setting} names ${file}, which can not be read (${(cause as Error).message}): mend the path or its rights`,
+      {
+        cause,
+      },
+    );
   }
 }
 
