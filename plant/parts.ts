@@ -131,6 +131,11 @@ export async function openLeases(
   return new RedisLeases(client, namespace);
 }
 
+/** Where the embedded store lies; undefined where history is a server's. */
+export function storeFolder({ store, dataFolder }: PlantConfig): string | undefined {
+  return store.url === undefined ? join(dataFolder, "store") : undefined;
+}
+
 /** @param url of ClickHouse's HTTP interface, the embedded one's or a server's */
 export function storeAt(url: string, { store }: PlantConfig): ClickHouseStore {
   const { database, user, password, retentionDays } = store;

@@ -12,6 +12,7 @@ import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
+import { wantOfRoom, watchStoreRoom } from "../infra/store/store-room.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
@@ -25,7 +26,7 @@ import type { PlantState } from "../push/rest/plant-routes.js";
 import { type Endpoint, openEndpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { serveHealth } from "./health-server.js";
-import { codecsOf, openLeases, openLog, openRedisBus, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, storeAt, storeFolder } from "./parts.js";
 import { claimRoles } from "./role-claim.js";
 import { RoleThread } from "./role-thread-host.js";
 import { seedLastValues } from "./seed-last-values.js";
@@ -82,6 +83,7 @@ export async function startPlant(config: PlantConfig, logger: Logger): Promise<P
 class PlantStart {
   readonly #threads: RoleThread[] = [];
   #ingest: Ingest | undefined;
+  #storeFolder: string | undefined;
   #waits: DiskWaits | undefined;
   #stopping = false;
 
@@ -217,7 +219,7 @@ class PlantStart {
     const { config, logger, stops } = this;
     if (config.store.url !== undefined) return this.#migrated(config.store.url, owner);
     const { port, database, user, password } = config.store;
-    const folder = join(config.dataFolder, "store");
+    const folder = storeFolder(config)!;
     ensureWritableFolder(folder);
     const server = await EmbeddedStoreServer.start({
       folder,
@@ -229,6 +231,12 @@ class PlantStart {
       logger,
     });
     stops.push(() => server.stop());
+    const renew = () => {
+      if (server.pid !== undefined) process.kill(server.pid, "SIGKILL");
+    };
+    this.#storeFolder = folder;
+    const unwatch = watchStoreRoom({ folder, renew, logger });
+    stops.push(async () => unwatch());
     return this.#migrated(server.url, owner);
   }
 
@@ -267,6 +275,8 @@ class PlantStart {
       const reasons: string[] = [];
       if (this.#stopping) reasons.push("it stops");
       for (const { reason } of this.#waits?.conditions() ?? []) reasons.push(reason);
+      const why = this.#storeFolder && wantOfRoom(this.#storeFolder);
+      if (why !== undefined) reasons.push(`the disk is full: history waits for room (${why})`);
       if (store !== undefined && !(await store.ping())) reasons.push("the store does not answer");
       if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
       return { ready: reasons.length === 0, reasons };

@@ -5,9 +5,10 @@ import type { Log } from "../infra/log/log.js";
 import { createLogger, type Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { storedTopics } from "../infra/store/store.js";
+import { wantOfRoom } from "../infra/store/store-room.js";
 import { runProcess } from "../processors/process.js";
 import { defaultSinkSettings, runSink } from "../processors/sink/sink.js";
-import { codecsOf, openLog, openRedisBus, processSettings, storeAt } from "./parts.js";
+import { codecsOf, openLog, openRedisBus, processSettings, storeAt, storeFolder } from "./parts.js";
 import type { FromRoleThread, RoleThreadData, ToRoleThread } from "./role-thread-contract.js";
 
 /** Entry of a worker thread that runs one role. */
@@ -25,7 +26,7 @@ interface Running {
 }
 
 async function startRole(config: PlantConfig, logger: Logger): Promise<Running> {
-  const { log, close } = await openLog(config, { logger, metrics });
+  const { log, close, waits } = await openLog(config, { logger, metrics });
   const codecs = await codecsOf(config);
   if (role === "process") {
     const bus = busPort === undefined ? (await openRedisBus(config, logger))! : new ThreadBus(busPort as MessagePort);
@@ -44,7 +45,9 @@ async function startRole(config: PlantConfig, logger: Logger): Promise<Running> 
   }
   const store = storeAt(storeUrl!, config);
   const settings = { ...defaultSinkSettings, ...config.sink };
-  const sink = await runSink({ log, store, codecs, metrics, logger, settings });
+  const folder = storeFolder(config);
+  const room = folder === undefined ? {} : { wantOfRoom: () => wantOfRoom(folder), waits };
+  const sink = await runSink({ log, store, codecs, metrics, logger, settings, ...room });
   return {
     failed: sink.failed,
     lag: () => storedLag(log, settings.group),

@@ -1,3 +1,4 @@
+import type { DiskWaits } from "../../infra/disk.js";
 import type { Consumer, Log } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
@@ -46,6 +47,9 @@ export interface SinkPorts {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly settings: SinkSettings;
+  /** Of a store on this machine: why its disk has no room, and who is told of it. */
+  readonly wantOfRoom?: () => string | undefined;
+  readonly waits?: DiskWaits | undefined;
 }
 
 export interface Sink {
@@ -67,7 +71,7 @@ export async function runSink(
   const settings = { ...defaultSinkSettings, ...ports.settings };
   const complete: SinkPorts = { ...ports, settings };
   const { log, metrics, logger } = complete;
-  const writer = new StoreWriter(logger);
+  const writer = new StoreWriter(logger, ports.wantOfRoom, ports.waits);
   let fail!: (error: unknown) => void;
   const broken = new Promise<never>((_, reject) => {
     fail = (error) => {
