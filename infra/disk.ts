@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Counter } from "prom-client";
 import { PlantError } from "./errors.js";
@@ -67,6 +67,12 @@ export function ensureWritableFolder(folder: string): void {
 function nearest(folder: string): string {
   const path = resolve(folder);
   return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
+}
+
+/** Bytes that the plant may still write to the folder's file system. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 /** What holds while writing waits for room; it has the form of a condition of health. */

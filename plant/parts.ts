@@ -145,3 +145,8 @@ export function storeAt({ url, secret }: StorePlace, { store }: PlantConfig): Cl
   const [user, password] = secret === undefined ? [store.user, store.password] : [plantUser, secret];
   return new ClickHouseStore({ url, database, user, password, retention });
 }
+
+/** Where the embedded store lies; undefined where history is a server's. */
+export function storeFolder({ store, dataFolder }: PlantConfig): string | undefined {
+  return store.url === undefined ? join(dataFolder, "store") : undefined;
+}
