@@ -32,6 +32,11 @@ export class Metrics {
     "place",
     "reason",
   ]);
+  readonly diskWaits = this.counter(
+    "tickplant_disk_waits_total",
+    "Writes that found no room on the disk and are repeated, by place",
+    ["place"],
+  );
   readonly feedConnected = this.gauge(
     "tickplant_feed_connected",
     "1 while the feed's connection is up",
@@ -42,6 +47,12 @@ export class Metrics {
     "tickplant_feed_staleness_seconds",
     "Since the feed's last frame",
     ["exchange", "feed"],
+    "max",
+  );
+  readonly feedClockOffset = this.gauge(
+    "tickplant_feed_clock_offset_seconds",
+    "How far the venue's clock is ahead of this machine's, below zero where it is behind",
+    ["exchange"],
     "max",
   );
   /** Ingest and the processors both have a view of a book: it is right when both say so. */
@@ -69,6 +80,19 @@ export class Metrics {
     "tickplant_oracle_stale",
     "1 while an oracle's last price is older than heartbeat and grace",
     ["exchange", "symbol"],
+    "max",
+  );
+
+  readonly streamLate = this.gauge(
+    "tickplant_stream_late",
+    "1 while the stream is late for what its market does: silent, stalled, or rarer than it was",
+    ["exchange", "symbol", "kind"],
+    "max",
+  );
+  readonly condition = this.gauge(
+    "tickplant_condition",
+    "How many conditions of the name hold: what keeps a role from being ready, or live",
+    ["role", "condition", "severity"],
     "max",
   );
 

@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { isNoRoom } from "../infra/disk.js";
 import type { TradeTick } from "../schemas/ticks.js";
 import type { TradeWitness } from "./progress.js";
 
@@ -8,9 +9,13 @@ import type { TradeWitness } from "./progress.js";
  */
 export class AcknowledgedJournal implements TradeWitness {
   private readonly file: number;
+  private size: number;
+  /** Lines that found no room yet. */
+  private waiting = "";
 
   constructor(path: string) {
-    this.file = openSync(path, "a");
+    this.file = openSync(path, existsSync(path) ? "r+" : "w");
+    this.size = fstatSync(this.file).size;
   }
 
   line({ exchange, symbol, tradeId }: TradeTick): string {
@@ -18,9 +23,19 @@ export class AcknowledgedJournal implements TradeWitness {
   }
 
   write(lines: string): void {
-    if (lines === "") return;
-    writeSync(this.file, lines);
-    fsyncSync(this.file);
+    this.waiting += lines;
+    if (this.waiting === "") return;
+    try {
+      const bytes = Buffer.from(this.waiting);
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.file, bytes, done, bytes.length - done, this.size + done);
+      fsyncSync(this.file);
+      this.size += bytes.length;
+      this.waiting = "";
+    } catch (error) {
+      // they are in the log: for want of room they only stand here later
+      if (!isNoRoom(error)) throw error;
+    }
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { InstrumentTick, TradeTick } from "../schemas/ticks.js";
 import { backoffMs } from "./backoff.js";
-import type { MissingIds, TradeIds } from "./trade-ids.js";
+import type { TradeIds } from "./trade-ids.js";
 import type { Rest, Venue } from "./venue.js";
 
 export interface BackfillOptions {
@@ -19,55 +19,104 @@ export interface BackfillOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Between two attempts. */
+  readonly pauses?: { readonly baseMs: number; readonly capMs: number };
 }
 
-const attempts = 5;
+/** Answers in a row that bring nothing of what is missing, after which the venue does not have it. */
+const mostAnswers = 5;
+const answerPauses = { baseMs: 500, capMs: 5_000 };
+/** A venue that does not answer is asked ever more rarely, for as long as the feed lives. */
+const failurePauses = { baseMs: 500, capMs: 60_000 };
+/** Before a publisher that refuses for another reason than room is tried again. */
+const refusedMs = 100;
 
 /**
  * Fetches the trades that are missing of one symbol, while the live ones flow, and publishes just those, marked as
- * back-filled. What the venue does not give after several attempts is counted and given up.
+ * back-filled. Only what the venue itself leaves out of several answers counts as not there, and is given up: a request
+ * that fails says nothing of it, and a publisher without room is waited for. A hole of a connection that is still down is
+ * left for when it is up.
  */
 export async function backfill(options: BackfillOptions): Promise<void> {
-  const { venue, ids, instrument, signal, metrics, logger } = options;
-  if (venue.tradesSince === undefined) return;
-  for (let attempt = 0; ids.missing.length > 0 && !signal.aborted; attempt++) {
-    if (attempt > 0 && ids.isOpenEnded) return;
-    if (attempt > 0) await pause(attempt, signal);
-    const asked = [...ids.missing];
+  const { ids, instrument, signal, metrics, logger } = options;
+  if (options.venue.tradesSince === undefined) return;
+  let answers = 0;
+  let failures = 0;
+  while (ids.missing.length > 0 && !ids.waitsForConnection && !signal.aborted) {
+    if (answers > 0 && ids.isOpenEnded) return;
+    const asked = ids.ask();
+    const pauses = options.pauses ?? (failures > 0 ? failurePauses : answerPauses);
+    let newest: number;
     try {
-      ids.answeredUpTo(await fetchMissing(options, asked[0]!));
+      const answer = await fetchMissing(options, asked.holes[0]!);
+      if (signal.aborted) return;
+      const { published } = answer;
+      newest = answer.newest;
+      ids.answeredUpTo(newest);
+      failures = 0;
+      answers = published > 0 ? 1 : answers + 1;
     } catch (error) {
-      logger.warn({ err: error, symbol: instrument.symbol, attempt }, "back-fill of trades failed");
-      if (attempt + 1 < attempts) continue;
+      if (signal.aborted) return;
+      logger.warn({ err: error, symbol: instrument.symbol, failures }, "back-fill of trades failed; it is tried again");
+      await pause(failures++, pauses, signal);
+      continue;
     }
-    if (ids.lacks(asked) && attempt + 1 < attempts) continue;
-    const absent = ids.settled(asked);
+    if (ids.lacks(asked) && answers < mostAnswers) {
+      await pause(answers - 1, pauses, signal);
+      continue;
+    }
+    // what lies beyond the answers was not answered
+    const holes = asked.holes.filter(({ first }, at) => at === 0 || first <= newest);
+    const absent = ids.settled({ ...asked, holes });
     if (absent > 0) metrics.dropped.inc({ place: "backfill", reason: "not_at_venue" }, absent);
+    answers = 0;
+    // what is missing still was not asked for, or opened meanwhile
+    if (ids.missing.length > 0) await pause(0, pauses, signal);
   }
 }
 
-/** @returns up to which id all is published that the answers held */
-async function fetchMissing(options: BackfillOptions, { first, since }: MissingIds): Promise<number> {
-  const { venue, rest, instrument, ids, publish, room, signal } = options;
+/** @returns the newest id of the answers, -1 for none, and how many trades were published. @throws when the venue does not answer */
+async function fetchMissing(
+  options: BackfillOptions,
+  { first, since }: { readonly first: number; readonly since: number },
+): Promise<{ newest: number; published: number }> {
+  const { venue, rest, instrument, ids, signal } = options;
   const from = { tradeId: String(first - 1), exchangeTime: since };
   const pages = (await venue.tradesSince?.(rest, instrument, from)) ?? [];
   let newest = -1;
-  let complete = true;
+  let published = 0;
   for (const page of pages) {
     const trades: TradeTick[] = [];
     options.read(page, (trade) => trades.push(trade));
-    await room();
-    if (signal.aborted) return -1;
     for (const trade of trades) {
       newest = Math.max(newest, Number(trade.tradeId));
-      if (!ids.isMissing(trade.tradeId)) continue;
-      if (publish(trade)) ids.filled(trade.tradeId);
-      else complete = false;
+      if (!(await publishMissing(options, trade))) continue;
+      if (signal.aborted) return { newest: -1, published };
+      ids.filled(trade.tradeId);
+      published += 1;
     }
   }
-  return complete ? newest : -1;
+  return { newest, published };
 }
 
-async function pause(attempt: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(backoffMs(attempt, { baseMs: 500, capMs: 5_000 }), undefined, { signal }).catch(() => {});
+/** Waits for room before each trade. @returns false when it is not missing any more, true too when the feed has ended */
+async function publishMissing({ ids, publish, room, signal }: BackfillOptions, trade: TradeTick): Promise<boolean> {
+  while (!signal.aborted) {
+    if (!ids.isMissing(trade.tradeId)) return false;
+    await room();
+    // the stream may have brought it meanwhile
+    if (signal.aborted) return true;
+    if (!ids.isMissing(trade.tradeId)) return false;
+    if (publish(trade)) return true;
+    await setTimeout(refusedMs, undefined, { signal }).catch(() => {});
+  }
+  return true;
+}
+
+async function pause(
+  attempt: number,
+  pauses: { readonly baseMs: number; readonly capMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  await setTimeout(backoffMs(attempt, pauses), undefined, { signal }).catch(() => {});
 }

@@ -2,7 +2,7 @@ import WebSocket from "ws";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
 import { after, clearTimers, closeLine, type Line, newLine, reserve, sendNow, sendPaced } from "./line.js";
-import type { ConnectionPlan, FrameNote } from "./venue.js";
+import type { ConnectionPlan, FrameNote, SubscriptionAnswer } from "./venue.js";
 
 export interface ConnectionHandlers {
   /** One message, as text, and the number of the socket that brought it. @returns what it was, without ticks */
@@ -25,13 +25,16 @@ export interface ConnectionOptions {
 }
 
 const maxSilenceMs = 600_000;
+/** A venue that answers, if only with a refusal, is asked again after so long at most. */
+const mostRefusedMs = 5_000;
 
 /**
  * Keeps one planned connection open: subscribes with paced frames, comes back after a loss with exponential backoff
  * and full jitter, and before the venue's own time limit or shutdown opens and subscribes a new socket before the old
  * one is closed. In between both deliver; what comes twice is told by its ids further down.
  *
- * Where the venue answers subscriptions, a line is up once all are answered. One that stays without an answer is given up.
+ * Where the venue answers subscriptions, a line is up once all are answered and not all are refused. One that stays
+ * without an answer is given up.
  *
  * A line that brings nothing for the plan's silence is dead, whatever TCP says; where a fresh line is as silent, the
  * market may be quiet, and patience doubles. Pings of the venue are answered by the socket itself.
@@ -121,7 +124,7 @@ export class Connection {
     if (!(await line.sending)) return;
     if (ping !== undefined) line.pings = setInterval(() => sendNow(line, ping.frame), ping.everyMs);
     line.lastFrameAt = performance.now();
-    if (line.unanswered.size === 0 && !line.subscribed) this.onSubscribed(line);
+    if (line.unanswered.size === 0 && !line.subscribed && !this.isRefused(line)) this.onSubscribed(line);
   }
 
   private onSubscribed(line: Line): void {
@@ -143,7 +146,7 @@ export class Connection {
     line.lastFrameAt = performance.now();
     const note = this.handlers.frame(data.toString("utf8"), line.number);
     if (note === "shutdown") this.renew("the venue's server is about to shut down");
-    else if (typeof note === "object") this.onAnswer(line, note.subscription);
+    else if (typeof note === "object") this.onAnswer(line, note);
     if (line.subscribed) {
       this.attempt = 0;
       this.silenceMs = this.plan.silenceMs;
@@ -153,9 +156,30 @@ export class Connection {
     }
   }
 
-  private onAnswer(line: Line, subscription: string): void {
-    if (!line.unanswered.delete(subscription) || line.unanswered.size > 0 || line.subscribed) return;
-    this.onSubscribed(line);
+  private onAnswer(line: Line, { subscription, refusal }: SubscriptionAnswer): void {
+    if (!line.unanswered.delete(subscription) || line.subscribed) return;
+    if (refusal === undefined) line.accepted += 1;
+    else if (!this.askSingly(line, subscription)) line.refused += 1;
+    if (line.unanswered.size > 0) return;
+    // A line of which everything is refused brings nothing: it is no connection, and all is asked for again.
+    if (this.isRefused(line)) line.socket.close(1000);
+    else this.onSubscribed(line);
+  }
+
+  private isRefused({ refused, accepted }: Line): boolean {
+    return refused > 0 && accepted === 0;
+  }
+
+  /** Of streams that were refused together one may be the reason. @returns false where it was asked for alone */
+  private askSingly(line: Line, group: string): boolean {
+    const streams = this.plan.streams?.filter((stream) => stream.group === group) ?? [];
+    if (streams.length === 0) return false;
+    const frames = streams.map(({ again }) => again.at(-1)!);
+    for (const { key } of streams) line.unanswered.add(key);
+    line.patienceMs += frames.length * this.plan.sendIntervalMs;
+    reserve(line, frames.length, this.plan.sendsPerHour);
+    line.sending = line.sending.then(() => sendPaced(line, frames, this.plan.sendIntervalMs));
+    return true;
   }
 
   /** The successor delivers: from now on it is the connection. */
@@ -195,7 +219,7 @@ export class Connection {
       if (successor.subscribed) this.onCurrentUp();
       return;
     }
-    const pauseMs = this.nextPause();
+    const pauseMs = line.refused > 0 ? Math.min(this.nextPause(), mostRefusedMs) : this.nextPause();
     this.options.logger.warn({ connection: this.plan.name, reason, pauseMs }, "connection lost; coming back");
     this.retry = setTimeout(() => {
       this.current = this.open();
@@ -217,7 +241,8 @@ export class Connection {
     }
     const openTimeoutMs = (this.options.openTimeoutMs ?? 10_000) + this.plan.hello.length * this.plan.sendIntervalMs;
     for (const line of [current, successor]) {
-      if (line === undefined || line.subscribed || performance.now() - line.openedAt <= openTimeoutMs) continue;
+      if (line === undefined || line.subscribed) continue;
+      if (performance.now() - line.openedAt <= openTimeoutMs + line.patienceMs) continue;
       if (line.unanswered.size > 0 && line.socket.readyState === WebSocket.OPEN) {
         const unanswered = [...line.unanswered].slice(0, 10);
         this.options.logger.warn({ connection: this.plan.name, unanswered }, "subscriptions without an answer");

@@ -52,6 +52,8 @@ export function frameLetter(frame: RefusedFrame): DeadLetter {
     timestamp,
     epoch,
     sequence_num: sequence,
+    log_time: timestamp,
+    receive_time: timestamp,
   };
 }
 

@@ -1,18 +1,20 @@
 import { setTimeout } from "node:timers/promises";
+import type { Condition } from "../infra/health.js";
 import type { Logger } from "../infra/logging.js";
-import type { Metrics } from "../infra/metrics.js";
-import type { DepthTick, FeedState, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
+import type { DepthTick, FeedState, IllStream, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
 import { backfill } from "./backfill.js";
 import { backoffMs } from "./backoff.js";
 import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
-import type { Clock } from "./clock.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
-import type { DeadLetters } from "./dead-letters.js";
+import { Connection } from "./connection.js";
+import type { FeedOptions, VenueChoice } from "./feed-options.js";
+import { FeedWatch, type WatchedBook } from "./feed-watch.js";
 import { InstrumentFeed } from "./instruments.js";
-import type { Hole, Publisher } from "./publisher.js";
+import type { Hole } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
+import type { Lateness } from "./streams/stream.js";
+import { StreamWatch } from "./streams/stream-watch.js";
 import { TradeIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
@@ -24,28 +26,7 @@ import {
   type Venue,
 } from "./venue.js";
 
-/** One venue and what to take in of it. */
-export interface VenueChoice {
-  readonly venue: Venue;
-  readonly symbols: readonly string[];
-  readonly kinds: readonly FeedKind[];
-}
-
-export interface FeedOptions {
-  readonly publisher: Publisher;
-  readonly deadLetters: DeadLetters;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly snapshotEvery: Micros;
-  readonly backfill: boolean;
-  /** By symbol, the last trade that a former owner of the feed had in the log: what came since is fetched. */
-  readonly progress?: ReadonlyMap<string, string>;
-  readonly onFrame?: (venue: string, frame: Frame) => void;
-  readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
-  readonly connection?: Omit<ConnectionOptions, "logger">;
-  readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
-}
+export type { FeedOptions, VenueChoice } from "./feed-options.js";
 
 interface Market {
   readonly instrument: InstrumentTick;
@@ -61,7 +42,8 @@ interface Line {
   lastFrameAt: Micros;
 }
 
-const gaugesEvery: Micros = 1_000_000;
+/** Below the 5 s beyond which processors refuse ticks of the future. */
+const CLOCK_BOUND_MS = 4_000;
 
 /**
  * One venue, live: its instruments, connections, books and back-fills. A frame walks connection → `venue.read` → book
@@ -75,9 +57,9 @@ export class Feed {
   private readonly markets = new Map<string, Market>();
   private readonly snapshots: SnapshotRequests;
   private readonly booksStarted = new Set<string>();
+  private readonly watch: FeedWatch;
   private readonly abort = new AbortController();
   private lines: Line[] = [];
-  private gaugesAt = 0;
   /** The socket of the frame that is being read. */
   private lineAtHand = 0;
 
@@ -87,6 +69,13 @@ export class Feed {
   ) {
     this.venue = choice.venue;
     this.logger = options.logger.child({ exchange: choice.venue.id });
+    this.watch = new FeedWatch({
+      exchange: choice.venue.id,
+      metrics: options.metrics,
+      logger: this.logger,
+      clockBoundMs: options.clockBoundMs ?? CLOCK_BOUND_MS,
+      streams: options.streams ?? new StreamWatch(),
+    });
     this.rest = new RestClient({
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
@@ -140,7 +129,7 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
-    this.removeGauges();
+    this.watch.end(this.lines, [...this.markets.keys()]);
   }
 
   /** The first trade of a symbol that is known to be missing. */
@@ -163,15 +152,36 @@ export class Feed {
   /** Connected, and every book right. */
   get isReady(): boolean {
     if (this.lines.length === 0 || this.lines.some((line) => !line.connection.connected)) return false;
-    for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
+    for (const { isLive } of this.books()) if (!isLive) return false;
     return true;
+  }
+
+  /** Why it is not ready, and what else is wrong: streams that are refused, a clock that is off. */
+  conditions(): Condition[] {
+    return this.watch.conditions(this.lines, this.books());
+  }
+
+  /** What does not come as it should. */
+  ill(): IllStream[] {
+    return this.watch.ill(this.lines);
+  }
+
+  /** @param late all streams that are late, of any venue */
+  judge(late: readonly Lateness[], now: Micros): void {
+    this.watch.judge(this.lines, late, now);
+  }
+
+  private *books(): Generator<WatchedBook> {
+    for (const { instrument, book } of this.markets.values()) {
+      if (book !== undefined) yield { symbol: instrument.symbol, isLive: book.isLive };
+    }
   }
 
   /** Time passes: snapshots that are due, instruments on change and hourly, gauges. */
   onTime(now: Micros): void {
     for (const { book } of this.markets.values()) book?.onTime(now);
     if (this.markets.size > 0) this.instruments.onTime(now);
-    if (now - this.gaugesAt >= gaugesEvery && !this.abort.signal.aborted) this.setGauges(now);
+    if (!this.abort.signal.aborted) this.watch.onTime(now, this.lines, () => this.books());
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -191,7 +201,9 @@ export class Feed {
           line.lastFrameAt = clock();
           this.lineAtHand = number;
           const origin = { socket: plan.name, line: number };
-          return this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publish);
+          const note = this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publishLive);
+          if (typeof note === "object") this.watch.refused.answered(plan, note, line.lastFrameAt);
+          return note;
         },
         up: (after) => this.onUp(line, after),
         down: () => this.onDown(line),
@@ -226,10 +238,13 @@ export class Feed {
     if (name === "subscribed") return;
     const reason = note === "shutdown" ? "server_shutdown" : typeof note === "string" ? `frame_${note}` : name;
     this.options.metrics.dropped.inc({ place: "ingest", reason });
-    if (typeof note === "string") return;
-    const { subscription, refusal } = note;
-    this.logger.error({ subscription, why: refusal }, "the venue refuses a stream; nothing will come of it");
   }
+
+  /** The way of every tick that a socket brought. */
+  private readonly publishLive = (tick: RawTick): void => {
+    this.watch.seen(tick);
+    this.publish(tick);
+  };
 
   /** The way of every tick that was read. */
   private readonly publish = (tick: RawTick): void => {
@@ -262,16 +277,21 @@ export class Feed {
     const now = this.options.clock();
     line.since = now;
     line.lastFrameAt = now;
+    this.watch.up(line.plan, now);
     this.logger.info({ feed: line.plan.name, after }, "connected and subscribed");
     this.options.onConnection?.(this.venue.id, line.plan.name, true, now);
     for (const market of this.marketsOf(line, "depth")) market.book?.reconnected(now);
-    for (const market of this.marketsOf(line, "trade")) if (market.ids.missing.length > 0) void this.backfill(market);
+    for (const market of this.marketsOf(line, "trade")) {
+      market.ids.resumed();
+      if (market.ids.missing.length > 0) void this.backfill(market);
+    }
   }
 
   private onDown(line: Line): void {
     const { clock, metrics } = this.options;
     const now = clock();
     line.since = now;
+    this.watch.down(line.plan);
     this.options.onConnection?.(this.venue.id, line.plan.name, false, now);
     metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     for (const market of this.marketsOf(line, "depth")) {
@@ -360,32 +380,6 @@ export class Feed {
     this.booksStarted.add(symbol);
     const receiveTime = this.options.clock();
     this.options.publisher.publish(gapTick("session_start", { exchange: this.venue.id, symbol, receiveTime }, 0));
-  }
-
-  private setGauges(now: Micros): void {
-    this.gaugesAt = now;
-    const { metrics } = this.options;
-    const exchange = this.venue.id;
-    for (const { plan, connection, lastFrameAt } of this.lines) {
-      const labels = { exchange, feed: plan.name };
-      metrics.feedConnected.set(labels, connection.connected ? 1 : 0);
-      metrics.feedStaleness.set(labels, (now - lastFrameAt) / 1_000_000);
-    }
-    for (const { instrument, book } of this.markets.values()) {
-      if (book !== undefined) metrics.bookLive.set({ exchange, symbol: instrument.symbol }, book.isLive ? 1 : 0);
-    }
-  }
-
-  /** Whoever has the feeds now says how they are. */
-  private removeGauges(): void {
-    const { metrics } = this.options;
-    const exchange = this.venue.id;
-    for (const { plan } of this.lines) {
-      const labels = { exchange, feed: plan.name };
-      metrics.feedConnected.remove(labels);
-      metrics.feedStaleness.remove(labels);
-    }
-    for (const symbol of this.markets.keys()) metrics.bookLive.remove({ exchange, symbol });
   }
 }
 

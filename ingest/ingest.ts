@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Condition } from "../infra/health.js";
 import { LeaseKeeper, type LeaseKeeperOptions } from "../infra/lease/lease-keeper.js";
 import type { Leases } from "../infra/lease/redis-leases.js";
 import type { Log } from "../infra/log/log.js";
@@ -14,7 +15,8 @@ import { LeasedFeeds, leaseNames } from "./leased-feeds.js";
 import { LeasedSources, sourceLeases } from "./leased-sources.js";
 import { TradeProgress, type TradeWitness, witnesses } from "./progress.js";
 import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
-import type { LeaseNotes, MakeSource } from "./source.js";
+import type { LeaseNotes, MakeSource, Source } from "./source.js";
+import { IngestStreams } from "./streams/ingest-streams.js";
 import type { Frame } from "./venue.js";
 
 export type { VenueChoice } from "./feed.js";
@@ -46,6 +48,8 @@ export interface IngestOptions {
   readonly onFrame?: (venue: string, frame: Frame) => void;
   /** Hears, in the order of the frames, when a connection went up or down. */
   readonly onConnection?: FeedOptions["onConnection"];
+  /** Venues' clocks may differ from this machine's by so much. */
+  readonly clockBoundMs?: number;
   readonly connection?: FeedOptions["connection"];
   readonly rest?: FeedOptions["rest"];
 }
@@ -56,6 +60,8 @@ export interface Ingest {
   /** Every feed is connected and every book right. */
   readonly isReady: boolean;
   feeds(): FeedState[];
+  /** Why it is not ready: feeds, books, clocks, leases, the log. */
+  conditions(): Condition[];
   /** Whether leases can be kept, with several ingest processes; undefined where there are none. */
   readonly leaseState: WriteState | undefined;
   /** Stops the sockets and drains what was taken in, within about 4 s. */
@@ -69,6 +75,7 @@ export function runIngest(options: IngestOptions): Ingest {
   const epoch = clock();
   const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
   const progress = new TradeProgress();
+  const streams = new IngestStreams(new Set(options.venues.map(({ venue }) => venue.id)), metrics);
   const feeds = new LeasedFeeds(options.venues, startFeed, logger);
   const keeper =
     options.leases &&
@@ -86,6 +93,7 @@ export function runIngest(options: IngestOptions): Ingest {
     logger,
     witness,
     ...(keeper && { mayPublish: () => keeper.isValid }),
+    ...(options.sources && { seen: streams.published }),
     onHole: (hole) => {
       for (const feed of feeds.of(hole.exchange)) feed.onHole(hole);
       for (const source of sources.all()) if (source.owns(hole.exchange)) source.onHole?.(hole);
@@ -110,8 +118,10 @@ export function runIngest(options: IngestOptions): Ingest {
       snapshotEvery: (options.resnapshotMinutes ?? 5) * 60_000_000,
       backfill: options.backfill ?? true,
       progress: former,
+      streams: streams.watch,
       ...(options.onFrame && { onFrame: options.onFrame }),
       ...(options.onConnection && { onConnection: options.onConnection }),
+      ...(options.clockBoundMs !== undefined && { clockBoundMs: options.clockBoundMs }),
       ...(options.connection && { connection: options.connection }),
       ...(options.rest && { rest: options.rest }),
     });
@@ -131,7 +141,13 @@ export function runIngest(options: IngestOptions): Ingest {
   const beat = () => {
     const now = clock();
     for (const source of running()) source.onTime(now);
-    publisher.heartbeat(heartbeatOf(states(), now));
+    streams.onTime(
+      now,
+      feeds.all(),
+      [...sources.all()].flatMap((source) => source.states()),
+    );
+    const ill = streams.ill([...feeds.all()].flatMap((feed) => feed.ill()));
+    publisher.heartbeat(heartbeatOf(states(), now, false, ill));
   };
   beat();
   const heartbeat = setInterval(beat, options.heartbeatMs ?? 250);
@@ -142,6 +158,12 @@ export function runIngest(options: IngestOptions): Ingest {
       return running().every((source) => source.isReady);
     },
     feeds: states,
+    conditions: () => [
+      ...publisher.conditions(),
+      ...(keeper?.conditions() ?? []),
+      ...running().flatMap(conditionsOf),
+      ...streams.conditions(),
+    ],
     get leaseState() {
       return keeper?.state;
     },
@@ -153,6 +175,21 @@ export function runIngest(options: IngestOptions): Ingest {
       await keeper?.stop();
     },
   };
+}
+
+/** Of a source that does not say by itself what is wrong, its states do. */
+function conditionsOf(source: Pick<Source, "conditions" | "states" | "isReady">): Condition[] {
+  if (source.conditions !== undefined) return source.conditions();
+  if (source.isReady) return [];
+  const down = source.states().filter(({ connected }) => !connected);
+  const named = (down.length > 0 ? down : source.states()).map(({ exchange, feed }) => `${exchange} ${feed}`);
+  const what = down.length > 0 ? "no connection to" : "not right yet:";
+  return named.map((subject) => ({
+    name: "feed_down",
+    subject,
+    reason: `${what} ${subject}`,
+    severity: "not_ready",
+  }));
 }
 
 const notesOf = (leases: Leases, owner: string): LeaseNotes => ({

@@ -8,6 +8,11 @@ export interface Line {
   readonly openedAt: number;
   /** Subscriptions that are not answered yet. */
   readonly unanswered: Set<string>;
+  /** How many of the first subscriptions were taken, and refused. */
+  accepted: number;
+  refused: number;
+  /** What asking again adds to the time in which it has to be subscribed. */
+  patienceMs: number;
   /** When messages of the last hour were sent, where the venue limits them. */
   readonly sentAt: number[];
   /** What is being sent, in order; false once the socket is closed. */
@@ -29,6 +34,9 @@ export function newLine(number: number, socket: WebSocket, answers: readonly str
     timers: new Set(),
     openedAt: now,
     unanswered: new Set(answers),
+    accepted: 0,
+    refused: 0,
+    patienceMs: 0,
     sentAt: [],
     sending: Promise.resolve(true),
     lastSentAt: Number.NEGATIVE_INFINITY,

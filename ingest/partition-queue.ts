@@ -61,6 +61,9 @@ export class PartitionQueue {
   private idle: (() => void)[] = [];
   private waiters: { readonly number: number; readonly resolve: (inLog: boolean) => void }[] = [];
   private givenUpNumber = 0;
+  /** Since when the append under way waits, by performance.now(), and why its last attempt failed. */
+  private appendingSince: number | undefined;
+  private failure: Error | undefined;
 
   constructor(private readonly options: PartitionQueueOptions) {
     this.writer = new RawBatchWriter(options.schemaId, options.session);
@@ -94,6 +97,12 @@ export class PartitionQueue {
   /** Whether a heartbeat waits already: a second one would say nothing more. */
   get hasHeartbeat(): boolean {
     return this.heartbeatNumber > this.acknowledgedNumber;
+  }
+
+  /** The append that is under way: how long it has waited, in ms, and what its last attempt failed of. */
+  get waiting(): { readonly ms: number; readonly failure: Error | undefined } | undefined {
+    if (this.appendingSince === undefined) return undefined;
+    return { ms: performance.now() - this.appendingSince, failure: this.failure };
   }
 
   /** Resolves when everything added is acknowledged. */
@@ -150,6 +159,7 @@ export class PartitionQueue {
       if (!(await this.append(batches))) break;
     }
     this.sending = false;
+    this.appendingSince = undefined;
     for (const resolve of this.idle.splice(0)) resolve();
   }
 
@@ -158,6 +168,8 @@ export class PartitionQueue {
     const { topic, partition, log, logger, metrics } = this.options;
     const records = batches.map(({ value, timestamp }) => ({ topic, partition, key: null, value, timestamp }));
     const ticks = batches.reduce((sum, batch) => sum + batch.ticks, 0);
+    this.appendingSince = performance.now();
+    this.failure = undefined;
     for (let attempt = 0; !this.stopped; attempt++) {
       if (this.options.mayPublish?.() === false) {
         this.giveUp(batches, ticks);
@@ -165,9 +177,11 @@ export class PartitionQueue {
       }
       try {
         await log.append(records);
+        if (attempt > 0) logger.info({ topic, partition }, "the log takes appends again");
         this.settle(batches);
         return true;
       } catch (error) {
+        this.failure = error as Error;
         metrics.producerMessages.inc({ topic, status: "error" }, ticks);
         const pause = backoffMs(attempt, { baseMs: 50, capMs: 2_000 });
         if (attempt === 0)

@@ -1,9 +1,11 @@
+import type { Condition } from "../infra/health.js";
 import type { Log } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import type { FeedState, HeartbeatTick, InstrumentTick, RawTick } from "../schemas/ticks.js";
+import type { FeedState, HeartbeatTick, IllStream, InstrumentTick, RawTick } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { appendConditions } from "./append-conditions.js";
 import { gapTick } from "./book-feed.js";
 import { PartitionQueue } from "./partition-queue.js";
 import type { TradeWitness } from "./progress.js";
@@ -29,6 +31,8 @@ export interface PublisherOptions {
   readonly witness?: TradeWitness | undefined;
   /** What is given up is not lost: its source comes with it again. */
   readonly repeatable?: boolean;
+  /** Sees every tick, before anything can hold it up. */
+  readonly seen?: (tick: RawTick) => void;
   /** Whether the feeds are this process's now. */
   readonly mayPublish?: (() => boolean) | undefined;
   /**
@@ -96,12 +100,18 @@ export class Publisher {
     return this.ticks;
   }
 
+  /** Whether the log takes what is published. */
+  conditions(): Condition[] {
+    return appendConditions(rawTopic, this.queues);
+  }
+
   /**
    * @param number within the session, above all before it; the next one without. Given by a source whose numbers stand
    *   for places of its own, so that what it reads again is known as a repeat
    * @returns false when the tick was dropped (and counted)
    */
   publish(tick: RawTick, number?: number): boolean {
+    this.options.seen?.(tick);
     if (number !== undefined) this.number = Math.max(this.number, number - 1);
     if (this.closed) return this.drop(tick, "closed");
     if (this.options.mayPublish?.() === false) return this.drop(tick, "no_lease");
@@ -124,15 +134,26 @@ export class Publisher {
     let all = true;
     // who stands by has nothing to say
     if (this.options.mayPublish?.() === false) return false;
-    for (const queue of this.queues) {
+    for (const [partition, queue] of this.queues.entries()) {
       if (tick.end !== true && (queue.hasHeartbeat || this.isFull)) {
         this.options.metrics.dropped.inc({ place: "publisher", reason: "heartbeat" });
         all = false;
       } else {
-        all = this.enqueue(queue, tick) && all;
+        all = this.enqueue(queue, this.partOf(tick, partition)) && all;
       }
     }
     return all;
+  }
+
+  /** Of the streams that are ill partition 0 hears all, another partition those of its symbols. */
+  private partOf(tick: HeartbeatTick, partition: number): HeartbeatTick {
+    if (tick.ill === undefined) return tick;
+    const { ill, ...rest } = tick;
+    const count = this.queues.length;
+    const ours = ill.filter(
+      ({ symbol }) => partition === 0 || symbol === "" || partitionOf(symbol, count) === partition,
+    );
+    return ours.length === 0 ? rest : { ...rest, ill: ours };
   }
 
   /** Resolves when the buffer is at most half full: for sources that can wait, such as a replay. */
@@ -247,9 +268,14 @@ export class Publisher {
 }
 
 /** What a source says of its feeds, as the heartbeat of one instant. */
-export function heartbeatOf(feeds: readonly FeedState[], now: Micros, end = false): HeartbeatTick {
+export function heartbeatOf(
+  feeds: readonly FeedState[],
+  now: Micros,
+  end = false,
+  ill: readonly IllStream[] = [],
+): HeartbeatTick {
   const base = { kind: "heartbeat", exchange: "", symbol: "", exchangeTime: now, receiveTime: now, feeds } as const;
-  return end ? { ...base, end } : base;
+  return { ...base, ...(end && { end }), ...(ill.length > 0 && { ill }) };
 }
 
 function holeKey(tick: { kind: string; exchange: VenueId; symbol: SymbolName }): string {

@@ -1,3 +1,4 @@
+import type { Condition } from "../infra/health.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
@@ -20,6 +21,8 @@ export interface Source {
   states(): FeedState[];
   /** Connected, and all that it keeps is right. */
   readonly isReady: boolean;
+  /** Why it is not ready; without this its states say it. */
+  conditions?(): Condition[];
   /** Time passes; called with every heartbeat. */
   onTime(now: Micros): void;
   /** There is room again after ticks of one of its streams were dropped. */

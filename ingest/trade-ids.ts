@@ -8,7 +8,13 @@ export interface MissingIds {
   readonly since: Micros;
 }
 
-/** More holes than this in one symbol: the oldest are given up, and counted. */
+/** The holes that the venue is asked for, and how often the connection had been lost by then. */
+export interface AskedHoles {
+  readonly holes: readonly MissingIds[];
+  readonly losses: number;
+}
+
+/** More holes than this in one symbol: the two oldest are asked for as one. What lies between them comes twice, which cleaning sees. */
 const maxHoles = 64;
 
 /**
@@ -20,8 +26,8 @@ export class TradeIds {
   private last = -1;
   private lastTime: Micros = 0;
   private holes: MissingIds[] = [];
-  /** Ids that were given up, for the metrics. */
-  givenUp = 0;
+  private losses = 0;
+  private isLost = false;
 
   /** @param contiguous the venue leaves no id of a symbol out; else they only rise */
   constructor(private readonly contiguous = true) {}
@@ -33,6 +39,16 @@ export class TradeIds {
   /** Ids only rise, and what is missing ends with the next live trade: till then nothing tells whether all was fetched. */
   get isOpenEnded(): boolean {
     return !this.contiguous && this.holes.every(({ last }) => last === Number.POSITIVE_INFINITY);
+  }
+
+  /** All that is missing is what a connection that is still down may miss: the venue can not be asked for all of it yet. */
+  get waitsForConnection(): boolean {
+    return this.isLost && this.holes.every(({ last }) => last === Number.POSITIVE_INFINITY);
+  }
+
+  /** What is missing now, for `lacks` and `settled`. */
+  ask(): AskedHoles {
+    return { holes: [...this.holes], losses: this.losses };
   }
 
   /** A trade was published. */
@@ -60,9 +76,16 @@ export class TradeIds {
 
   /** The connection was lost: trades after the last one may be missing. */
   lost(): void {
+    this.losses += 1;
+    this.isLost = true;
     if (this.last >= 0 && this.holes.at(-1)?.last !== Number.POSITIVE_INFINITY) {
       this.add(this.last + 1, Number.POSITIVE_INFINITY, this.lastTime);
     }
+  }
+
+  /** The connection is up again: what it missed ends here. */
+  resumed(): void {
+    this.isLost = false;
   }
 
   /** A trade of a hole was fetched and published; they come oldest first. */
@@ -83,24 +106,28 @@ export class TradeIds {
   }
 
   /** Whether one of these holes, which were asked for, is not filled yet; open ones aside. */
-  lacks(asked: readonly MissingIds[]): boolean {
-    const finite = asked.filter(({ last }) => last !== Number.POSITIVE_INFINITY);
-    return finite.some(({ first, last }) => this.isMissing(String(this.contiguous ? first : last)));
+  lacks({ holes }: AskedHoles): boolean {
+    return this.holes.some((hole) => isAsked(hole, holes));
   }
 
   /**
-   * The venue was asked for these holes and gave what it has; holes that opened meanwhile stay.
+   * The venue was asked for these holes and gave what it has. What opened meanwhile stays, also within what was asked for
+   * without an end: nobody had seen then that there is something.
    *
    * @returns how many of the ids the venue did not give; 1 a hole where ids only rise
    */
-  settled(asked: readonly MissingIds[]): number {
+  settled({ holes, losses }: AskedHoles): number {
     let absent = 0;
     this.holes = this.holes.filter((hole) => {
-      const wasAsked = asked.some((range) => hole.first >= range.first && hole.last <= range.last);
-      if (!wasAsked || (!this.contiguous && hole.last === Number.POSITIVE_INFINITY)) return true;
-      if (hole.last === Number.POSITIVE_INFINITY) this.last = Math.max(this.last, hole.first - 1);
-      else absent += this.contiguous ? hole.last - hole.first + 1 : 1;
-      return false;
+      if (hole.last === Number.POSITIVE_INFINITY) {
+        const wasAsked = holes.at(-1)?.last === Number.POSITIVE_INFINITY && this.losses === losses;
+        if (!this.contiguous || this.isLost || !wasAsked) return true;
+        this.last = Math.max(this.last, hole.first - 1);
+        return false;
+      }
+      const wasAsked = isAsked(hole, holes);
+      if (wasAsked) absent += this.contiguous ? hole.last - hole.first + 1 : 1;
+      return !wasAsked;
     });
     return absent;
   }
@@ -130,13 +157,18 @@ export class TradeIds {
     }
     this.holes.push({ first, last, since });
     if (this.holes.length <= maxHoles) return;
-    const oldest = this.holes.shift();
-    if (oldest !== undefined) this.givenUp += oldest.last - oldest.first + 1;
+    const [oldest, next] = this.holes.splice(0, 2) as [MissingIds, MissingIds];
+    this.holes.unshift({ ...oldest, last: next.last });
   }
 }
 
 function isIn({ first, last }: MissingIds, id: number): boolean {
   return id >= first && id <= last;
+}
+
+/** Whether it is what is left of one of these that have an end. */
+function isAsked(hole: MissingIds, holes: readonly MissingIds[]): boolean {
+  return holes.some(({ first, last }) => last !== Number.POSITIVE_INFINITY && hole.first >= first && hole.last <= last);
 }
 
 function isHole({ first, last }: MissingIds): boolean {

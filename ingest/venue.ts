@@ -48,9 +48,26 @@ export interface ConnectionPlan {
    * given up when one is not. A venue that answers nothing is up when `hello` was sent.
    */
   readonly answers?: readonly string[];
+  /** The plan's streams one by one, where the venue answers subscriptions. */
+  readonly streams?: readonly PlannedStream[];
   /** Messages that one socket may send in an hour, where the venue limits them. */
   readonly sendsPerHour?: number;
   readonly subscriptions: readonly Subscription[];
+}
+
+/** One stream of a socket. */
+export interface PlannedStream {
+  /** The venue's own name of it, for people. */
+  readonly name: string;
+  readonly instrument: InstrumentTick;
+  /** What it brings of the instrument. */
+  readonly kinds: readonly FeedKind[];
+  /** By which the answer to `again` is told, unique within the plan. */
+  readonly key: string;
+  /** By which the answer to the frame of `hello` is told that names the stream among others. */
+  readonly group?: string;
+  /** Frames that subscribe it anew, and nothing else. */
+  readonly again: readonly string[];
 }
 
 /** GET a path of the venue's REST API, within its weight limits. Resolves with the answer's text and its URL. */
@@ -125,7 +142,7 @@ export interface Venue {
 export type FrameNote = "ignored" | "refused" | "shutdown" | SubscriptionAnswer;
 
 export interface SubscriptionAnswer {
-  /** As in the plan's `answers`. */
+  /** As in the plan's `answers`, or a stream's `key`. */
   readonly subscription: string;
   /** The venue's words, when it refuses. */
   readonly refusal?: string;

@@ -46,7 +46,7 @@ export function openEndpoint(config: PlantConfig, needs: EndpointNeeds): Endpoin
     metrics,
     clock,
     bounds: endpoint,
-    times: config.process,
+    times: { ...config.process, backfillMs: endpoint.maxBackfillHours * 3_600_000 },
   });
   const parts = { config: endpoint, access: config, intake, metrics, logger };
   const keys = new Keys(endpoint);

@@ -2,7 +2,7 @@ import { CannotListen } from "../infra/cannot-listen.js";
 import type { HttpAccess } from "../infra/http-door.js";
 import { httpServer } from "../infra/http-server.js";
 import type { Logger } from "../infra/logging.js";
-import type { PlantState } from "../push/rest/plant-routes.js";
+import { livenessOf, type PlantState } from "../push/rest/plant-routes.js";
 
 interface HealthAddress extends HttpAccess {
   readonly metricsHost: string;
@@ -20,7 +20,10 @@ export async function serveHealth(
   logger: Logger,
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const app = httpServer({ access: { allowedHosts }, host, logger });
-  app.get("/livez", async () => ({ alive: true }));
+  app.get("/livez", async (_request, reply) => {
+    const liveness = livenessOf(await state.readiness());
+    return reply.status(liveness.alive ? 200 : 503).send(liveness);
+  });
   app.get("/readyz", async (_request, reply) => {
     const readiness = await state.readiness();
     return reply.status(readiness.ready ? 200 : 503).send(readiness);

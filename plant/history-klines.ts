@@ -1,6 +1,7 @@
 import type { Store } from "../infra/store/store.js";
 import type { ExchangeKline } from "../ingest/ccxt/klines.js";
 import { interval, intervalNames } from "../processors/candles/intervals.js";
+import { Decimal } from "../schemas/decimal.js";
 import type { Kline } from "../schemas/messages.js";
 import type { Micros } from "../schemas/words.js";
 
@@ -45,8 +46,10 @@ function historyKline(kline: ExchangeKline, now: Micros): Kline | undefined {
   const length = interval(name);
   const end = length.nextOpen(open_time);
   if (length.openTime(open_time) !== open_time || end > now) return undefined;
+  const canonical = (text: string): string => Decimal.parse(text).toString();
   return {
-    ...{ symbol, exchange, interval: name, open_time, close_time: end - 1, open, high, low, close, volume },
+    ...{ symbol, exchange, interval: name, open_time, close_time: end - 1, open: canonical(open) },
+    ...{ high: canonical(high), low: canonical(low), close: canonical(close), volume: canonical(volume) },
     ...{ quote_volume: "0", trade_count: 0, taker_buy_volume: "0", taker_buy_quote_volume: "0" },
     is_closed: true,
     revision: 1,
@@ -55,5 +58,7 @@ function historyKline(kline: ExchangeKline, now: Micros): Kline | undefined {
     // below every epoch of a plant
     epoch: 0,
     sequence_num: 0,
+    log_time: 0,
+    receive_time: 0,
   };
 }

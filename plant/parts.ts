@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "../infra/bus/bus.js";
 import { RedisBus } from "../infra/bus/redis-bus.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, diskFault, ensureWritableFolder } from "../infra/disk.js";
 import { type Leases, RedisLeases } from "../infra/lease/redis-leases.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
 import { UnknownTopic } from "../infra/log/errors.js";
@@ -53,6 +53,8 @@ interface LogParts {
 
 export interface OpenedLog {
   readonly log: Log;
+  /** Whose writing to the embedded log waits for room on the disk. */
+  readonly waits?: DiskWaits;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,7 @@ async function openEmbeddedLog(config: PlantConfig, parts: LogParts): Promise<Op
   maintain.unref();
   return {
     log,
+    waits: log.waits,
     async close() {
       clearInterval(maintain);
       await log.close();
@@ -93,7 +96,7 @@ async function openEmbeddedLog(config: PlantConfig, parts: LogParts): Promise<Op
 /** The registry that the configuration names; without one, a file in the data folder. */
 export function registryOf({ registry, namespace, dataFolder }: PlantConfig): SchemaRegistry {
   if (registry !== undefined) return new ConfluentRegistry({ ...registry, namespace });
-  mkdirSync(dataFolder, { recursive: true });
+  ensureWritableFolder(dataFolder);
   return new EmbeddedRegistry({ file: join(dataFolder, "schemas.json") });
 }
 
@@ -101,11 +104,14 @@ export function registryOf({ registry, namespace, dataFolder }: PlantConfig): Sc
  * The codecs of every topic; schemas keep their ids over restarts. The plant's own registry gets what it does not have;
  * one that others share is only asked: `tickplant schemas register` writes there.
  *
- * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema
+ * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema, FolderNotWritable, DiskFull
  */
 export async function codecsOf(config: PlantConfig): Promise<Codecs> {
   const registry = registryOf(config);
-  return config.registry === undefined ? openCodecs(registry) : codecsFor(await lookupAll(registry), registry);
+  if (config.registry !== undefined) return codecsFor(await lookupAll(registry), registry);
+  return openCodecs(registry).catch((error: unknown) => {
+    throw diskFault(error, join(config.dataFolder, "schemas.json"));
+  });
 }
 
 /** The bus in Redis; undefined where the configuration names none. @throws RedisUnavailable */

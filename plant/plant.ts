@@ -6,6 +6,7 @@ import { EmbeddedBus } from "../infra/bus/embedded-bus.js";
 import { ThreadBus } from "../infra/bus/thread-bus.js";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
@@ -16,14 +17,18 @@ import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
 import type { Recorder } from "../ingest/recorder/recorder.js";
-import type { PlantState, Readiness } from "../push/rest/plant-routes.js";
+import type { Store } from "../infra/store/store.js";
+import type { PlantState } from "../push/rest/plant-routes.js";
 import { startEmbeddedStore } from "./embedded-store.js";
 import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
+import { LogPulse } from "./log-pulse.js";
 import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
+import { PlantHealth } from "./plant-health.js";
 import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
+import { expectsFeeds, storeConditions } from "./service-conditions.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
@@ -78,10 +83,11 @@ class PlantStart {
   readonly #threads: RoleThread[] = [];
   /** What the thread of push hears through: whoever publishes, beside those that reach Redis. */
   readonly #hubPorts: MessagePort[] = [];
+  readonly #health: PlantHealth;
   #ingest: Ingest | undefined;
   #endpoint: Endpoint | undefined;
   #storeServer: EmbeddedStoreServer | undefined;
-  #stopping = false;
+  #waits: DiskWaits | undefined;
 
   constructor(
     readonly config: PlantConfig,
@@ -90,14 +96,18 @@ class PlantStart {
     /** What has started, for the way down. */
     readonly stops: (() => Promise<void>)[],
     readonly stop: () => Promise<void>,
-  ) {}
+  ) {
+    this.#health = new PlantHealth(config, logger, metrics);
+  }
 
   async run(): Promise<Plant> {
     const { config, logger, metrics, stops, stop } = this;
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
+    stops.push(this.#watched());
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close } = await openLog(config, { logger, metrics });
+    const { log, close, waits } = await openLog(config, { logger, metrics });
+    this.#waits = waits;
     stops.push(close);
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
     simulators?.catch(() => {});
@@ -117,6 +127,11 @@ class PlantStart {
     if (!has("push") && this.#hubPorts.length > 0) this.#keepHub();
     if (has("process")) {
       await this.#startThread({ role: "process", config, ...(processPort && { busPort: processPort }) });
+    }
+    if (!has("ingest") && (has("process") || has("sink")) && expectsFeeds(config)) {
+      const pulse = new LogPulse({ log, schemaId: codecs["market.raw"].schemaId });
+      this.#health.health.watch(() => pulse.conditions());
+      stops.push(async () => pulse.stop());
     }
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
@@ -159,6 +174,8 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
+        // processors refuse what is further ahead: it is said before that
+        clockBoundMs: config.process.futureToleranceMs * 0.8,
         publisher: config.ingest.publisher,
         ...(journal && { journal }),
         ...(leases && { leases: { leases, ttlMs: config.ingest.lease.ttlMs } }),
@@ -167,6 +184,7 @@ class PlantStart {
       const ingest = this.#ingest;
       stops.push(() => ingest.stop());
     }
+    this.#health.started();
     const intake = { config, log, codecs, metrics, logger };
     return {
       restUrl: push?.addresses?.restUrl,
@@ -178,10 +196,20 @@ class PlantStart {
       settled: () => this.#settled(),
       failed: Promise.race(this.#threads.map(({ failed }) => failed)),
       stop: () => {
-        this.#stopping = true;
+        this.#health.stopping();
         return stop();
       },
     };
+  }
+
+  /** What the parts say of themselves. @returns what ends the watch */
+  #watched(): () => Promise<void> {
+    const { health } = this.#health;
+    health.watch(() => this.#threads.flatMap((thread) => thread.conditions()));
+    health.watch(() => this.#waits?.conditions() ?? []);
+    health.watch(() => storeConditions(this.#storeServer?.trouble));
+    health.watch(() => this.#ingest?.conditions() ?? []);
+    return async () => health.stop();
   }
 
   /** What this thread publishes on. */
@@ -208,10 +236,13 @@ class PlantStart {
   async #recorder(): Promise<Recorder | undefined> {
     const { enabled, folder, segmentMinutes, ...bounds } = this.config.ingest.record;
     if (!enabled) return undefined;
+    const where = folder ?? join(this.config.dataFolder, "recordings");
+    ensureWritableFolder(where);
     const { Recorder } = await import("../ingest/recorder/recorder.js");
     const recorder = new Recorder({
       ...bounds,
-      folder: folder ?? join(this.config.dataFolder, "recordings"),
+      folder: where,
+      ...(this.#waits && { waits: this.#waits }),
       segmentMs: segmentMinutes * 60_000,
       metrics: this.metrics,
       logger: this.logger,
@@ -240,7 +271,8 @@ class PlantStart {
     const place: StorePlace = server === undefined ? { url: url! } : { url: server.url, secret: server.secret };
     const store = storeAt(place, this.config);
     if (owner) await store.migrate();
-    await store.close();
+    if (this.config.roles.includes("push")) await store.close();
+    else this.#askStore(store);
     return place;
   }
 
@@ -261,7 +293,7 @@ class PlantStart {
   async #answer(question: HostQuestion): Promise<unknown> {
     switch (question.of) {
       case "readiness":
-        return this.#readiness();
+        return this.#health.report();
       case "metrics":
         return this.#metricsJson(this.#threads.filter(({ data }) => data.role !== "push"));
       case "intake":
@@ -269,24 +301,19 @@ class PlantStart {
     }
   }
 
-  #readiness(): Readiness {
-    const reasons: string[] = [];
-    if (this.#stopping) reasons.push("it stops");
-    const trouble = this.#storeServer?.trouble;
-    if (trouble !== undefined) reasons.push(trouble);
-    if (this.#ingest !== undefined && !this.#ingest.isReady) reasons.push("a feed or a book is not up");
-    return { ready: reasons.length === 0, reasons };
-  }
-
   /** Of a plant without push. */
   #state(): PlantState {
-    return {
-      readiness: () => this.#readiness(),
-      metricsText: shared(METRICS_SHARED_MS, async () => {
-        this.metrics.ready.set({ role: this.config.roles.join("+") }, this.#readiness().ready ? 1 : 0);
-        return AggregatorRegistry.aggregate((await this.#metricsJson(this.#threads)) as never).metrics();
-      }),
-    };
+    return this.#health.state(
+      shared(METRICS_SHARED_MS, async () =>
+        AggregatorRegistry.aggregate((await this.#metricsJson(this.#threads)) as never).metrics(),
+      ),
+    );
+  }
+
+  /** Push asks it itself. */
+  #askStore(store: Pick<Store, "ping" | "close">): void {
+    const end = this.#health.store(store);
+    this.stops.push(() => store.close(), async () => end());
   }
 
   /** prom-client's JSON of this thread and of those. */

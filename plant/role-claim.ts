@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import { diskFault, ensureWritableFolder } from "../infra/disk.js";
 import { PlantError } from "../infra/errors.js";
 import { LogLocked } from "../infra/log/errors.js";
 import { PartitionLock } from "../infra/log/partition-lock.js";
@@ -20,9 +21,10 @@ export class RoleTaken extends PlantError {
  * Makes the roles of a data folder this process's own; the claims of dead processes do not count.
  *
  * @returns what gives them back
- * @throws RoleTaken
+ * @throws RoleTaken, FolderNotWritable, DiskFull
  */
 export function claimRoles({ dataFolder, roles }: PlantConfig): () => Promise<void> {
+  ensureWritableFolder(dataFolder);
   const claims: PartitionLock[] = [];
   const release = async () => {
     for (const claim of claims.splice(0)) claim.release();
@@ -32,7 +34,7 @@ export function claimRoles({ dataFolder, roles }: PlantConfig): () => Promise<vo
       claims.push(PartitionLock.acquire(join(dataFolder, "running", role), role));
     } catch (error) {
       void release();
-      throw error instanceof LogLocked ? new RoleTaken(role, dataFolder, error) : error;
+      throw error instanceof LogLocked ? new RoleTaken(role, dataFolder, error) : diskFault(error, dataFolder);
     }
   }
   return release;

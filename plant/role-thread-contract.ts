@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { PlantConfig } from "../infra/config/plant-config.js";
+import type { HeldCondition } from "../infra/health.js";
 import type { StorePlace } from "./parts.js";
 
 /** What a role's thread is given at its start. */
@@ -28,6 +29,8 @@ export type FromRoleThread =
   | { readonly say: "ready"; readonly addresses?: PushAddresses }
   | { readonly say: "failed"; readonly message: string; readonly code?: `TP_${string}` | undefined }
   | { readonly say: "stopped" }
+  /** Comes every half second: how the role is, and a sign that it runs. */
+  | { readonly say: "health"; readonly conditions: readonly HeldCondition[] }
   | { readonly say: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly ask: "host"; readonly id: number; readonly question: HostQuestion };
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { entryPoint } from "../infra/entry-point.js";
 import { PlantError } from "../infra/errors.js";
+import type { Condition, HeldCondition } from "../infra/health.js";
 import type {
   FromRoleThread,
   HostQuestion,
@@ -10,9 +11,13 @@ import type {
   ToRoleThread,
 } from "./role-thread-contract.js";
 
-const STOP_DEADLINE_MS = 4_000;
+/** Together with the store they stay below five seconds, also when the store hangs. Push has nothing to write. */
+const STOP_DEADLINE_MS = { push: 1_000, process: 4_000, sink: 2_500 } as const;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
+/** Without a sign of it for so long a role's thread is held up, and beyond repair after the other. */
+const SILENT_MS = 5_000;
+const STUCK_MS = 60_000;
 /** What a tick leaves behind lives for a batch: most of it should be gone before it is looked at. */
 const YOUNG_MB = 192;
 
@@ -39,6 +44,8 @@ export class RoleThread {
   readonly #ended: Promise<void>;
   #nextId = 0;
   #stopping = false;
+  #conditions: readonly HeldCondition[] = [];
+  #heardAt = performance.now();
   /** Rejects when the role can not go on; never resolves. */
   readonly failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
@@ -83,17 +90,31 @@ export class RoleThread {
   });
 
   #hear(message: FromRoleThread): void {
+    this.#heardAt = performance.now();
     if ("ask" in message) void this.#answer(message.id, message.question);
     else if (message.say === "ready") {
       this.addresses = message.addresses;
       this.#setReady();
-    } else if (message.say === "failed") {
+    } else if (message.say === "health") this.#conditions = message.conditions;
+    else if (message.say === "failed") {
       const { code, message: text } = message;
       this.#fail(code === undefined ? new RoleFailed(this.data.role, text) : new StartFailed(code, text));
     } else if (message.say === "answer") {
       this.#asked.get(message.id)?.(message.answer);
       this.#asked.delete(message.id);
     }
+  }
+
+  /** How the role is, by its own words and by its silence. */
+  conditions(): (Condition | HeldCondition)[] {
+    const silentMs = performance.now() - this.#heardAt;
+    if (silentMs < SILENT_MS || this.#stopping) return [...this.#conditions];
+    const { role } = this.data;
+    const reason = `the thread of the ${role} role has not answered for ${Math.round(silentMs / 1000)} s`;
+    return [
+      ...this.#conditions,
+      { name: "thread_silent", subject: role, reason, severity: "not_ready", stuckAfterMs: STUCK_MS - SILENT_MS },
+    ];
   }
 
   async #answer(id: number, question: HostQuestion): Promise<void> {
@@ -133,7 +154,7 @@ export class RoleThread {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#tell({ ask: "stop" });
-    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS);
+    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS[this.data.role]);
     await this.#ended;
     clearTimeout(deadline);
   }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { PlantError } from "../infra/errors.js";
+import { Health } from "../infra/health.js";
 import { createLogger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { Host } from "./role-host.js";
@@ -14,6 +15,8 @@ const metrics = new Metrics();
 const port = parentPort!;
 const tell = (message: FromRoleThread): void => port.postMessage(message);
 const host = new Host(tell);
+
+const HEALTH_EVERY_MS = 500;
 
 async function startRole(): Promise<RunningRole> {
   const parts: RoleParts = { data, logger, metrics, host };
@@ -39,6 +42,7 @@ function hear(running: RunningRole, message: Extract<ToRoleThread, { ask: string
     answer.then((answer) => tell({ say: "answer", id: message.id, answer })).catch((error) => fail(error));
     return;
   }
+  unwatch();
   running
     .stop()
     .catch((error) => fail(error))
@@ -46,6 +50,20 @@ function hear(running: RunningRole, message: Extract<ToRoleThread, { ask: string
       tell({ say: "stopped" });
       port.close();
     });
+}
+
+let unwatch = (): void => {};
+
+/** Says how the role is, here in the log and to the host. */
+function watch(running: RunningRole): void {
+  const health = new Health({ role, logger, gauge: metrics.condition });
+  health.watch(() => running.conditions());
+  health.start();
+  const saying = setInterval(() => tell({ say: "health", conditions: health.report().conditions }), HEALTH_EVERY_MS);
+  unwatch = () => {
+    clearInterval(saying);
+    health.stop();
+  };
 }
 
 let running: RunningRole | undefined;
@@ -56,6 +74,7 @@ port.on("message", (message: ToRoleThread) => {
 try {
   running = await startRole();
   running.failed.catch((error) => fail(error));
+  watch(running);
   tell({ say: "ready", ...(running.addresses && { addresses: running.addresses }) });
 } catch (error) {
   // what a person has to mend has a code, and needs no stack beside it

@@ -2,9 +2,9 @@ import type { Bus, BusMessage } from "../infra/bus/bus.js";
 import { OffsetOutOfRange } from "../infra/log/errors.js";
 import type { Log, StoredRecord } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
-import { streamName } from "../processors/task/output-stream.js";
 import type { Codecs } from "../schemas/codec.js";
 import type { Index, Kline, Ticker } from "../schemas/messages.js";
+import { isSymbol, isVenue, placeOf } from "../schemas/names.js";
 import { schemaIdOf } from "../schemas/wire.js";
 import { AGGREGATE } from "../schemas/words.js";
 
@@ -91,6 +91,10 @@ async function keepNewest(
     try {
       if (!codec.isPreparedFor(value)) await codec.prepare(schemaIdOf(value));
       const data = codec.decode(value);
+      if (!isNamed(data)) {
+        unreadable += 1;
+        continue;
+      }
       const channel = channelOf(data);
       const known = latest.get(channel);
       // after a crash a stream's messages stand in the log twice, the older ones last
@@ -111,9 +115,15 @@ async function keepNewest(
   return unreadable;
 }
 
+/** Whether anybody can ask for its channel: an earlier version took other names in. */
+function isNamed(data: Ticker | Kline | Index): boolean {
+  if ("constituents" in data) return isSymbol(data.name);
+  return isSymbol(data.symbol) && (data.exchange === AGGREGATE || isVenue(data.exchange));
+}
+
 function channelOf(data: Ticker | Kline | Index): string {
   if ("constituents" in data) return `index:${data.name}`;
-  const name = streamName(data.symbol, data.exchange === AGGREGATE ? undefined : data.exchange);
+  const name = placeOf(data.symbol, data.exchange);
   return "interval" in data ? `kline:${name}:${data.interval}` : `ticker:${name}`;
 }
 

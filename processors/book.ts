@@ -1,10 +1,11 @@
+import { placeOf } from "../schemas/names.js";
 import type { Micros } from "../schemas/words.js";
 import { AggregateBook, type AggregateBookJson } from "./books/aggregate-book.js";
 import { type BookJson, OrderBook } from "./books/order-book.js";
 import type { DepthHead } from "./messages/depth-message.js";
 import type { Market } from "./task/market.js";
 import type { CleanDepth, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
-import { OutputStream, streamName } from "./task/output-stream.js";
+import { OutputStream } from "./task/output-stream.js";
 import type { TimerSlot } from "./task/timers.js";
 
 interface MarketBookJson {
@@ -42,7 +43,7 @@ export class MarketBook {
   ) {
     this.book = new OrderBook(market.priceScale, market.qtyScale);
     const { symbol, exchange } = market;
-    this.stream = new OutputStream("market.depth", symbol, `depth:${streamName(symbol, exchange)}`, symbol, exchange);
+    this.stream = new OutputStream("market.depth", symbol, `depth:${placeOf(symbol, exchange)}`, symbol, exchange);
   }
 
   /**

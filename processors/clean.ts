@@ -1,4 +1,5 @@
 import { DecimalError } from "../schemas/errors.js";
+import { isVenue, nameFault, shownName } from "../schemas/names.js";
 import {
   ACTION_GAP,
   ACTION_INCREMENT,
@@ -10,7 +11,7 @@ import {
 import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
 import { decimalsOf, INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
-import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
+import type { SymbolName, VenueId } from "../schemas/words.js";
 import { PriceBand, type PriceBandJson } from "./cleaning/price-band.js";
 import { numericId, TradeIds, type TradeIdsJson } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
@@ -46,10 +47,6 @@ interface ScrutinyJson {
 const MOST_DIGITS = 38;
 /** Finer levels than this are an error, not history: a market must not become slow by one. */
 const LEGACY_DECIMALS = 8;
-/** What may stand in a channel's name, but for `@`, which parts symbol and venue there. */
-export const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
-const badName = new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
-
 /**
  * Text to integers at the instrument's scale, once, and the refusal of what can not be right: repeats by the venue's
  * ids, values that are no decimals, not positive, off tick or lot, of the future or too old, or absurd.
@@ -96,7 +93,7 @@ export class Cleaner {
   take(reader: RawBatchReader): Refusal | Market {
     const market = this.markets.find(reader.exchange, reader.symbol);
     if (market?.instrument === undefined) {
-      return isNamed(reader) ? new Refusal("unknown_instrument", "no instrument came before it") : badName;
+      return badName(reader) ?? new Refusal("unknown_instrument", "no instrument came before it");
     }
     const future = reader.exchangeTime - reader.receiveTime - this.settings.futureToleranceMs * 1000;
     if (future > 0) return new Refusal("from_the_future", `${future / 1000} ms beyond the tolerance`);
@@ -119,7 +116,8 @@ export class Cleaner {
 
   /** An instrument governs what follows it. @returns the market, and whether its scales grew; or why it is refused */
   govern(tick: InstrumentTick): { market: Market; grew: boolean } | Refusal {
-    if (!isNamed(tick)) return badName;
+    const refusal = badName(tick);
+    if (refusal !== undefined) return refusal;
     try {
       const fault = unfit(tick);
       if (fault !== undefined) return new Refusal("malformed", fault);
@@ -355,8 +353,12 @@ export class Cleaner {
 
 const farQuote = new Refusal("price_band", "a side is too far from the last accepted quote");
 
-function isNamed({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }): boolean {
-  return NAME.test(symbol) && NAME.test(exchange) && exchange !== AGGREGATE;
+/** Of what no channel can be named after. */
+export function badName({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }) {
+  const fault = isVenue(exchange)
+    ? nameFault(symbol)
+    : `the venue ${shownName(exchange)}: small letters, digits and . _ -`;
+  return fault === undefined ? undefined : new Refusal("bad_name", fault);
 }
 
 /** Contracts to base currency, where the contract is linear and not of one unit. */

@@ -1,3 +1,4 @@
+import { placeOf } from "../schemas/names.js";
 import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
 import { baseOf, type Interval, interval } from "./candles/intervals.js";
@@ -6,7 +7,6 @@ import type { Scales } from "./messages/kline-message.js";
 import { orderedIntervals } from "./settings.js";
 import type { Market, SymbolGroup } from "./task/market.js";
 import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
-import { streamName } from "./task/output-stream.js";
 
 interface ClosedJson {
   readonly series: string;
@@ -108,7 +108,7 @@ export class KlineOperator implements Operator {
   /** Heads sort before what is past, so that a series stands when its closed candles come. */
   save(write: SaveState): void {
     for (const series of this.#byName.values()) {
-      const name = streamName(series.symbol, series.exchange);
+      const name = placeOf(series.symbol, series.exchange);
       series.saveClosed((i, chunk, candles) => {
         const length = this.#intervals[i]!.name;
         write(
@@ -150,7 +150,7 @@ export class KlineOperator implements Operator {
 
   #create(symbol: string, exchange: string | undefined, scales: Scales, venues: () => string[]): KlineSeries {
     const series = new KlineSeries(this.context, this.#intervals, this.#firstShown, symbol, exchange, scales, venues);
-    this.#byName.set(streamName(symbol, exchange), series);
+    this.#byName.set(placeOf(symbol, exchange), series);
     return series;
   }
 }

@@ -1,6 +1,6 @@
 import type { BusMessage } from "../infra/bus/bus.js";
 import type { Codecs } from "../schemas/codec.js";
-import type { DeadLetter, Index, IndexInput } from "../schemas/messages.js";
+import type { DeadLetter, Index, IndexInput, MessageTimes } from "../schemas/messages.js";
 import type { Micros } from "../schemas/words.js";
 import type { Candle } from "./candles/candle.js";
 import {
@@ -40,6 +40,9 @@ export interface OutputSink {
   readonly chunks?: Chunks;
 }
 
+/** A refused tick, without its place in the stream of refusals. */
+type Refused = Omit<DeadLetter, "epoch" | "sequence_num" | "timestamp" | keyof MessageTimes>;
+
 /**
  * Turns integers into the messages that leave: each is encoded once, as Avro for the log and as JSON text for the
  * channel, and nobody after it formats again.
@@ -52,7 +55,7 @@ export class Outbox {
     readonly clock: LogClock,
     readonly codecs: OutputCodecs,
   ) {
-    this.#writer = new MessageWriter(sink.chunks);
+    this.#writer = new MessageWriter(clock, sink.chunks);
   }
 
   /** A trade of one venue, on its topic and channel, and on the symbol's tape under that channel's own sequence. */
@@ -100,28 +103,37 @@ export class Outbox {
     this.#send(stream, sequence, "value");
   }
 
-  index(stream: OutputStream, message: Omit<Index, "epoch" | "sequence_num">): void {
+  index(stream: OutputStream, message: Omit<Index, "epoch" | "sequence_num" | keyof MessageTimes>): void {
     const sequence = stream.next(this.clock.now);
     const { name, value, status, timestamp, constituents } = message;
-    const whole: Index = { name, value, status, timestamp, epoch: stream.epoch, sequence_num: sequence, constituents };
+    const { epoch } = stream;
+    const whole: Index = {
+      ...{ name, value, status, timestamp, epoch, sequence_num: sequence, constituents },
+      ...this.#times(),
+    };
     const text = JSON.stringify(whole);
     this.sink.record(stream, this.codecs["market.index"].encode(whole), this.clock.now, text);
     if (this.sink.channels) this.#publish(stream, sequence, text, "value");
   }
 
   /** An index's prices on the way to the partition where the index is computed: a topic without a channel. */
-  indexInput(stream: OutputStream, message: Omit<IndexInput, "epoch" | "sequence_num">): void {
+  indexInput(stream: OutputStream, message: Omit<IndexInput, "epoch" | "sequence_num" | "receive_time">): void {
     const sequence = stream.next(this.clock.now);
     const { name, source, log_time, prices } = message;
-    const whole: IndexInput = { name, source, log_time, epoch: stream.epoch, sequence_num: sequence, prices };
+    const { epoch } = stream;
+    const receive_time = this.clock.received;
+    const whole: IndexInput = { name, source, log_time, epoch, sequence_num: sequence, prices, receive_time };
     const text = this.sink.texts ? JSON.stringify(whole) : "";
     this.sink.record(stream, this.codecs["index.input"].encode(whole), this.clock.now, text);
   }
 
-  deadLetter(stream: OutputStream, message: Omit<DeadLetter, "epoch" | "sequence_num" | "timestamp">): void {
+  deadLetter(stream: OutputStream, message: Refused): void {
     const sequence = stream.next(this.clock.now);
     const timestamp = this.clock.now;
-    const whole: DeadLetter = { ...message, timestamp, epoch: stream.epoch, sequence_num: sequence };
+    const whole: DeadLetter = {
+      ...{ ...message, timestamp, epoch: stream.epoch, sequence_num: sequence },
+      ...this.#times(),
+    };
     const text = this.sink.texts
       ? JSON.stringify({ ...whole, original: Buffer.from(whole.original).toString("base64") })
       : "";
@@ -140,10 +152,15 @@ export class Outbox {
     this.#publish(stream, stream.sequence, JSON.stringify(message), "snapshot");
   }
 
+  #times(): MessageTimes {
+    const { now, received } = this.clock;
+    return { log_time: now, receive_time: received };
+  }
+
   /** What was just written, to the log and to the channel. */
   #send(stream: OutputStream, sequence: number, kind: BusMessage["kind"]): void {
     const { now } = this.clock;
-    const text = this.sink.texts ? this.#writer.text() : "";
+    const text = this.sink.texts ? this.#writer.text(stream) : "";
     this.sink.record(stream, this.#writer.value(), now, text);
     if (this.sink.channels) this.sink.message(this.#writer.message(stream, sequence, kind, now));
   }

@@ -1,13 +1,15 @@
 import { BufferPool } from "../infra/buffer-pool.js";
+import type { Condition } from "../infra/health.js";
+import { ConsumerWatch } from "../infra/log/consumer-watch.js";
 import type { Consumer } from "../infra/log/log.js";
-import type { Metrics } from "../infra/metrics.js";
+import { OwnershipNotes } from "../infra/log/ownership-notes.js";
+import { wallClock } from "../infra/wall-clock.js";
 import { CHUNK } from "./messages/message-writer.js";
 import { type CommonToTasks, PROCESS_GROUP, type ProcessPorts, RunningTask } from "./running-task.js";
 import { Turns } from "./task/turns.js";
 
 export { PROCESS_GROUP } from "./running-task.js";
 
-const LAG_EVERY_MS = 5_000;
 /** Chunks of 256 KB that lie ready for outputs. */
 const MOST_CHUNKS = 256;
 
@@ -16,17 +18,22 @@ export interface Processing {
   readonly failed: Promise<never>;
   /** Records that wait, over all partitions. */
   lag(): Promise<number>;
+  /** Why it is not ready: outputs that wait, a log that does not answer, records that nobody gets on with. */
+  conditions(): Condition[];
   /** Writes a last checkpoint of every task and leaves the group. */
   stop(): Promise<void>;
 }
 
 /** The process role: runs a task for each partition that it is given. */
 export async function runProcess(ports: ProcessPorts): Promise<Processing> {
-  const { log, metrics } = ports;
+  const { log, metrics, logger } = ports;
+  const owned = new OwnershipNotes(PROCESS_GROUP, logger);
+  let handled = 0;
   const running = new Map<string, RunningTask>();
   const common: CommonToTasks = {
     turns: new Turns(),
     chunks: new BufferPool(CHUNK, MOST_CHUNKS),
+    clock: wallClock(),
     failed: (task, error) =>
       void consuming.then((consumer) => consumer.partitionFailed(task.topic, task.partition, error)),
   };
@@ -36,10 +43,12 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
       await running.get(`${topic}/${partition}`)?.abandon();
       const task = await RunningTask.start(ports, topic, partition, common);
       running.set(task.name, task);
+      owned.gained(topic, partition);
       return task.position;
     },
     async records(topic, partition, records) {
       await running.get(`${topic}/${partition}`)!.handle(records);
+      handled += records.length;
     },
     ending(topic, partition) {
       running.get(`${topic}/${partition}`)?.leave();
@@ -48,6 +57,7 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
       const name = `${topic}/${partition}`;
       const task = running.get(name);
       running.delete(name);
+      owned.lost(topic, partition);
       await task?.stop();
     },
     lost(topic, partition, records) {
@@ -55,27 +65,31 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
     },
   });
   const consumer = await consuming;
-  const lag = setInterval(() => {
-    measureLag(consumer, metrics).catch((error: unknown) => ports.logger.warn({ err: error }, "lag is unknown"));
-  }, LAG_EVERY_MS);
-  lag.unref();
+  const watch = new ConsumerWatch({
+    group: PROCESS_GROUP,
+    consumer,
+    handled: () => handled,
+    measured: (lags) => {
+      for (const { topic, partition, lag } of lags)
+        metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: PROCESS_GROUP }, lag);
+    },
+  });
   return {
     failed: consumer.failed,
     async lag() {
       const waiting = [...running.values()].reduce((sum, task) => sum + task.waiting, 0);
       return (await consumer.lag()).reduce((sum, { lag }) => sum + lag, waiting);
     },
+    conditions() {
+      const held = [...running.values()].flatMap((task) => task.conditions());
+      return [...held, ...watch.conditions(held.length > 0)];
+    },
     async stop() {
-      clearInterval(lag);
+      watch.stop();
+      owned.end();
       for (const task of running.values()) task.hurry();
       await consumer.close();
       for (const task of running.values()) await task.abandon();
     },
   };
-}
-
-async function measureLag(consumer: Consumer, metrics: Metrics): Promise<void> {
-  for (const { topic, partition, lag } of await consumer.lag()) {
-    metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: PROCESS_GROUP }, lag);
-  }
 }

@@ -1,10 +1,12 @@
 import { setImmediate as nextLoop } from "node:timers/promises";
 import type { BufferPool } from "../infra/buffer-pool.js";
 import type { Bus } from "../infra/bus/bus.js";
+import type { Condition } from "../infra/health.js";
 import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
+import type { Clock } from "../infra/wall-clock.js";
 import type { Codecs } from "../schemas/codec.js";
 import { schemaIdOf } from "../schemas/wire.js";
 import { IndexTask } from "./indices/index-task.js";
@@ -38,6 +40,8 @@ export interface CommonToTasks {
   readonly turns: Turns;
   /** In which outputs are written. */
   readonly chunks: BufferPool;
+  /** Of the wall, µs: when outputs leave. */
+  readonly clock: Clock;
   /** Is told of what failed while no batch was at work. */
   readonly failed: (task: RunningTask, error: unknown) => void;
 }
@@ -112,14 +116,14 @@ export class RunningTask {
     };
     const task: Task = topic === "market.raw" ? new RawTask(options) : new IndexTask(options);
     const writer = await log.transactions(task.name);
-    const state = await readState(log, codecs, partition).catch(async (error: unknown) => {
+    const state = await readState(log, codecs, partition, task.name).catch(async (error: unknown) => {
       await writer.close();
       throw error;
     });
     const position = task.restore(state);
     if (position !== undefined) logger.debug({ task: task.name, position }, "task restored");
     task.announce?.();
-    const { messages } = sink.take();
+    const { messages } = sink.take(common.clock());
     if (messages.length > 0) await ports.bus.publish(messages);
     return new RunningTask(ports, topic, partition, task, sink, writer, position, shown, common);
   }
@@ -133,6 +137,11 @@ export class RunningTask {
     return this.#outgoing.waiting + this.#sink.length;
   }
 
+  /** What its outputs wait for. */
+  conditions(): Condition[] {
+    return this.#outgoing.conditions();
+  }
+
   /** Makes outputs and lets them go; waits only when too many are on their way. */
   async handle(records: readonly StoredRecord[]): Promise<void> {
     await this.#alone(async () => {
@@ -144,10 +153,10 @@ export class RunningTask {
       let handled = 0;
       let turn = await this.common.turns.begin();
       try {
-        for (const { value, offset } of records) {
+        for (const { value, offset, timestamp } of records) {
           if (this.#leaving) break;
           if (value !== null && isForeign(codec, value)) turn = await this.#aside(turn, () => this.#prepare(value));
-          this.task.process(value, offset);
+          this.task.process(value, offset, timestamp);
           this.#next = offset + 1;
           handled++;
           // the log and the bus work on what there is meanwhile
@@ -243,7 +252,7 @@ export class RunningTask {
   }
 
   #send(): void {
-    const { records, messages, chunks } = this.#sink.take();
+    const { records, messages, chunks } = this.#sink.take(this.common.clock());
     this.#outgoing.send(records, messages, this.task.clock.now);
     if (chunks.length > 0) void this.#reuse(chunks);
   }

@@ -1,3 +1,4 @@
+import { placeOf } from "../schemas/names.js";
 import type { TickerTick } from "../schemas/ticks.js";
 import {
   addUnits,
@@ -15,7 +16,7 @@ import type { BookOperator } from "./book.js";
 import { Conflation, type ConflationJson } from "./task/conflation.js";
 import type { FeedHealth, Market, SymbolGroup } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
-import { OutputStream, streamName } from "./task/output-stream.js";
+import { OutputStream } from "./task/output-stream.js";
 import { RecentTrades, type RecentTradesJson } from "./tickers/recent-trades.js";
 import { RollingVolume, type RollingVolumeJson } from "./tickers/rolling-volume.js";
 import {
@@ -74,7 +75,7 @@ class MarketTicker {
     readonly market: Market,
   ) {
     const { symbol, exchange } = market;
-    const name = streamName(symbol, exchange);
+    const name = placeOf(symbol, exchange);
     this.stream = new OutputStream("market.ticker", symbol, `ticker:${name}`, symbol, exchange);
     this.emission = new Conflation(context, name, () => this.#emit());
     this.priceScale = market.priceScale;

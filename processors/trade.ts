@@ -1,7 +1,8 @@
+import { placeOf } from "../schemas/names.js";
 import { AGGREGATE } from "../schemas/words.js";
 import type { Market } from "./task/market.js";
 import type { CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
-import { OutputStream, streamName } from "./task/output-stream.js";
+import { OutputStream } from "./task/output-stream.js";
 
 interface TradeStreamsJson {
   readonly exchange: string;
@@ -35,7 +36,7 @@ export class TradeOperator implements Operator {
 
   #create(market: Market): OutputStream {
     const { symbol, exchange, group } = market;
-    const name = streamName(symbol, exchange);
+    const name = placeOf(symbol, exchange);
     const stream = new OutputStream("market.trade", symbol, `trade:${name}`, symbol, exchange);
     this.#streams[market.id] = stream;
     this.#tapes[group.id] ??= new OutputStream("market.trade", symbol, `trade:${symbol}`, symbol, AGGREGATE);

@@ -1,4 +1,5 @@
 import { PlantError } from "../schemas/errors.js";
+import { isVenue, LONGEST_NAME, LONGEST_VENUE, nameFault, placeOf, shownName } from "../schemas/names.js";
 import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
 
 /**
@@ -17,6 +18,7 @@ const deliveries = {
   signal: "event",
   instrument: "value",
   feed: "value",
+  pulse: "value",
   "price.upd": "event",
   "pool.upd": "event",
 } as const satisfies Record<string, Delivery>;
@@ -39,15 +41,12 @@ export interface Channel {
 /** The name is not that of any channel. */
 export class UnknownChannel extends PlantError {
   constructor(name: string, why: string) {
-    super("TP_CHANNEL_UNKNOWN", `"${name.slice(0, 160)}" is not a channel: ${why}`);
+    super("TP_CHANNEL_UNKNOWN", `${shownName(name)} is not a channel: ${why}`);
   }
 }
 
-const longestName = 160;
-const nameCharacters = /^[A-Za-z0-9/:@._-]+$/;
-const symbolForm = /^[A-Za-z0-9][A-Za-z0-9/:._-]*$/;
-const wordForm = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
-const venueForm = /^[a-z0-9][a-z0-9._-]*$/;
+/** A kind, a symbol, a venue and an interval, each as long as it may be. */
+const longestName = LONGEST_NAME + LONGEST_VENUE + 24;
 export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
 
 /**
@@ -58,9 +57,6 @@ export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
  */
 export function parseChannel(name: string): Channel {
   if (name.length > longestName) throw new UnknownChannel(name, `it has more than ${longestName} characters`);
-  if (!nameCharacters.test(name)) {
-    throw new UnknownChannel(name, "only letters, digits and / : @ . _ - may stand in a name");
-  }
   const colon = name.indexOf(":");
   const kind = colon < 0 ? name : name.slice(0, colon);
   if (!Object.hasOwn(deliveries, kind)) {
@@ -75,9 +71,10 @@ function readSubject(name: string, kind: ChannelKind, text: string, named: boole
     if (!named) return { ...channel, subject: "", venue: AGGREGATE };
     return { ...channel, ...readSymbol(name, text) };
   }
-  if (kind === "index" || kind === "signal" || kind === "feed") {
-    const form = kind === "feed" ? venueForm : wordForm;
-    if (!form.test(text)) throw new UnknownChannel(name, `after "${kind}:" a name must follow`);
+  if (kind === "index" || kind === "signal" || kind === "feed" || kind === "pulse") {
+    if (text === "") throw new UnknownChannel(name, `after "${kind}:" a name must follow`);
+    if (kind === "feed") checkVenue(name, text);
+    else checkSymbol(name, text);
     return { ...channel, subject: text, venue: kind === "feed" ? text : AGGREGATE };
   }
   if (kind === "kline") {
@@ -99,16 +96,26 @@ function readSymbol(name: string, text: string): { subject: SymbolName; venue: V
   const at = text.lastIndexOf("@");
   const subject = at < 0 ? text : text.slice(0, at);
   const venue = at < 0 ? AGGREGATE : text.slice(at + 1);
-  if (!symbolForm.test(subject)) throw new UnknownChannel(name, "a symbol such as BTC/USDT must follow the kind");
   if (at >= 0 && venue === AGGREGATE) {
     throw new UnknownChannel(name, "the aggregate over venues is the bare symbol, without @");
   }
-  if (!venueForm.test(venue)) throw new UnknownChannel(name, "a venue such as binance must follow the @");
+  checkSymbol(name, subject);
+  if (at >= 0) checkVenue(name, venue);
   return { subject, venue };
+}
+
+function checkSymbol(name: string, symbol: string): void {
+  if (symbol === "") throw new UnknownChannel(name, "a symbol such as BTC/USDT must follow the kind");
+  const fault = nameFault(symbol);
+  if (fault !== undefined) throw new UnknownChannel(name, fault);
+}
+
+function checkVenue(name: string, venue: string): void {
+  if (!isVenue(venue)) throw new UnknownChannel(name, "a venue's name has small letters, digits and . _ -");
 }
 
 /** The channel's name for a symbol of a venue, or of the aggregate. */
 export function channelName(kind: ChannelKind, symbol: SymbolName, venue: VenueId, interval?: string): string {
-  const place = venue === AGGREGATE ? symbol : `${symbol}@${venue}`;
+  const place = placeOf(symbol, venue);
   return interval === undefined ? `${kind}:${place}` : `${kind}:${place}:${interval}`;
 }

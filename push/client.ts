@@ -257,6 +257,7 @@ export class Client implements ConflatedPeer, InboxOwner {
     if (rateMs !== undefined) subscription.conflation = new Conflation(feed, this, rateMs);
     else if (this.behind && delivery === "value") subscription.conflation = new Conflation(feed, this, 0);
     else this.goLive(subscription);
+    if (feed.status !== undefined) this.send(feed.status);
   }
 
   private goLive(subscription: Subscription): void {

@@ -22,6 +22,7 @@ export class Conflation implements Follower {
   private missed = 0;
   private newest: string | undefined;
   private closing: string | undefined;
+  private status: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private lastSent = Number.NEGATIVE_INFINITY;
 
@@ -46,8 +47,18 @@ export class Conflation implements Follower {
     else this.timer = setTimeout(() => this.due(), wait).unref();
   }
 
+  /** Goes out at once, or with the next room: the newest that was said is what holds. */
+  said(payload: string): void {
+    if (this.peer.writable) this.peer.send(payload);
+    else this.status = payload;
+  }
+
   /** Sends what is newest, if the connection has room. */
   flush(): void {
+    if (this.status !== undefined && this.peer.writable) {
+      this.peer.send(this.status);
+      this.status = undefined;
+    }
     if (this.newest === undefined || !this.peer.writable) return;
     if (this.missed > 0) {
       this.peer.dropped(this.rateMs === 0 ? "slow_client_conflated" : "rate_wish_conflated", this.missed);

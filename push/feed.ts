@@ -27,6 +27,8 @@ export interface Outlet {
 /** Someone who follows a value channel at a pace of its own. */
 export interface Follower {
   newer(payload: string): void;
+  /** Something about the channel itself, which must not be passed over. */
+  said(payload: string): void;
 }
 
 /** The channel's last value could not be had. */
@@ -70,6 +72,9 @@ export class Feed {
   private readonly followers = new Set<Follower>();
   private members = 0;
   private closed = false;
+  /** What was said last of the channel's staleness; undefined while it is live. */
+  status: string | undefined;
+  staleReason: string | undefined;
   /** The bus sends the channel from now on: only then does a last value join what comes live without a hole. */
   private listening = false;
   private readonly listened: Promise<void>;
@@ -123,6 +128,12 @@ export class Feed {
       else this.load.waiting.push(waiting);
     });
     return admitted;
+  }
+
+  /** Says something about the channel to all who follow it. */
+  say(payload: string): void {
+    this.outlet.publish(this.channel.name, payload);
+    for (const follower of this.followers) follower.said(payload);
   }
 
   /** Counts the peers whose subscription stands, joined or following. */

@@ -1,9 +1,11 @@
 import type { Bus, BusMessage, BusSubscription } from "../infra/bus/bus.js";
 import type { Logger } from "../infra/logging.js";
+import { ChannelStatus } from "./channel-status.js";
 import type { Channel } from "./channels.js";
 import { Client, type ClientHost } from "./client.js";
 import { Feed, type Outlet } from "./feed.js";
 import type { PushMetrics } from "./metrics.js";
+import type { PlantPulse } from "./plant-pulse.js";
 import { answers, closeReasons } from "./protocol.js";
 import type { PushSettings } from "./settings.js";
 import type { ServerSocket } from "./sockets/socket-server.js";
@@ -24,6 +26,7 @@ export class Hub implements Outlet, ClientHost {
   private subscription: BusSubscription | undefined;
   private timers: NodeJS.Timeout[] = [];
   private uninspected = 0;
+  private readonly status: ChannelStatus;
   readonly turns = new Turns();
 
   constructor(
@@ -32,7 +35,10 @@ export class Hub implements Outlet, ClientHost {
     private readonly metrics: PushMetrics,
     private readonly logger: Logger,
     private readonly toAll: Publish,
-  ) {}
+    pulse: PlantPulse,
+  ) {
+    this.status = new ChannelStatus(pulse, () => this.feeds.values());
+  }
 
   async start(): Promise<void> {
     this.subscription = await this.bus.subscribe({
@@ -41,6 +47,7 @@ export class Hub implements Outlet, ClientHost {
         for (const feed of this.feeds.values()) feed.reconnected();
       },
     });
+    this.status.start();
     this.timers = [
       setInterval(() => this.inspect(), inspectMs).unref(),
       setInterval(() => this.toAll(everyone, answers.heartbeat(this.now())), this.settings.heartbeatMs).unref(),
@@ -73,6 +80,7 @@ export class Hub implements Outlet, ClientHost {
 
   async stop(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
+    this.status.stop();
     await this.subscription?.close();
     for (const client of this.clients) {
       client.turnOut("TP_SERVER_STOPPING", "the server stops: reconnect in some seconds", closeReasons.serverStopping);
@@ -95,6 +103,7 @@ export class Hub implements Outlet, ClientHost {
     if (feed === undefined) {
       feed = new Feed(channel, this);
       this.feeds.set(channel.name, feed);
+      this.status.begin(feed);
     }
     return feed;
   }

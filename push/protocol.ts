@@ -136,6 +136,11 @@ export const answers = {
   heartbeat: (time: number) => JSON.stringify({ op: "heartbeat", time }),
   /** What follows on the channel starts afresh: forget what you had. */
   reload: (channel: string, reason: string) => JSON.stringify({ op: "reload", channel, reason }),
+  /** What stands behind the channel does not work: what was sent last may not hold any more. */
+  stale: (channel: string, reason: string, since: number) =>
+    JSON.stringify({ op: "status", channel, status: "stale", reason, since }),
+  /** It works again. */
+  live: (channel: string) => JSON.stringify({ op: "status", channel, status: "live" }),
   /** So many values of the channel were passed over for this client; the newest follows. */
   conflated: (channel: string, dropped: number) => JSON.stringify({ op: "conflated", channel, dropped }),
   /** @param about the channel that it is about; or how many further errors it stands for */

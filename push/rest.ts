@@ -13,14 +13,16 @@ import { httpServer } from "../infra/http-server.js";
 import type { Logger } from "../infra/logging.js";
 import type { Store } from "../infra/store/store.js";
 import type { PushMetrics } from "./metrics.js";
+import type { PlantPulse } from "./plant-pulse.js";
 import { RestError } from "./rest/errors.js";
+import { tellFreshness } from "./rest/freshness.js";
 import { historyRoutes } from "./rest/history-routes.js";
 import { LastValues } from "./rest/last-values.js";
 import { marketRoutes } from "./rest/market-routes.js";
 import { checkParameters } from "./rest/parameters.js";
 import { type PlantState, plantRoutes } from "./rest/plant-routes.js";
 import { RecentKlines } from "./rest/recent-klines.js";
-import { messageSchemas } from "./rest/schemas.js";
+import { checkNames, messageSchemas } from "./rest/schemas.js";
 import { type PushSettings, version } from "./settings.js";
 
 export interface RestServer {
@@ -36,6 +38,7 @@ export interface RestParts {
   readonly logger: Logger;
   readonly plant: PlantState;
   readonly webSocketPort: number;
+  readonly pulse: PlantPulse;
   /** Further routes under the same roof, which push knows nothing of. */
   readonly routes?: ((app: FastifyInstance) => Promise<void>) | undefined;
 }
@@ -47,7 +50,10 @@ export interface RestParts {
  */
 export async function serveRest(parts: RestParts): Promise<RestServer> {
   const { bus, store, settings, metrics, logger, plant, webSocketPort, routes } = parts;
-  const values = new LastValues(bus);
+  const values = new LastValues(bus, ({ code, message }) => {
+    metrics.dropped("unreadable_name", 1);
+    logger.warn({ code, why: message }, "a last value on the bus is nobody's: lists leave it out");
+  });
   const recent = new RecentKlines(bus);
   const app = httpServer({
     access: settings,
@@ -64,7 +70,9 @@ export async function serveRest(parts: RestParts): Promise<RestServer> {
   await plugins(app, settings);
   for (const schema of messageSchemas) app.addSchema(schema);
   await app.register(async (scope) => {
+    scope.addHook("preHandler", async ({ query }) => checkNames(query as Record<string, unknown>));
     plantRoutes(scope, values, plant, webSocketPort);
+    tellFreshness(scope, parts.pulse);
     marketRoutes(scope, values);
     historyRoutes(scope, { store, values, recent, intervals: settings.klineIntervals });
     await routes?.(scope);

@@ -5,6 +5,7 @@ import type { Logger } from "../infra/logging.js";
 import { Addresses } from "./addresses.js";
 import { Hub, type Publish } from "./hub.js";
 import type { PushMetrics } from "./metrics.js";
+import type { PlantPulse } from "./plant-pulse.js";
 import { answers } from "./protocol.js";
 import { type PushSettings, version } from "./settings.js";
 import { chooseSockets } from "./sockets/choose.js";
@@ -32,12 +33,13 @@ export async function serveWebSocket(
   settings: PushSettings,
   metrics: PushMetrics,
   logger: Logger,
+  pulse: PlantPulse,
 ): Promise<WebSocketServer> {
   const { host, webSocketPort, deflate, bounds } = settings;
   const open = await chooseSockets(settings.sockets, logger);
   let server: SocketServer | undefined;
   const publish: Publish = (topic, payload) => server?.publish(topic, payload) ?? 0;
-  const hub = new Hub(bus, settings, metrics, logger, publish);
+  const hub = new Hub(bus, settings, metrics, logger, publish, pulse);
   const door = new Door(settings, hub);
   server = await open(
     {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import type avro from "avsc";
 import { IncompatibleSchema, PlantError, SchemaNotRegistered, UnknownSchema } from "./errors.js";
@@ -98,14 +98,19 @@ export class EmbeddedRegistry implements SchemaRegistry {
   private store(registered: Registered): void {
     if (this.file !== undefined) {
       const beside = `${this.file}.${process.pid}.${threadId}`;
-      const handle = openSync(beside, "w");
       try {
-        writeFileSync(handle, JSON.stringify(registered, null, 1));
-        fsyncSync(handle);
-      } finally {
-        closeSync(handle);
+        const handle = openSync(beside, "w");
+        try {
+          writeFileSync(handle, JSON.stringify(registered, null, 1));
+          fsyncSync(handle);
+        } finally {
+          closeSync(handle);
+        }
+        renameSync(beside, this.file);
+      } catch (error) {
+        rmSync(beside, { force: true });
+        throw error;
       }
-      renameSync(beside, this.file);
     }
     this.registered = registered;
   }

@@ -4,9 +4,16 @@ import type { DecimalText, Micros, Side, SymbolName, VenueId } from "./words.js"
  * The messages that leave the plant: Avro on the topics and JSON on the channels, field names alike.
  * Prices and quantities are canonical decimal text; every time is µs since the epoch, UTC.
  */
+export interface MessageTimes {
+  /** Log time at which the message was made: the highest receive time of its partition so far, or a timer's due time. */
+  log_time: Micros;
+  /** When the newest tick that the message stands on was received; of a refused frame the frame. 0: not known. */
+  receive_time: Micros;
+}
+
 export type Level = readonly [price: DecimalText, qty: DecimalText];
 
-export interface Trade {
+export interface Trade extends MessageTimes {
   symbol: SymbolName;
   exchange: VenueId;
   trade_id: string;
@@ -19,7 +26,7 @@ export interface Trade {
   retracts: string | null;
 }
 
-export interface Ticker {
+export interface Ticker extends MessageTimes {
   symbol: SymbolName;
   exchange: VenueId;
   bid_price: DecimalText | null;
@@ -46,7 +53,7 @@ export interface Ticker {
 
 export type BookStatus = "live" | "stale";
 
-export interface Depth {
+export interface Depth extends MessageTimes {
   symbol: SymbolName;
   exchange: VenueId;
   /** [price, qty], best first in a snapshot; qty "0" removes a level. */
@@ -64,7 +71,7 @@ export interface Depth {
   previous_sequence: number;
 }
 
-export interface Kline {
+export interface Kline extends MessageTimes {
   symbol: SymbolName;
   exchange: VenueId;
   interval: string;
@@ -101,7 +108,7 @@ export interface IndexConstituent {
   reason: string;
 }
 
-export interface Index {
+export interface Index extends MessageTimes {
   name: string;
   value: DecimalText | null;
   /**
@@ -125,6 +132,8 @@ export interface IndexInput {
   epoch: number;
   sequence_num: number;
   prices: IndexInputPrice[];
+  /** When the newest tick that the source had taken was received. 0: not known. */
+  receive_time: Micros;
 }
 
 export interface IndexInputPrice {
@@ -145,7 +154,7 @@ export interface SignalLeg {
   qty: DecimalText;
 }
 
-export interface Signal {
+export interface Signal extends MessageTimes {
   signal_id: string;
   strategy: string;
   symbol: SymbolName;
@@ -156,7 +165,7 @@ export interface Signal {
   sequence_num: number;
 }
 
-export interface DeadLetter {
+export interface DeadLetter extends MessageTimes {
   /** Where the refused record lay; partition and offset are -1 for a frame refused at ingest. */
   topic: string;
   partition: number;
@@ -176,7 +185,7 @@ export interface DeadLetter {
 }
 
 /** Channel `instrument:{symbol}@{venue}`: what governs a venue's values now. Channel only, no topic. */
-export interface Instrument {
+export interface Instrument extends MessageTimes {
   symbol: SymbolName;
   exchange: VenueId;
   native_id: string;
@@ -191,9 +200,24 @@ export interface Instrument {
 }
 
 /** Channel `feed:{venue}`: the state of a venue's connections, from the heartbeats. Channel only, no topic. */
-export interface Feed {
+export interface Feed extends MessageTimes {
   exchange: VenueId;
   feeds: { feed: string; connected: boolean; since: Micros }[];
+  /** Streams that do not bring what they should, and feeds as a whole (symbol and kind ""). */
+  ill: { feed: string; symbol: SymbolName; kind: string; how: string; since: Micros }[];
+  timestamp: Micros;
+}
+
+/** Channel `pulse:{partition}`: a task's sign of life, each second of log time. Channel only, no topic. */
+export interface PulseMessage {
+  partition: number;
+  /** How many there are. */
+  partitions: number;
+  /** A replay's timeline ends here: no more follow. */
+  ended: boolean;
+  feeds: { exchange: VenueId; feed: string; connected: boolean; since: Micros }[];
+  ill: { exchange: VenueId; feed: string; symbol: SymbolName; kind: string; how: string; since: Micros }[];
+  /** Log time. */
   timestamp: Micros;
 }
 

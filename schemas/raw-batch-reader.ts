@@ -23,12 +23,12 @@ const BEFORE_DEPTH = BEFORE_QUOTE + QUOTE_FIELDS.length;
 const AFTER_DEPTH = BEFORE_DEPTH + DEPTH_FIELDS.length;
 const FIELDS = AFTER_DEPTH + TICKER_FIELDS.length + OTHER_FIELDS.length;
 /** What a nullable field holds; a number is an enum's count of symbols. */
-type Shape = "string" | "long" | "boolean" | "levels" | "feeds" | number;
+type Shape = "string" | "long" | "boolean" | "levels" | "feeds" | "ill" | number;
 const SHAPES = [...TRADE_FIELDS, ...QUOTE_FIELDS, ...DEPTH_FIELDS, ...TICKER_FIELDS, ...OTHER_FIELDS].map(
   ({ name, type }): Shape => {
     const value = (type as unknown[])[1] as Shape | { symbols?: string[] };
     if (typeof value !== "object") return value;
-    return value.symbols?.length ?? (name === "feeds" ? "feeds" : "levels");
+    return value.symbols?.length ?? (name === "feeds" || name === "ill" ? name : "levels");
   },
 );
 /** Bytes that a tick, and a level, take at least. */
@@ -288,8 +288,20 @@ export class RawBatchReader extends RawTickView {
       case "feeds":
         this.skipFeeds();
         return;
+      case "ill":
+        this.skipIll();
+        return;
       default:
         this.symbolOf(shape);
+    }
+  }
+
+  private skipIll(): void {
+    for (let left = this.block(6); left > 0; left = this.block(6)) {
+      for (; left > 0; left--) {
+        for (let text = 0; text < 5; text++) this.text();
+        this.long();
+      }
     }
   }
 

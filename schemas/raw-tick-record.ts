@@ -1,5 +1,5 @@
 import type { TICK_KINDS } from "./avro/raw-batch.js";
-import type { DepthAction, FeedState, LevelText, RawTick } from "./ticks.js";
+import type { DepthAction, FeedState, IllStream, LevelText, RawTick } from "./ticks.js";
 import type { DecimalText, Micros, Side, SymbolName, VenueId } from "./words.js";
 
 /** A raw tick as it stands on the wire: one flat record for all kinds. */
@@ -50,6 +50,7 @@ export interface RawTickRecord {
   feeds: FeedState[] | null;
   end: boolean | null;
   chain: string | null;
+  ill: IllStream[] | null;
 }
 
 /** A record of `market.raw`. */
@@ -114,7 +115,7 @@ const FIELDS = {
     inferred: "inferred",
     chain: "chain",
   },
-  heartbeat: { feeds: "feeds", end: "end" },
+  heartbeat: { feeds: "feeds", end: "end", ill: "ill" },
 } satisfies { [K in Kind]: Record<Own<K>, FieldName> };
 
 /** Property and field name pairs of a kind; the text form of ticks uses the field names too. */
@@ -163,6 +164,7 @@ const EMPTY: Omit<RawTickRecord, "kind" | "exchange" | "symbol" | "number" | "ex
   feeds: null,
   end: null,
   chain: null,
+  ill: null,
 };
 
 export function recordOfTick(tick: RawTick, number: number): RawTickRecord {

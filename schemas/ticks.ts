@@ -115,10 +115,24 @@ export interface FeedState {
   readonly since: Micros;
 }
 
+/** A stream, or a whole feed (symbol and kind ""), that does not bring what it should though its venue may be connected. */
+export interface IllStream {
+  readonly exchange: VenueId;
+  /** The connection's name. */
+  readonly feed: string;
+  readonly symbol: SymbolName;
+  readonly kind: string;
+  /** `silent`, `stalled`, `slow`, `refused`, `down`; of a feed what is wrong, in words. */
+  readonly how: string;
+  readonly since: Micros;
+}
+
 /** One into every partition each 250 ms. `exchange` and `symbol` are "". */
 export interface HeartbeatTick extends TickBase {
   readonly kind: "heartbeat";
   readonly feeds: readonly FeedState[];
+  /** Left out where all is well. Partition 0 has all of them, another its own symbols' and feeds as a whole. */
+  readonly ill?: readonly IllStream[];
   /** The end record of a replay: time has run to receiveTime and the timeline ends here. */
   readonly end?: boolean;
 }

@@ -37,6 +37,13 @@ export const endpointConfig = z
     maxMarkets: whole(1)
       .default(5_000)
       .describe("Markets (exchange and symbol) of all keys together; lines of one more are refused."),
+    maxMarketsPerKey: whole(1)
+      .default(1_000)
+      .describe("Markets of one key, so that none takes the places of all others."),
+    maxBackfillHours: whole(1)
+      .max(24 * 3_660)
+      .default(24 * 31)
+      .describe("Age of a back-filled trade, and of ticks other than trades; older history is for a replay."),
   })
   .prefault({})
   .describe("`POST /v1/ingest`: ticks from programs of one's own.");

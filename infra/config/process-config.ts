@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decimalText, milliseconds, symbolName, unique, venueId, whole } from "./words.js";
+import { decimalText, indexName, milliseconds, symbolName, unique, venueId, whole } from "./words.js";
 
 /** Binance's intervals, in the order of their lengths. */
 export const klineIntervals = [
@@ -43,10 +43,7 @@ const guard = z.strictObject({
 
 const indexDefinition = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9._-]+$/, "expected letters, digits, and . _ -")
-      .describe("Name of the index; its channel is `index:{name}`."),
+    name: indexName.describe("Name of the index; its channel is `index:{name}`."),
     gridMs: z.literal([250, 1000]).default(1000).describe("Milliseconds of log time between its values."),
     constituents: unique(constituent, (one) => `${one.exchange} ${one.symbol}`)
       .min(1, "expected at least one constituent")

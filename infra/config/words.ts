@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LONGEST_VENUE, nameFault } from "../../schemas/names.js";
 
 /** The vocabulary that the sections of the configuration share. */
 
@@ -6,15 +7,22 @@ import { z } from "zod";
 export const venueId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]*$/, "expected a venue id such as binance (lower case letters, digits, - and _)")
+  // a pool's fee tier may follow it
+  .max(LONGEST_VENUE - 8)
   .refine((id) => id !== "aggregate", "`aggregate` names the values over all venues and can not be a venue");
 
 /** A unified symbol, as ccxt: `BTC/USDT`, `BTC/USDT:USDT`. */
-export const symbolName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+)?$/,
-    "expected a unified symbol such as BTC/USDT or BTC/USDT:USDT",
-  );
+export const symbolName = z.string().superRefine((text, context) => {
+  const isMarket = /^[^/:]+\/[^/:]+(:[^/:]+)?$/.test(text);
+  const message = isMarket ? nameFault(text) : "expected a unified symbol such as BTC/USDT or BTC/USDT:USDT";
+  if (message !== undefined) context.addIssue({ code: "custom", message });
+});
+
+/** Of an index: what its channel is named after. */
+export const indexName = z.string().superRefine((text, context) => {
+  const message = /[/:]/.test(text) ? "expected a name without / and :" : nameFault(text);
+  if (message !== undefined) context.addIssue({ code: "custom", message });
+});
 
 /** Text, not a YAML number: a float never stands for an exact value. */
 export const decimalText = z

@@ -1,3 +1,4 @@
+import type { Condition } from "../health.js";
 import type { Logger } from "../logging.js";
 import { notWritable, type WriteState, whyRefused, writable } from "../redis/write-state.js";
 import type { Leases } from "./redis-leases.js";
@@ -55,6 +56,18 @@ export class LeaseKeeper {
 
   start(): void {
     this.#turn();
+  }
+
+  /** What keeps this process from its leases. One whose leases others hold stands by, which is as it should be. */
+  conditions(): Condition[] {
+    const name = "no_lease";
+    const wanted = this.options.names.length;
+    if (wanted === 0 || (this.isValid && this.#tokens.size > 0)) return [];
+    if (this.#hasFailed) {
+      return [{ name, reason: `no lease is held: Redis does not renew them (${this.state.why})`, severity: "not_ready" }];
+    }
+    if (!this.#state.writable || !this.isValid) return [{ name, reason: "no lease is held yet", severity: "not_ready" }];
+    return [{ name: "stands_by", reason: `stands by: others hold all ${wanted} leases`, severity: "note" }];
   }
 
   /** Gives all back, so that a standby need not wait. Call it when nothing of what is held is used any more. */
@@ -116,7 +129,8 @@ export class LeaseKeeper {
 
   #loseWhatEnded(): void {
     if (this.isValid || this.#tokens.size === 0) return;
-    this.options.logger.warn({ names: this.#tokens.size }, "leases ended before they were renewed");
+    const { logger } = this.options;
+    logger.warn({ lost: few([...this.#tokens.keys()]), held: 0 }, "leases ended before they were renewed");
     this.#tokens.clear();
     this.options.changed(new Set(), new Map());
   }
@@ -124,7 +138,7 @@ export class LeaseKeeper {
   #take(answers: ReadonlyMap<string, { token: number; progress: string }>): void {
     if (!this.isValid) return;
     const gained = new Map<string, string>();
-    let lost = 0;
+    const lost: string[] = [];
     for (const [name, { token, progress }] of answers) {
       const before = this.#tokens.get(name);
       if (token > 0) {
@@ -133,11 +147,20 @@ export class LeaseKeeper {
         if (before !== token) gained.set(name, progress);
       } else if (before !== undefined) {
         this.#tokens.delete(name);
-        lost += 1;
+        lost.push(name);
       }
     }
-    if (gained.size > 0 || lost > 0) this.options.changed(new Set(this.#tokens.keys()), gained);
+    if (gained.size === 0 && lost.length === 0) return;
+    const said = { gained: few([...gained.keys()]), lost: few(lost), held: this.#tokens.size };
+    this.options.logger.info(said, "leases changed hands");
+    this.options.changed(new Set(this.#tokens.keys()), gained);
   }
+}
+
+/** So many that a line of the log can hold them. */
+function few(names: readonly string[]): string {
+  const shown = names.slice(0, 20).join(", ");
+  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
 }
 
 function within<Answer>(asked: Promise<Answer>, ms: number): Promise<Answer> {

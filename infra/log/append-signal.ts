@@ -78,7 +78,11 @@ export class AppendSignal {
     this.channel.postMessage([...this.toTell]);
     this.toTell.clear();
     const seconds = (performance.timeOrigin + performance.now()) / 1000;
-    futimesSync(this.beacon, seconds, seconds);
+    try {
+      futimesSync(this.beacon, seconds, seconds);
+    } catch {
+      // a full disk may refuse even that: other processes look for themselves once a second
+    }
   }
 
   private wake(partition: string): void {

@@ -1,5 +1,6 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import type { Micros } from "../../schemas/words.js";
+import { DiskWaits, ensureWritableFolder, onDisk } from "../disk.js";
 import type { Logger } from "../logging.js";
 import type { Metrics } from "../metrics.js";
 import { AppendSignal } from "./append-signal.js";
@@ -71,15 +72,24 @@ export class EmbeddedLog implements Log {
     this.writers = new PartitionWriters(this.catalog, environment);
   }
 
-  /** Opens the log in a folder, which is created where missing, and completes transactions that a crash interrupted. */
+  /**
+   * Opens the log in a folder, which is created where missing, and completes transactions that a crash interrupted.
+   *
+   * @throws FolderNotWritable, DiskFull
+   */
   static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-    mkdirSync(options.folder, { recursive: true });
+    return onDisk(options.folder, () => EmbeddedLog.opened(options));
+  }
+
+  private static opened(options: EmbeddedLogOptions): EmbeddedLog {
+    ensureWritableFolder(options.folder);
     const folder = realpathSync(options.folder);
     recoverTransactions(folder, options.logger);
     return new EmbeddedLog({
       folder,
       files: options.files ?? diskFiles,
       signal: AppendSignal.open(folder),
+      waits: new DiskWaits(options.metrics?.diskWaits),
       budget: new DiskBudget(folder, options.maxBytes),
       builders: new FramePool(),
       segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
@@ -92,7 +102,14 @@ export class EmbeddedLog implements Log {
   }
 
   async createTopics(topics: readonly TopicSettings[]): Promise<void> {
-    for (const topic of topics) this.writers.update(this.catalog.put(topic));
+    onDisk(this.environment.folder, () => {
+      for (const topic of topics) this.writers.update(this.catalog.put(topic));
+    });
+  }
+
+  /** Whose writing waits for room on the disk now. */
+  get waits(): DiskWaits {
+    return this.environment.waits;
   }
 
   /** All topics, sorted by name. */

@@ -24,9 +24,10 @@ export class EmbeddedTransactions implements TransactionalWriter {
   async write(records: readonly LogRecord[], offsets: readonly GroupOffset[] = []): Promise<void> {
     if (this.closed) throw new LogClosed(this.environment.folder);
     this.journal.checkNotFenced();
+    this.journal.complete();
     const parts = this.gather(records, offsets);
     try {
-      if (parts.size === 1) for (const [writer, builder] of parts) writer.write(builder.seal(writer.end));
+      if (parts.size === 1) for (const [writer, builder] of parts) writer.write(writer.seal(builder));
       else this.writeTogether(parts);
     } finally {
       for (const builder of parts.values()) this.environment.builders.give(builder);
@@ -61,7 +62,7 @@ export class EmbeddedTransactions implements TransactionalWriter {
   private writeTogether(parts: ReadonlyMap<PartitionWriter, FrameBuilder>): void {
     const hidden: HiddenFrame[] = [];
     try {
-      for (const [writer, builder] of parts) hidden.push(writer.writeHidden(builder.seal(writer.end)));
+      for (const [writer, builder] of parts) hidden.push(writer.writeHidden(writer.seal(builder)));
       this.journal.prepare(hidden);
     } catch (error) {
       for (const { writer } of hidden) writer.cutBack();

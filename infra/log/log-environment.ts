@@ -1,3 +1,4 @@
+import type { DiskWaits } from "../disk.js";
 import type { Logger } from "../logging.js";
 import type { Metrics } from "../metrics.js";
 import type { AppendSignal } from "./append-signal.js";
@@ -16,6 +17,7 @@ export interface LogEnvironment {
   readonly fsync: boolean;
   readonly tombstoneRetentionMs: number;
   readonly compactionBytes: number;
+  readonly waits: DiskWaits;
   readonly logger: Logger;
   readonly metrics: Metrics | undefined;
 }

@@ -1,8 +1,9 @@
 import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import type { Micros } from "../../schemas/words.js";
-import { LogFull } from "./errors.js";
+import { isNoRoom } from "../disk.js";
 import { checksumPosition, type FrameBuilder, frameChecksum, frameNewest, frameNext, hideFrame } from "./frame.js";
 import type { LogEnvironment, PartitionPlace } from "./log-environment.js";
+import { logFault } from "./log-fault.js";
 import { PartitionLock } from "./partition-lock.js";
 import { recoverTail } from "./recovery.js";
 import { listSegments, plainSegment, type Segment, sizeOf, writeWhole } from "./segment.js";
@@ -50,7 +51,9 @@ export class PartitionWriter {
   private size = 0;
   /** Bytes beyond `size` could not be cut off after a failed write. */
   private torn = false;
-  /** A committed frame could not be made readable: only opening again, with its recovery, goes on. */
+  /** A committed frame that is not readable yet: nothing may be written behind it before it is. */
+  private committed: HiddenFrame | undefined;
+  /** It could not be made readable, for another reason than room: only opening again, with its recovery, goes on. */
   private broken: unknown;
 
   private constructor(
@@ -61,17 +64,18 @@ export class PartitionWriter {
 
   /** Takes the lock and mends what a crash has left. @throws LogLocked */
   static open(place: PartitionPlace, environment: LogEnvironment): PartitionWriter {
-    mkdirSync(place.folder, { recursive: true });
-    const lock = PartitionLock.acquire(place.folder, place.name);
-    const writer = new PartitionWriter(place, environment, lock);
+    let lock: PartitionLock | undefined;
     try {
+      mkdirSync(place.folder, { recursive: true });
+      lock = PartitionLock.acquire(place.folder, place.name);
+      const writer = new PartitionWriter(place, environment, lock);
       if (lock.tookOver) recoverTransactions(environment.folder, environment.logger);
       writer.recover();
+      return writer;
     } catch (error) {
-      lock.release();
-      throw error;
+      lock?.release();
+      throw logFault(error, place.name, environment);
     }
-    return writer;
   }
 
   /** The frame that gathers records until the next `flush`. */
@@ -87,7 +91,7 @@ export class PartitionWriter {
     this.pending = undefined;
     if (pending.builder.count > 0) {
       try {
-        this.write(pending.builder.seal(this.end));
+        this.write(this.seal(pending.builder));
       } catch (error) {
         pending.failure = error;
       }
@@ -95,13 +99,20 @@ export class PartitionWriter {
     this.environment.builders.give(pending.builder);
   }
 
-  /** Appends a sealed frame whose base is `end`. @throws LogFull, and then nothing of it stays */
+  /** The records as a frame for the end of the partition. @throws LogFull while a committed frame before it has to wait */
+  seal(builder: FrameBuilder): Buffer {
+    if (this.broken) throw this.broken;
+    if (this.committed) this.reveal(this.committed);
+    return builder.seal(this.end);
+  }
+
+  /** Appends a frame of `seal`. @throws LogFull, and then nothing of it stays */
   write(frame: Buffer): void {
     this.put(frame);
     this.accept(frame.length, frameNext(frame, 0), frameNewest(frame, 0));
   }
 
-  /** Writes a sealed frame so that no reader takes it for one before `reveal`. @throws LogFull */
+  /** Writes a frame of `seal` so that no reader takes it for one before `reveal`. @throws LogFull */
   writeHidden(frame: Buffer): HiddenFrame {
     const checksum = frameChecksum(frame);
     hideFrame(frame);
@@ -117,17 +128,25 @@ export class PartitionWriter {
     };
   }
 
+  /** Makes a committed frame readable; where there is no room for that, the next attempt or write does. @throws LogFull */
   reveal(hidden: HiddenFrame): void {
+    this.committed = hidden;
     const checksum = Buffer.allocUnsafe(4);
     checksum.writeUInt32LE(hidden.checksum);
     try {
       writeWhole(this.environment.files, this.file, checksum, hidden.position + checksumPosition);
       if (this.environment.fsync) this.environment.files.sync(this.file);
     } catch (error) {
-      this.broken = error;
-      throw error;
+      if (!isNoRoom(error)) this.broken = error;
+      throw logFault(error, this.place.name, this.environment);
     }
+    this.committed = undefined;
     this.accept(hidden.length, hidden.next, hidden.newest);
+  }
+
+  /** Whether the frame was committed and is not readable yet. */
+  awaits(hidden: HiddenFrame): boolean {
+    return this.committed === hidden;
   }
 
   /** Takes a hidden frame, or the part of a frame that did go out, away again. */
@@ -194,20 +213,24 @@ export class PartitionWriter {
     this.flush();
     if (this.file >= 0) closeSync(this.file);
     this.file = -1;
+    this.environment.waits.forget(this.place.name);
     this.lock.release();
   }
 
   private put(frame: Buffer): void {
     const { files, budget, fsync } = this.environment;
-    if (this.broken) throw this.broken;
-    budget.take(frame.length, this.place.name);
+    try {
+      budget.take(frame.length, this.place.name);
+    } catch (error) {
+      throw logFault(error, this.place.name, this.environment);
+    }
     try {
       if (this.torn) files.truncate(this.file, this.size);
       this.torn = false;
       if (this.size > 0 && this.size + frame.length > this.segmentLimit()) this.roll();
     } catch (error) {
       budget.give(frame.length);
-      throw this.spoken(error);
+      throw logFault(error, this.place.name, this.environment);
     }
     try {
       writeWhole(files, this.file, frame, this.size);
@@ -215,7 +238,7 @@ export class PartitionWriter {
     } catch (error) {
       this.cutBack();
       budget.give(frame.length);
-      throw this.spoken(error);
+      throw logFault(error, this.place.name, this.environment);
     }
   }
 
@@ -225,18 +248,13 @@ export class PartitionWriter {
     this.firstTime ??= newest;
     if (newest > this.newestTime) this.newestTime = newest;
     this.sizes.set(this.segments.at(-1)!.path, this.size);
+    this.environment.waits.written(this.place.name);
     this.environment.signal.appended(this.place.name);
   }
 
   private segmentLimit(): number {
     const bound = this.retentionBytes === undefined ? Infinity : this.retentionBytes / segmentsPerBound;
     return Math.min(this.environment.segmentBytes, Math.max(leastSegmentBytes, bound));
-  }
-
-  private spoken(error: unknown): unknown {
-    const code = (error as NodeJS.ErrnoException).code;
-    const full = code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG";
-    return full ? new LogFull(this.place.name, `the file system says ${code}`, error) : error;
   }
 
   private recover(): void {

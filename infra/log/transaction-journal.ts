@@ -15,6 +15,7 @@ import type { Logger } from "../logging.js";
 import { Fenced } from "./errors.js";
 import { checksumOf, checksumPosition, frameChecksum } from "./frame.js";
 import type { LogEnvironment } from "./log-environment.js";
+import { logFault } from "./log-fault.js";
 import type { HiddenFrame } from "./partition-writer.js";
 import { diskFiles, readWhole, writeWhole } from "./segment.js";
 import { folderName } from "./topic-catalog.js";
@@ -33,8 +34,10 @@ interface JournalPart {
  * emptied. After a crash in between, `recoverTransactions` sets them right. A half-written journal is none.
  */
 export class TransactionJournal {
-  /** The last transaction is still named here: it is complete, and the next must not be written over it. */
+  /** The last transaction is still named here: the next must not be written over it before it is complete. */
   private used = false;
+  /** Its frames; those that await being made readable do so for want of room. */
+  private last: readonly HiddenFrame[] = [];
 
   private constructor(
     private readonly writer: string,
@@ -47,12 +50,25 @@ export class TransactionJournal {
   /** Opens it for a writer id and fences the older one of that id out. */
   static open(writer: string, environment: LogEnvironment): TransactionJournal {
     const folder = journalFolder(environment.folder);
+    try {
+      return TransactionJournal.begin(writer, folder, environment);
+    } catch (error) {
+      throw logFault(error, `the journal of ${writer}`, environment);
+    }
+  }
+
+  private static begin(writer: string, folder: string, environment: LogEnvironment): TransactionJournal {
     mkdirSync(folder, { recursive: true });
     recoverTransactions(environment.folder, environment.logger);
     const token = randomUUID();
     const fresh = join(folder, `${token}.token`);
-    writeFileSync(fresh, token);
-    renameSync(fresh, tokenPath(folder, writer));
+    try {
+      writeFileSync(fresh, token);
+      renameSync(fresh, tokenPath(folder, writer));
+    } catch (error) {
+      rmSync(fresh, { force: true });
+      throw error;
+    }
     const ours = `${folderName(writer)}@`;
     for (const name of readdirSync(folder)) if (name.startsWith(ours)) rmSync(join(folder, name), { force: true });
     const path = join(folder, `${ours}${token}.journal`);
@@ -79,13 +95,28 @@ export class TransactionJournal {
       if (fsync) files.sync(this.file);
     } catch (error) {
       this.clear();
-      throw error;
+      throw logFault(error, this.name, this.environment);
     }
+    this.last = frames;
+    this.environment.waits.written(this.name);
   }
 
-  /** Makes the committed frames readable. */
+  /** What an earlier transaction could not make readable for want of room. @throws LogFull while there is none */
+  complete(): void {
+    for (const frame of this.last) if (frame.writer.awaits(frame)) frame.writer.reveal(frame);
+  }
+
+  /** Makes the committed frames readable. @throws LogFull when that waits for room; `complete` goes on with it */
   finish(frames: readonly HiddenFrame[]): void {
-    for (const frame of frames) frame.writer.reveal(frame);
+    let fault: unknown;
+    for (const frame of frames) {
+      try {
+        frame.writer.reveal(frame);
+      } catch (error) {
+        fault ??= error;
+      }
+    }
+    if (fault !== undefined) throw fault;
     try {
       this.clear();
     } catch (error) {
@@ -99,10 +130,18 @@ export class TransactionJournal {
   private clear(): void {
     this.environment.files.truncate(this.file, 0);
     this.used = false;
+    this.last = [];
+  }
+
+  private get name(): string {
+    return `the journal of ${this.writer}`;
   }
 
   close(): void {
+    this.environment.waits.forget(this.name);
     closeSync(this.file);
+    // what could not be made readable is named here alone: the next to open the log completes it
+    if (this.last.some((frame) => frame.writer.awaits(frame))) return;
     rmSync(this.path, { force: true });
   }
 }

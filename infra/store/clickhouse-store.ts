@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
-import { type ClickHouseClient, ClickHouseError, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, createClient } from "@clickhouse/client";
 import type { Kline, Trade } from "../../schemas/messages.js";
 import { AGGREGATE } from "../../schemas/words.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
 import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
-import type { HistoryRange, RowStore, StoredMessage, StoredTopic } from "./store.js";
+import type { HistoryRange, Migrated, RowStore, StoredMessage, StoredTopic } from "./store.js";
 import { StoreRefused, StoreUnavailable } from "./store-errors.js";
 
 export interface ClickHouseStoreOptions {
@@ -40,14 +40,28 @@ const readSettings = {
   output_format_decimal_trailing_zeros: 0,
 } as const;
 
-/** A replayed batch may span years of daily partitions. */
-const writeSettings = { max_partitions_per_insert_block: "0" } as const;
+/** What an insert relies on, whatever a release or a user's profile has as its default. */
+const writeSettings = {
+  // A replayed batch may span years of daily partitions.
+  max_partitions_per_insert_block: "0",
+  // An insert that was answered is stored, alone and at once. On by default since 26.2.
+  async_insert: 0,
+  wait_for_async_insert: 1,
+  // A repeat is told by its rows' identity. A block that is dropped as a repeat may have missed its views before.
+  insert_deduplicate: 0,
+  materialized_views_ignore_errors: 0,
+  // Seconds with six decimals. `best_effort` since 26.5.
+  date_time_input_format: "basic",
+} as const;
+/** Since 26.2, where it stands above `insert_deduplicate`; a release of before refuses the name. */
+const writeSettingsSince262 = { ...writeSettings, deduplicate_insert: "disable" } as const;
 
 /** History in ClickHouse over HTTP: chDB's own server beside the plant or a server elsewhere. */
 export class ClickHouseStore implements RowStore {
   private readonly client: ClickHouseClient;
 
   private readonly database: string;
+  private settings: Promise<ClickHouseSettings> | undefined;
 
   constructor(private readonly options: ClickHouseStoreOptions) {
     this.database = options.database ?? "default";
@@ -70,14 +84,14 @@ export class ClickHouseStore implements RowStore {
     });
   }
 
-  async migrate(): Promise<void> {
+  async migrate(): Promise<Migrated> {
     await this.createDatabase();
     const target: MigrationTarget = {
       execute: (sql) => this.command(sql),
       rows: <Row>(sql: string) => this.query<Row>(sql),
     };
-    await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
-    await applyRetention(target, this.options.retention ?? {});
+    const applied = await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
+    return { applied, retention: await applyRetention(target, this.options.retention ?? {}) };
   }
 
   async insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void> {
@@ -89,15 +103,18 @@ export class ClickHouseStore implements RowStore {
   /** @param rows TabSeparated, columns in the order of `rowTexts` */
   async insertRows(topic: StoredTopic, rows: Buffer): Promise<void> {
     const { table, columns } = rowTexts[topic];
+    const clickhouse_settings = await this.writeSettings();
     try {
       await this.client.insert({
         table,
         columns: columns as [string, ...string[]],
         values: Readable.from([rows], { objectMode: false }),
         format: "TabSeparated",
-        clickhouse_settings: writeSettings,
+        clickhouse_settings,
       });
     } catch (error) {
+      // Another release may answer after it.
+      this.settings = undefined;
       if (error instanceof ClickHouseError && dataErrors.has(error.code)) throw refused(`insert into ${table}`, error);
       throw this.unavailable(`insert into ${table}`, error);
     }
@@ -119,7 +136,10 @@ export class ClickHouseStore implements RowStore {
 
   async klines(range: HistoryRange & { interval: string }): Promise<Kline[]> {
     const rows = await this.query<Kline>(
-      `SELECT * REPLACE (${micros("open_time")}, ${micros("close_time")}, ${micros("timestamp")}) FROM (
+      `SELECT symbol, exchange, interval, ${micros("open_time")}, ${micros("close_time")}, ${exact("open")}, ${exact("high")},
+        ${exact("low")}, ${exact("close")}, ${exact("volume")}, ${exact("quote_volume")}, trade_count,
+        ${exact("taker_buy_volume")}, ${exact("taker_buy_quote_volume")}, is_closed, revision, flags,
+        ${micros("timestamp")}, epoch, sequence_num, ${laterTime("log_time")}, ${laterTime("receive_time")} FROM (
         SELECT * FROM klines
         WHERE exchange = {exchange:String} AND symbol = {symbol:String} AND interval = {interval:String}
           ${between("open_time", range)}
@@ -143,7 +163,8 @@ export class ClickHouseStore implements RowStore {
     };
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
     return await this.query<Trade>(
-      `SELECT * REPLACE (${micros("timestamp")}) FROM (
+      `SELECT symbol, exchange, trade_id, ${exact("price")}, ${exact("qty")}, side, ${micros("timestamp")}, epoch,
+        sequence_num, retracts, ${laterTime("log_time")}, ${laterTime("receive_time")} FROM (
         SELECT * FROM trades
         WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)} ${before(range)}
         ORDER BY timestamp DESC, epoch DESC, sequence_num DESC, exchange DESC LIMIT {limit:UInt32})
@@ -159,6 +180,21 @@ export class ClickHouseStore implements RowStore {
 
   async close(): Promise<void> {
     await this.client.close();
+  }
+
+  /** By the server's release, which is asked for once. @throws StoreUnavailable */
+  private writeSettings(): Promise<ClickHouseSettings> {
+    this.settings ??= this.query<{ version: string }>("SELECT version() AS version").then(
+      ([row]) => {
+        const [year = 0, month = 0] = (row?.version ?? "").split(".").map(Number);
+        return year > 26 || (year === 26 && month >= 2) ? writeSettingsSince262 : writeSettings;
+      },
+      (error: unknown) => {
+        this.settings = undefined;
+        throw error;
+      },
+    );
+    return this.settings;
   }
 
   private async createDatabase(): Promise<void> {
@@ -220,6 +256,9 @@ function before({ before: position }: HistoryRange): string {
     < (${time}, {before_epoch:UInt64}, {before_sequence:UInt64}, {before_exchange:String})`;
 }
 
+const exact = (column: string): string => `${column}_text AS ${column}`;
+/** 0 where it is not known. */
+const laterTime = (column: string): string => `ifNull(toUnixTimestamp64Micro(${column}), 0) AS ${column}`;
 const micros = (column: string): string => `toUnixTimestamp64Micro(${column}) AS ${column}`;
 
 function between(column: string, range: HistoryRange): string {

@@ -1,15 +1,15 @@
-import type { IndexConstituent, Level, MessageOfTopic, SignalLeg } from "../../schemas/messages.js";
+import type { IndexConstituent, Level, MessageOfTopic, MessageTimes, SignalLeg } from "../../schemas/messages.js";
 import type { Micros } from "../../schemas/words.js";
 import type { StoredTopic } from "./store.js";
 
 /** A value that its column would not keep as it is. */
 export class UnfitValue extends Error {}
 
-/** Decimals that columns of prices and quantities keep; 52 digits stand before the point. */
+/** Most decimals of a price or quantity; 52 digits stand before the point. */
 export const valueScale = 24;
-/** Decimals that columns of amounts in the quote currency keep (products of price and quantity); 40 before the point. */
+/** Most decimals of an amount in the quote currency (a product of price and quantity); 40 digits before the point. */
 export const amountScale = 36;
-/** Digits of every decimal column together. */
+/** Most digits of a decimal together. */
 export const precision = 76;
 const special = /[\\\t\n\r\0\b\f]/;
 const escapes: Record<string, string> = {
@@ -36,7 +36,7 @@ function nullable(value: string | null): string {
 }
 
 /**
- * Decimal text that the column keeps exactly. ClickHouse itself cuts surplus decimals off without a word.
+ * Decimal text, as the column keeps it: the engine takes any text there, and would find out in a query alone.
  *
  * @throws UnfitValue
  */
@@ -63,8 +63,9 @@ const value = (digits: string): string => decimal(digits, valueScale);
 const amount = (digits: string): string => decimal(digits, amountScale);
 const nullableValue = (digits: string | null): string => (digits === null ? "\\N" : decimal(digits, valueScale));
 const nullableAmount = (digits: string | null): string => (digits === null ? "\\N" : decimal(digits, amountScale));
-/** Within an array or tuple. */
-const valueOrNull = (digits: string | null): string => (digits === null ? "NULL" : decimal(digits, valueScale));
+/** Within an array or tuple, where texts stand in quotes. */
+const quotedValue = (digits: string): string => `'${decimal(digits, valueScale)}'`;
+const quotedOrNull = (digits: string | null): string => (digits === null ? "NULL" : quotedValue(digits));
 
 /** Seconds with six decimals: a bare integer would be read as seconds where it is small. @throws UnfitValue */
 function time(micros: Micros): string {
@@ -83,17 +84,17 @@ const texts = (values: readonly string[]): string => `[${values.map(quoted).join
 
 function levels(side: readonly Level[]): string {
   let out = "[";
-  for (const [price, qty] of side) out += `${out.length > 1 ? "," : ""}(${value(price)},${value(qty)})`;
+  for (const [price, qty] of side) out += `${out.length > 1 ? "," : ""}(${quotedValue(price)},${quotedValue(qty)})`;
   return `${out}]`;
 }
 
 function constituent(one: IndexConstituent): string {
-  const price = valueOrNull(one.price);
-  return `(${quoted(one.exchange)},${quoted(one.symbol)},${price},${value(one.weight)},${one.included},${quoted(one.reason)})`;
+  const price = quotedOrNull(one.price);
+  return `(${quoted(one.exchange)},${quoted(one.symbol)},${price},${quotedValue(one.weight)},${one.included},${quoted(one.reason)})`;
 }
 
 const leg = (one: SignalLeg): string =>
-  `(${quoted(one.exchange)},${quoted(one.side)},${value(one.price)},${value(one.qty)})`;
+  `(${quoted(one.exchange)},${quoted(one.side)},${quotedValue(one.price)},${quotedValue(one.qty)})`;
 
 function bytes(original: Uint8Array): string {
   let out = "";
@@ -110,75 +111,85 @@ function bytes(original: Uint8Array): string {
 export interface RowText<Message> {
   readonly table: string;
   readonly columns: readonly string[];
-  /** One TabSeparated row with its newline. @throws UnfitValue */
-  row(message: Message): string;
+  /**
+   * One TabSeparated row with its newline.
+   *
+   * @param sentAt when the message left for the log, µs; 0: not known
+   * @throws UnfitValue
+   */
+  row(message: Message, sentAt?: Micros): string;
 }
 
 const stream = ["timestamp", "epoch", "sequence_num"] as const;
 const place = (m: { timestamp: Micros; epoch: number; sequence_num: number }): string =>
   `${time(m.timestamp)}\t${whole(m.epoch)}\t${whole(m.sequence_num)}`;
 
+const later = ["log_time", "receive_time", "sent_at"] as const;
+const times = (m: MessageTimes, sentAt: Micros): string =>
+  `${time(m.log_time)}\t${time(m.receive_time)}\t${time(sentAt)}\n`;
+
 /** Rows of every stored topic, columns in the order of their text. */
 export const rowTexts: { readonly [Topic in StoredTopic]: RowText<MessageOfTopic[Topic]> } = {
   "market.trade": {
     table: "trades_data",
-    columns: ["symbol", "exchange", "trade_id", "price", "qty", "side", ...stream, "retracts"],
-    row: (m) =>
-      `${text(m.symbol)}\t${text(m.exchange)}\t${text(m.trade_id)}\t${value(m.price)}\t${value(m.qty)}\t${m.side}\t${place(m)}\t${nullable(m.retracts)}\n`,
+    columns: ["symbol", "exchange", "trade_id", "price", "qty", "side", ...stream, "retracts", ...later],
+    row: (m, sentAt = 0) =>
+      `${text(m.symbol)}\t${text(m.exchange)}\t${text(m.trade_id)}\t${value(m.price)}\t${value(m.qty)}\t${m.side}\t${place(m)}\t${nullable(m.retracts)}\t${times(m, sentAt)}`,
   },
   "market.ticker": {
     table: "tickers_data",
     columns: [
       ...["symbol", "exchange", "bid_price", "bid_qty", "ask_price", "ask_qty", "last_price", "volume_24h"],
       ...["quote_volume_24h", "open_24h", "high_24h", "low_24h", "weighted_price", "median_price", "venues", ...stream],
+      ...later,
     ],
-    row: (m) =>
+    row: (m, sentAt = 0) =>
       `${text(m.symbol)}\t${text(m.exchange)}\t${nullableValue(m.bid_price)}\t${nullableValue(m.bid_qty)}\t${nullableValue(m.ask_price)}\t${nullableValue(m.ask_qty)}\t` +
       `${nullableValue(m.last_price)}\t${nullableValue(m.volume_24h)}\t${nullableAmount(m.quote_volume_24h)}\t${nullableValue(m.open_24h)}\t${nullableValue(m.high_24h)}\t${nullableValue(m.low_24h)}\t` +
-      `${nullableValue(m.weighted_price)}\t${nullableValue(m.median_price)}\t${texts(m.venues ?? [])}\t${place(m)}\n`,
+      `${nullableValue(m.weighted_price)}\t${nullableValue(m.median_price)}\t${texts(m.venues ?? [])}\t${place(m)}\t${times(m, sentAt)}`,
   },
   "market.depth": {
     table: "depth_data",
     columns: [
       ...["symbol", "exchange", "bids", "asks", "first_update_id", "update_id", "is_snapshot", "status", "reason"],
-      ...[...stream, "previous_sequence"],
+      ...[...stream, "previous_sequence", ...later],
     ],
-    row: (m) =>
+    row: (m, sentAt = 0) =>
       `${text(m.symbol)}\t${text(m.exchange)}\t${levels(m.bids)}\t${levels(m.asks)}\t${whole(m.first_update_id)}\t${whole(m.update_id)}\t` +
-      `${m.is_snapshot}\t${text(m.status)}\t${nullable(m.reason)}\t${place(m)}\t${whole(m.previous_sequence)}\n`,
+      `${m.is_snapshot}\t${text(m.status)}\t${nullable(m.reason)}\t${place(m)}\t${whole(m.previous_sequence)}\t${times(m, sentAt)}`,
   },
   "market.kline": {
     table: "klines_data",
     columns: [
       ...["symbol", "exchange", "interval", "open_time", "close_time", "open", "high", "low", "close", "volume"],
       ...["quote_volume", "trade_count", "taker_buy_volume", "taker_buy_quote_volume", "is_closed", "revision"],
-      ...["flags", ...stream],
+      ...["flags", ...stream, ...later],
     ],
-    row: (m) =>
+    row: (m, sentAt = 0) =>
       `${text(m.symbol)}\t${text(m.exchange)}\t${text(m.interval)}\t${time(m.open_time)}\t${time(m.close_time)}\t${value(m.open)}\t${value(m.high)}\t${value(m.low)}\t${value(m.close)}\t` +
       `${value(m.volume)}\t${amount(m.quote_volume)}\t${whole(m.trade_count)}\t${value(m.taker_buy_volume)}\t${amount(m.taker_buy_quote_volume)}\t${m.is_closed}\t` +
-      `${whole(m.revision)}\t${texts(m.flags)}\t${place(m)}\n`,
+      `${whole(m.revision)}\t${texts(m.flags)}\t${place(m)}\t${times(m, sentAt)}`,
   },
   "market.index": {
     table: "index_values_data",
-    columns: ["name", "value", "status", ...stream, "constituents"],
-    row: (m) =>
-      `${text(m.name)}\t${nullableValue(m.value)}\t${text(m.status)}\t${place(m)}\t[${m.constituents.map(constituent).join(",")}]\n`,
+    columns: ["name", "value", "status", ...stream, "constituents", ...later],
+    row: (m, sentAt = 0) =>
+      `${text(m.name)}\t${nullableValue(m.value)}\t${text(m.status)}\t${place(m)}\t[${m.constituents.map(constituent).join(",")}]\t${times(m, sentAt)}`,
   },
   "signal.alpha": {
     table: "signals_data",
-    columns: ["signal_id", "strategy", "symbol", "legs", "expected_profit", ...stream],
-    row: (m) =>
-      `${text(m.signal_id)}\t${text(m.strategy)}\t${text(m.symbol)}\t[${m.legs.map(leg).join(",")}]\t${amount(m.expected_profit)}\t${place(m)}\n`,
+    columns: ["signal_id", "strategy", "symbol", "legs", "expected_profit", ...stream, ...later],
+    row: (m, sentAt = 0) =>
+      `${text(m.signal_id)}\t${text(m.strategy)}\t${text(m.symbol)}\t[${m.legs.map(leg).join(",")}]\t${amount(m.expected_profit)}\t${place(m)}\t${times(m, sentAt)}`,
   },
   "market.dlq": {
     table: "dead_letters_data",
     columns: [
       ...["topic", "partition", "offset", "index", "exchange", "symbol", "reason", "detail", "original"],
-      ...stream,
+      ...[...stream, ...later],
     ],
-    row: (m) =>
+    row: (m, sentAt = 0) =>
       `${text(m.topic)}\t${whole(m.partition)}\t${whole(m.offset)}\t${whole(m.index)}\t${text(m.exchange)}\t${text(m.symbol)}\t${text(m.reason)}\t` +
-      `${text(m.detail)}\t${bytes(m.original)}\t${place(m)}\n`,
+      `${text(m.detail)}\t${bytes(m.original)}\t${place(m)}\t${times(m, sentAt)}`,
   },
 };

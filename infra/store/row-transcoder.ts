@@ -3,6 +3,7 @@ import { SIDES } from "../../schemas/avro/raw-batch.js";
 import { AvroCursor } from "../../schemas/avro-cursor.js";
 import { writeUnits } from "../../schemas/units.js";
 import { asBuffer, schemaIdOf, WIRE_HEAD } from "../../schemas/wire.js";
+import type { Micros } from "../../schemas/words.js";
 import { amountScale, precision, valueScale } from "./row-text.js";
 import type { StoredTopic } from "./store.js";
 
@@ -65,8 +66,13 @@ export class RowTranscoder extends AvroCursor {
     return this.outAt;
   }
 
-  /** Appends the row of a record's wire value. @returns false, having appended nothing, when the slow way must see it */
-  append(wireValue: Uint8Array): boolean {
+  /**
+   * Appends the row of a record's wire value.
+   *
+   * @param sentAt when the record left for the log, µs
+   * @returns false, having appended nothing, when the slow way must see it
+   */
+  append(wireValue: Uint8Array, sentAt: Micros): boolean {
     if (this.row === undefined) return false;
     const before = this.outAt;
     try {
@@ -76,6 +82,9 @@ export class RowTranscoder extends AvroCursor {
       this.end = wireValue.length;
       this.reserve(wireValue.length * growth + slack);
       this.row();
+      this.time(this.long());
+      this.time(this.long());
+      this.time(sentAt);
       if (this.at !== this.end) throw unfit;
       this.out[this.outAt - 1] = NEWLINE;
       return true;
@@ -148,8 +157,8 @@ export class RowTranscoder extends AvroCursor {
     this.string();
     this.string();
     this.string();
-    this.time();
-    this.time();
+    this.time(this.long());
+    this.time(this.long());
     for (let field = 0; field < 5; field += 1) this.decimal(valueScale);
     this.decimal(amountScale);
     this.integer();
@@ -162,7 +171,7 @@ export class RowTranscoder extends AvroCursor {
   }
 
   private stream(): void {
-    this.time();
+    this.time(this.long());
     this.integer();
     this.integer();
   }
@@ -268,9 +277,13 @@ export class RowTranscoder extends AvroCursor {
         first = false;
         this.put(40);
         if (this.block(1) !== 2) throw unfit;
+        this.put(QUOTE);
         this.digits(valueScale);
+        this.put(QUOTE);
         this.put(COMMA);
+        this.put(QUOTE);
         this.digits(valueScale);
+        this.put(QUOTE);
         if (this.block(1) !== 0) throw unfit;
         this.put(41);
       }
@@ -285,8 +298,7 @@ export class RowTranscoder extends AvroCursor {
   }
 
   /** Ten digits of seconds, six of microseconds. */
-  private time(): void {
-    const micros = this.long();
+  private time(micros: Micros): void {
     if (micros < 0) throw unfit;
     const seconds = Math.floor(micros / 1e6);
     this.padded(seconds, 10);

@@ -10,11 +10,12 @@ import type { FeedKind } from "../venue.js";
 import { CcxtMarket } from "./ccxt-market.js";
 import { type ExactExchange, exactExchange } from "./exact-exchange.js";
 import { UnknownCcxtExchange } from "./library.js";
+import { marketOf, named } from "./market-names.js";
 import { quirksOf } from "./quirks.js";
 import { type CcxtSettings, ccxtSettings } from "./settings.js";
 import { watchesOf } from "./streams.js";
 import { instrumentTick, tradeTick } from "./ticks.js";
-import { backfillTrades } from "./trade-backfill.js";
+import { BackfillBehind, backfillTrades } from "./trade-backfill.js";
 import { type WatchFault, WatchLoop } from "./watch-loop.js";
 
 export interface CcxtChoice {
@@ -52,6 +53,8 @@ class CcxtSource implements Source {
   private readonly abort = new AbortController();
   private readonly known = new Instruments();
   private readonly markets = new Map<string, CcxtMarket>();
+  /** How ccxt spells the names. */
+  private readonly ccxtSymbols = new Map<string, string>();
   private readonly loops: WatchLoop<unknown>[] = [];
   private exact: ExactExchange | undefined;
   /** Sockets open and streams running; connected once the subscriptions are sent too. */
@@ -143,12 +146,13 @@ class CcxtSource implements Source {
     const { publisher, logger, metrics } = this.parts;
     const { exact } = this;
     if (exact === undefined) return;
-    const { watches, absent } = watchesOf(exact.ccxt, symbol, kinds, this.settings.snapshotLevels);
+    const ccxtSymbol = this.ccxtSymbols.get(symbol) ?? symbol;
+    const { watches, absent } = watchesOf(exact.ccxt, ccxtSymbol, kinds, this.settings.snapshotLevels);
     const market = new CcxtMarket({
       exchange: id,
       instrument: this.known.of(symbol)!,
       kinds: watches.flatMap((watch) => watch.kinds),
-      publish: (tick) => publisher.publish(tick),
+      publish: (tick) => publisher.publish(tick.symbol === symbol ? tick : { ...tick, symbol }),
       refuse: (reason, what) => this.refuse(reason, what),
       snapshotEvery,
       tradesLimit: this.settings.tradesLimit,
@@ -222,20 +226,23 @@ class CcxtSource implements Source {
     }
     market.isBackfilling = true;
     const { symbol } = market.instrument;
+    const ccxtSymbol = this.ccxtSymbols.get(symbol) ?? symbol;
     // while the stream has not gone on, once: the rest is fetched when it has
     market.backfilledEarly = losses;
     try {
-      for (let attempt = 0; attempt < backfillAttempts && !this.abort.signal.aborted; attempt++) {
+      // only answers count: an exchange that does not answer is asked ever more rarely
+      for (let attempt = 0, behind = 0; behind < backfillAttempts && !this.abort.signal.aborted; attempt++) {
         try {
           const end = await backfillTrades(
             { since: missingSince, until: () => market.resumedAt },
             {
               // some exchanges refuse a limit above their own
-              fetch: (since, limit) => exact.ccxt.fetchTrades(symbol, since, attempt === 0 ? limit : undefined),
+              fetch: (since, limit) => exact.ccxt.fetchTrades(ccxtSymbol, since, attempt === 0 ? limit : undefined),
               recent: market.recent,
               toTick: (trade) => tradeTick(choice.id, trade, clock()),
-              publish: (trade) => publisher.publish(trade),
+              publish: (trade) => publisher.publish({ ...trade, symbol }),
               room: () => publisher.room(),
+              signal: this.abort.signal,
             },
           );
           if (end === "open") return;
@@ -243,10 +250,12 @@ class CcxtSource implements Source {
           if (market.losses === losses) market.missingSince = undefined;
           return;
         } catch (error) {
+          if (error instanceof BackfillBehind) behind += 1;
           logger.warn({ symbol, attempt, why: (error as Error).message }, "back-fill of trades failed");
           await this.pause(attempt);
         }
       }
+      if (this.abort.signal.aborted) return;
       metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
       if (market.isResumed && market.losses === losses) market.missingSince = undefined;
     } finally {
@@ -265,7 +274,7 @@ class CcxtSource implements Source {
       this.instrumentsAt = now;
       const markets = await ccxt.loadMarkets(!isFirst);
       for (const symbol of symbols) {
-        const market = markets[symbol];
+        const market = marketOf(markets, symbol);
         if (market === undefined) {
           logger.error(
             { code: "TP_SYMBOL_UNKNOWN", exchange: id },
@@ -273,7 +282,8 @@ class CcxtSource implements Source {
           );
           continue;
         }
-        const instrument = instrumentTick(ccxt, market, clock());
+        const instrument = named(instrumentTick(ccxt, market, clock()), symbol);
+        this.ccxtSymbols.set(symbol, market.symbol);
         this.known.put(instrument);
         publisher.publish(instrument);
       }

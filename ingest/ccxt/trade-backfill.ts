@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { TradeTick } from "../../schemas/ticks.js";
 import type { Micros } from "../../schemas/words.js";
 import type { CcxtTrade } from "./library.js";
@@ -11,18 +12,21 @@ export interface TradeBackfillOptions {
   readonly publish: (trade: TradeTick) => boolean;
   /** Resolves when the publisher has room. */
   readonly room: () => Promise<void>;
+  readonly signal: AbortSignal;
 }
 
 /** How a back-fill ended: the hole is closed, is as yet open since the stream has not gone on, or why it stays. */
 export type BackfillEnd = "closed" | "open" | "backfill_not_joined" | "backfill_other_ids" | "backfill_without_ids";
 
 /** The exchange's answers lag behind what it streams: it is to be asked again. */
-class BackfillBehind extends Error {
+export class BackfillBehind extends Error {
   constructor() {
     super("the answer ends before the trades with which the stream goes on");
   }
 }
 
+/** Before a publisher that refuses for another reason than room is tried again. */
+const refusedMs = 100;
 const pageTrades = 1_000;
 /** Requests for one hole; a quiet REST answers 10,000 trades with them. */
 const maxPages = 10;
@@ -60,11 +64,8 @@ export async function backfillTrades(
     const newest = trades.at(-1)?.exchangeTime ?? 0;
     const isMissing = ({ tradeId, exchangeTime }: TradeTick) => exchangeTime >= since && !recent.has(tradeId);
     const missing = trades.filter(isMissing);
-    await options.room();
-    for (const trade of missing) {
-      // the stream may have brought it while there was no room
-      if (!recent.has(trade.tradeId) && options.publish({ ...trade, backfilled: true })) recent.add(trade);
-    }
+    for (const trade of missing) await publishMissing(trade, options);
+    if (options.signal.aborted) return "open";
     if (newest >= until()) return end;
     const next = Math.floor(newest / 1_000);
     // nothing newer: either it is all, or the exchange answers its last ones whatever it is asked
@@ -74,6 +75,22 @@ export async function backfillTrades(
     from = next;
   }
   return "backfill_not_joined";
+}
+
+/** Waits for room, and for a publisher that refuses for another reason; the stream may bring the trade meanwhile. */
+async function publishMissing(
+  trade: TradeTick,
+  { recent, publish, room, signal }: TradeBackfillOptions,
+): Promise<void> {
+  while (!signal.aborted && !recent.has(trade.tradeId)) {
+    await room();
+    if (signal.aborted || recent.has(trade.tradeId)) return;
+    if (publish({ ...trade, backfilled: true })) {
+      recent.add(trade);
+      return;
+    }
+    await setTimeout(refusedMs, undefined, { signal }).catch(() => {});
+  }
 }
 
 /** What the first page says of itself, oldest trade first. */

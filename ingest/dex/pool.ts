@@ -1,4 +1,5 @@
 import { PlantError } from "../../infra/errors.js";
+import { marketSymbol, NameInvalid } from "../../schemas/names.js";
 import type { InstrumentTick } from "../../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import type { Hex } from "../evm/chain.js";
@@ -48,7 +49,9 @@ export function venueIdOf(family: string, protocol: Protocol, fee: number): Venu
   return protocol === "v2" ? family : `${family}-${fee}`;
 }
 
-const CASH = new Set("USDC USDT DAI USDS FDUSD TUSD BUSD USDE PYUSD FRAX LUSD GHO USDBC USDC.E USDT0 EURC".split(" "));
+const CASH = new Set(
+  "USDC USDT DAI USDS FDUSD TUSD BUSD USDE PYUSD FRAX LUSD GHO USDBC USDC.E USDT0 USD₮0 USD₮ EURC".split(" "),
+);
 const RESERVE = new Set("WETH ETH WBTC CBBTC BTCB WBNB WMATIC WPOL WAVAX STETH WSTETH".split(" "));
 
 /**
@@ -60,18 +63,17 @@ export function baseIsToken0(token0: Token, token1: Token): boolean {
   return rank(token1) >= rank(token0);
 }
 
-const CURRENCY = /^[A-Za-z0-9._-]{1,20}$/;
-
 /** @throws PoolInvalid when a token's symbol can stand in no market's name, or a token is finer than history holds */
 export function symbolOf(address: Hex, base: Token, quote: Token): SymbolName {
-  for (const { symbol, address: token } of [base, quote]) {
-    if (CURRENCY.test(symbol)) continue;
+  try {
+    return marketSymbol(base.symbol, quote.symbol);
+  } catch (error) {
+    if (!(error instanceof NameInvalid)) throw error;
     throw new PoolInvalid(
       address,
-      `token ${token} calls itself ${JSON.stringify(symbol.slice(0, 40))}: set \`symbol\``,
+      `what its tokens ${base.address} and ${quote.address} call themselves makes no name (${error.message}): set \`symbol\``,
     );
   }
-  return `${base.symbol}/${quote.symbol}`;
 }
 
 /** What governs the pool's ticks: the price's decimals are the tick size, the base token's the lot size. */

@@ -18,7 +18,7 @@ export interface IntakeParts {
   readonly deadLetters: DeadLetters;
   readonly metrics: Metrics;
   readonly clock: Clock;
-  readonly bounds: Pick<EndpointConfig, "maxLines" | "maxMarkets">;
+  readonly bounds: Pick<EndpointConfig, "maxLines" | "maxMarkets" | "maxMarketsPerKey">;
   readonly times: TimeLimits;
   /** Milliseconds that the log may take to confirm. */
   readonly confirmMs?: number;
@@ -108,11 +108,16 @@ export class Intake {
     const fault = faultOf(tick, now, this.parts.times);
     if (fault !== undefined) return fault;
     const market = `${tick.exchange}|${tick.symbol}`;
-    if (this.#markets.has(market)) return undefined;
-    if (this.#markets.size >= this.parts.bounds.maxMarkets) {
-      return { reason: "too_many_markets", detail: `at most ${this.parts.bounds.maxMarkets} (maxMarkets)` };
+    if (writer.markets.has(market)) return undefined;
+    const { maxMarkets, maxMarketsPerKey } = this.parts.bounds;
+    if (writer.markets.size >= maxMarketsPerKey) {
+      return { reason: "too_many_markets", detail: `at most ${maxMarketsPerKey} of one key (maxMarketsPerKey)` };
+    }
+    if (!this.#markets.has(market) && this.#markets.size >= maxMarkets) {
+      return { reason: "too_many_markets", detail: `at most ${maxMarkets} (maxMarkets)` };
     }
     this.#markets.add(market);
+    writer.markets.add(market);
     return undefined;
   }
 

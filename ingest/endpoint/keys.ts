@@ -8,6 +8,8 @@ export interface Writer {
   readonly name: string;
   readonly exchanges: ReadonlySet<VenueId>;
   readonly bucket: RateBucket;
+  /** Markets (exchange and symbol) that it has written to. */
+  readonly markets: Set<string>;
 }
 
 /** The writers by their keys. A key is held and compared as its digest, in a time that tells nothing of it. */
@@ -21,6 +23,7 @@ export class Keys {
         name,
         exchanges: new Set(exchanges),
         bucket: new RateBucket(linesPerSecond, Math.max(2 * linesPerSecond, maxLines)),
+        markets: new Set(),
       },
     }));
   }

@@ -1,3 +1,4 @@
+import { nameFault } from "../../schemas/names.js";
 import type { RawTick } from "../../schemas/ticks.js";
 import { compareUnits, decimalsOf, parseUnits } from "../../schemas/units.js";
 import type { DecimalText, Micros } from "../../schemas/words.js";
@@ -13,9 +14,17 @@ export interface TimeLimits {
   readonly futureToleranceMs: number;
   /** How far the exchange time of a trade may lie behind, unless it is said to be back-filled. */
   readonly tooOldMs: number;
+  /** How far it may lie behind at all: of a back-filled trade, and of whatever else says when it was. */
+  readonly backfillMs: number;
 }
 
-const NAME = /^[A-Za-z0-9/:._-]{1,64}$/;
+/** A trade, a round, what a venue calls a market itself: what its sender can write anywhere and find again. */
+const ID = /^[!-~]{1,64}$/;
+const WORD = /^[a-z0-9_]{1,64}$/;
+const STATUSES = new Set(["trading", "halted", "delisted"]);
+const CONTRACT_TYPES = new Set(["spot", "linear", "inverse"]);
+/** A snapshot comes in so many parts at most. */
+const MOST_PARTS = 1_000;
 /** What history can hold. */
 const MOST_DECIMALS = 18;
 const MOST_DIGITS = 38;
@@ -26,16 +35,66 @@ const MOST_DIGITS = 38;
  * @param tick received at `now`
  */
 export function faultOf(tick: RawTick, now: Micros, limits: TimeLimits): Fault | undefined {
-  if (!NAME.test(tick.symbol)) {
-    return { reason: "bad_name", detail: "symbol: letters, digits and / : . _ -, and at most 64 of them" };
-  }
+  const name = nameFault(tick.symbol);
+  if (name !== undefined) return { reason: "bad_name", detail: `symbol: ${name}` };
+  const id = idFault(tick);
+  if (id !== undefined) return id;
   const ahead = (tick.exchangeTime - now) / 1000 - limits.futureToleranceMs;
   if (ahead > 0) return { reason: "from_the_future", detail: `exchange_time: ${ahead} ms beyond the tolerance` };
-  if (tick.kind === "trade" && tick.backfilled !== true) {
-    const behind = (now - tick.exchangeTime) / 1000 - limits.tooOldMs;
-    if (behind > 0) return { reason: "too_old", detail: `exchange_time: ${behind} ms beyond the limit` };
-  }
+  const isLive = tick.kind === "trade" && tick.backfilled !== true;
+  const behind = (now - tick.exchangeTime) / 1000 - (isLive ? limits.tooOldMs : limits.backfillMs);
+  if (behind > 0) return { reason: "too_old", detail: `exchange_time: ${behind} ms beyond the limit` };
   return valueFault(tick);
+}
+
+/** Of texts and numbers that tell one thing from another: a bound, and a form that every reader can write. */
+function idFault(tick: RawTick): Fault | undefined {
+  switch (tick.kind) {
+    case "trade":
+      return formFault("trade_id", tick.tradeId || undefined, ID) ?? formFault("retracts", tick.retracts, ID);
+    case "quote":
+      return numberFault("update_id", tick.updateId);
+    case "depth":
+      return (
+        numberFault("first_update_id", tick.firstUpdateId) ??
+        numberFault("update_id", tick.updateId) ??
+        numberFault("previous_update_id", tick.previousUpdateId) ??
+        (tick.parts !== undefined && tick.parts > MOST_PARTS
+          ? { reason: "malformed", detail: `parts: at most ${MOST_PARTS}` }
+          : formFault("reason", tick.reason, WORD))
+      );
+    case "oracle":
+      return formFault("round_id", tick.roundId, ID);
+    case "instrument":
+      return instrumentFault(tick);
+    default:
+      return undefined;
+  }
+}
+
+function instrumentFault(tick: RawTick & { kind: "instrument" }): Fault | undefined {
+  for (const [field, text] of Object.entries({ base: tick.base, quote: tick.quote })) {
+    const fault = text === "" ? undefined : nameFault(text);
+    if (fault !== undefined) return { reason: "bad_name", detail: `${field}: ${fault}` };
+  }
+  if (!STATUSES.has(tick.status)) return { reason: "malformed", detail: "status: trading, halted or delisted" };
+  if (!CONTRACT_TYPES.has(tick.contractType)) {
+    return { reason: "malformed", detail: "contract_type: spot, linear or inverse" };
+  }
+  // what governs a market without one is called as the market is
+  const id = tick.nativeId === tick.symbol ? undefined : formFault("native_id", tick.nativeId, ID);
+  return id ?? formFault("chain", tick.chain, ID);
+}
+
+function formFault(field: string, text: string | undefined, form: RegExp): Fault | undefined {
+  if (text === undefined || form.test(text)) return undefined;
+  const said =
+    form === ID ? "1 to 64 letters, digits and signs of ASCII, no space" : "1 to 64 small letters, digits and _";
+  return { reason: "bad_id", detail: `${field}: ${said}` };
+}
+
+function numberFault(field: string, id: number | undefined): Fault | undefined {
+  return id === undefined || id >= 0 ? undefined : { reason: "bad_id", detail: `${field}: below 0` };
 }
 
 function valueFault(tick: RawTick): Fault | undefined {

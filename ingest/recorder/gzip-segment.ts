@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { constants, createGzip, type Gzip } from "node:zlib";
 
 /**
@@ -7,6 +7,9 @@ import { constants, createGzip, type Gzip } from "node:zlib";
  */
 export class GzipSegment {
   private out: Buffer[] = [];
+  /** Bytes in the file, and how many of them the last flush made readable. */
+  private written = 0;
+  private readable = 0;
   private failure: Error | undefined;
 
   private constructor(
@@ -37,6 +40,7 @@ export class GzipSegment {
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => this.gzip.flush(constants.Z_SYNC_FLUSH, () => resolve()));
     await this.drain();
+    this.readable = this.written;
   }
 
   async close(): Promise<void> {
@@ -53,10 +57,15 @@ export class GzipSegment {
     }
   }
 
-  /** Gives the file up as it is. */
+  /** Gives the file up as it was at the last flush; without one, removes it. */
   async abandon(): Promise<void> {
     this.gzip.destroy();
-    await this.handle.close();
+    try {
+      if (this.readable === 0) await rm(this.path, { force: true });
+      else await this.handle.truncate(this.readable);
+    } finally {
+      await this.handle.close();
+    }
   }
 
   private async drain(): Promise<void> {
@@ -68,6 +77,7 @@ export class GzipSegment {
     while (bytes.length > 0) {
       const { bytesWritten } = await this.handle.write(bytes);
       bytes = bytes.subarray(bytesWritten);
+      this.written += bytesWritten;
     }
   }
 }

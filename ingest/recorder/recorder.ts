@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type DiskWaits, diskFault, isNoRoom } from "../../infra/disk.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
@@ -20,6 +21,8 @@ export interface RecorderOptions {
   readonly maxBufferedBytes?: number;
   readonly metrics?: Metrics;
   readonly logger?: Logger;
+  /** Is told while the disk has no room. */
+  readonly waits?: DiskWaits;
 }
 
 interface Waiting {
@@ -30,11 +33,15 @@ interface Waiting {
 /** Text handed to the compressor in one piece. */
 const PIECE_CHARACTERS = 256 * 1024;
 const RETRY_MS = 1_000;
+/** Characters after which a busy recording is flushed, since they are kept until then. */
+const MOST_UNFLUSHED = 8 * 1024 * 1024;
+/** What the recording is called where waits are counted. */
+const PLACE = "recordings";
 
 /**
  * Writes raw frames with their receive times into gzip files, for `tickplant replay`. It never blocks whoever calls it:
- * frames wait in memory within a bound, and what finds no room, or was in a file that the disk refused, is counted as
- * dropped. A crash leaves every file readable up to its last flush.
+ * frames wait in memory within a bound, also for room on a full disk, and what finds no room there, or was in a file that
+ * the disk refused otherwise, is counted as dropped. A crash leaves every file readable up to its last flush.
  */
 export class Recorder {
   private waiting: Waiting[] = [];
@@ -44,14 +51,17 @@ export class Recorder {
   private segmentStart: Micros = 0;
   private segments = 0;
   private retryAt = 0;
-  private unflushed = false;
+  /** What was handed to the disk since the last flush: where that fails for want of room, it is written again. */
+  private unflushed: Waiting[] = [];
   /** Dropped since the last frame that was taken. */
   private hole = 0;
   private failing = false;
+  /** The last failure was for want of room. */
+  private full = false;
   private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
-  private readonly settings: Required<Omit<RecorderOptions, "metrics" | "logger">>;
+  private readonly settings: Required<Omit<RecorderOptions, "metrics" | "logger" | "waits">>;
   /** Frames taken in and frames lost, since the start. */
   readonly counts = { recorded: 0, dropped: 0 };
 
@@ -77,7 +87,7 @@ export class Recorder {
     clearTimeout(this.timer);
     this.timer = undefined;
     await this.writing;
-    if (this.waiting.length === 0 && !this.unflushed) return;
+    if (this.waiting.length === 0 && this.unflushed.length === 0) return;
     this.writing = this.write();
     await this.writing;
   }
@@ -116,40 +126,62 @@ export class Recorder {
     this.writing = this.write();
   }
 
-  /** Writes until nothing waits, then flushes; a disk that refuses costs what was handed to it, not the plant. */
+  /**
+   * Writes until nothing waits, then flushes. A disk that is full is waited for: what may not be in the file is written
+   * again. One that fails otherwise costs what was handed to it, not the plant.
+   */
   private async write(): Promise<void> {
-    let handed = 0;
     try {
       while (this.waiting.length > 0) {
         const taken = this.waiting;
         this.waiting = [];
-        handed = taken.length;
+        for (const one of taken) this.unflushed.push(one);
         await this.writeLines(taken);
-        handed = 0;
-        for (const { line } of taken) this.waitingBytes -= line.length;
+        if (bytesOf(this.unflushed) >= MOST_UNFLUSHED) await this.flushSegment();
       }
-      await this.segment?.flush();
-      this.unflushed = false;
+      await this.flushSegment();
       this.failing = false;
+      this.options.waits?.written(PLACE);
     } catch (error) {
-      if (!this.failing) this.complain(error);
-      this.failing = true;
-      this.counts.recorded -= handed;
-      this.drop(handed, "disk");
-      await this.abandonSegment();
+      await this.refused(error);
     }
-    this.waitingBytes = this.waiting.reduce((sum, { line }) => sum + line.length, 0);
+    this.waitingBytes = bytesOf(this.waiting);
     this.writing = undefined;
     if (this.waiting.length > 0) this.writeSoon();
   }
 
+  private async flushSegment(): Promise<void> {
+    await this.segment?.flush();
+    this.waitingBytes -= bytesOf(this.unflushed);
+    this.unflushed = [];
+  }
+
+  private async refused(error: unknown): Promise<void> {
+    const handed = this.unflushed;
+    this.unflushed = [];
+    if (!(error instanceof NotYet)) this.full = isNoRoom(error);
+    const isFull = this.full;
+    if (!this.failing) this.complain(error, isFull);
+    this.failing = true;
+    await this.abandonSegment();
+    if (isFull && !this.closed) {
+      this.waiting = [...handed, ...this.waiting];
+      if (!(error instanceof NotYet))
+        this.options.waits?.refused(PLACE, (error as NodeJS.ErrnoException).code ?? "", PLACE);
+      return;
+    }
+    this.counts.recorded -= handed.length;
+    this.drop(handed.length, "disk");
+  }
+
   private async writeLines(lines: readonly Waiting[]): Promise<void> {
-    this.unflushed = true;
     let piece = "";
-    for (const { line, receiveTime } of lines) {
+    for (const [at, { line, receiveTime }] of lines.entries()) {
       if (this.isDue(receiveTime, piece.length)) {
         if (piece !== "") await this.segment?.write(piece);
         piece = "";
+        await this.segment?.flush();
+        this.unflushed = lines.slice(at);
         await this.endSegment();
       }
       if (this.segment === undefined) await this.beginSegment(receiveTime);
@@ -170,7 +202,7 @@ export class Recorder {
   }
 
   private async beginSegment(receiveTime: Micros): Promise<void> {
-    if (Date.now() < this.retryAt) throw new Error("waiting before the next attempt");
+    if (Date.now() < this.retryAt) throw new NotYet("waiting before the next attempt");
     await mkdir(this.settings.folder, { recursive: true });
     this.segment = await this.createSegment(receiveTime);
     this.segmentStart = receiveTime;
@@ -205,7 +237,6 @@ export class Recorder {
   private async abandonSegment(): Promise<void> {
     const { segment } = this;
     this.segment = undefined;
-    this.unflushed = false;
     this.retryAt = Date.now() + RETRY_MS;
     await segment?.abandon().catch(() => {});
   }
@@ -220,8 +251,17 @@ export class Recorder {
     this.hole += count;
   }
 
-  private complain(error: unknown): void {
+  private complain(error: unknown, isFull: boolean): void {
     const { folder } = this.settings;
-    this.options.logger?.error({ err: error, folder }, "recording failed: frames are dropped; it is tried again");
+    const err = diskFault(error, folder);
+    const what = isFull
+      ? "the recording waits for room on the disk"
+      : "recording failed: frames are dropped; it is tried again";
+    this.options.logger?.error({ err, folder }, what);
   }
 }
+
+/** The pause after a failure is not over. */
+class NotYet extends Error {}
+
+const bytesOf = (lines: readonly Waiting[]): number => lines.reduce((sum, { line }) => sum + line.length, 0);

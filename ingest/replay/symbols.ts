@@ -1,3 +1,4 @@
+import { codeOf, marketSymbol } from "../../schemas/names.js";
 import type { ContractType } from "../../schemas/ticks.js";
 import type { SymbolName, VenueId } from "../../schemas/words.js";
 
@@ -33,10 +34,13 @@ export function symbolOfNativeId(venue: VenueId, nativeId: string): SymbolParts 
   const halves = pairOf(pair);
   if (halves === undefined) return undefined;
   const { base, quote } = halves;
-  if (contractType === "spot") return { symbol: `${base}/${quote}`, contractType, base, quote };
-  const settle = contractType === "linear" ? quote : base;
-  const date = delivery === undefined || delivery === "PERP" ? "" : `-${delivery}`;
-  return { symbol: `${base}/${quote}:${settle}${date}`, contractType, base, quote };
+  const settle = contractType === "spot" ? undefined : contractType === "linear" ? quote : base;
+  try {
+    const symbol = marketSymbol(base, quote, settle, delivery === "PERP" ? undefined : delivery);
+    return { symbol, contractType, base: codeOf(base), quote: codeOf(quote) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a unified symbol says: a settlement currency makes it a contract, inverse where that is the base. */
@@ -60,7 +64,7 @@ export function contractSizeOf(venue: VenueId, base: string): string {
 }
 
 function pairOf(pair: string): { base: string; quote: string } | undefined {
-  const divided = /^([A-Za-z0-9]+)[-_/]([A-Za-z0-9]+)$/.exec(pair);
+  const divided = /^([^-_/]+)[-_/]([^-_/]+)$/.exec(pair);
   if (divided !== null) return { base: (divided[1] ?? "").toUpperCase(), quote: (divided[2] ?? "").toUpperCase() };
   const upper = pair.toUpperCase();
   const quote = quotes.find((candidate) => upper.endsWith(candidate) && upper.length > candidate.length);

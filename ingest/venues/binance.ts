@@ -7,6 +7,7 @@ import type {
   Frame,
   FrameNote,
   InstrumentLookup,
+  PlannedStream,
   Rest,
   Subscription,
   TradePoint,
@@ -28,15 +29,17 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
   const settings = binanceSettings(id, given);
   const { market, api } = settings;
 
-  function streamsOf(subscription: Subscription, kinds: ReadonlySet<FeedKind>): string[] {
-    const native = subscription.instrument.nativeId.toLowerCase();
-    const suffix = { trade: settings.tradeStream, quote: "bookTicker", depth: "depth@100ms", ticker: "ticker" };
-    return subscription.kinds.filter((kind) => kinds.has(kind)).map((kind) => `${native}@${suffix[kind]}`);
+  const suffix = { trade: settings.tradeStream, quote: "bookTicker", depth: "depth@100ms", ticker: "ticker" };
+
+  function streamsOf({ instrument, kinds: wanted }: Subscription, kinds: ReadonlySet<FeedKind>): Stream[] {
+    const native = instrument.nativeId.toLowerCase();
+    const ours = wanted.filter((kind) => kinds.has(kind));
+    return ours.map((kind) => ({ name: `${native}@${suffix[kind]}`, instrument, kind }));
   }
 
   function plans(group: string, base: string, kinds: ReadonlySet<FeedKind>, want: readonly Subscription[]) {
     const found: ConnectionPlan[] = [];
-    let streams: string[] = [];
+    let streams: Stream[] = [];
     let subscriptions: Subscription[] = [];
     const close = () => {
       if (streams.length === 0) return;
@@ -44,6 +47,8 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
         name: `${group}-${found.length + 1}`,
         url: `${base}/stream`,
         hello: subscribeFrames(streams),
+        answers: groupsOf(streams),
+        streams: streams.map(plannedStream),
         sendIntervalMs: settings.sendIntervalMs,
         maxAgeMs: 23 * hourMs,
         silenceMs: 60_000,
@@ -112,11 +117,34 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
   };
 }
 
-function subscribeFrames(streams: readonly string[]): string[] {
-  const frames: string[] = [];
-  for (let at = 0; at < streams.length; at += streamsPerFrame) {
-    const params = streams.slice(at, at + streamsPerFrame);
-    frames.push(JSON.stringify({ method: "SUBSCRIBE", params, id: frames.length + 1 }));
-  }
-  return frames;
+interface Stream {
+  readonly name: string;
+  readonly instrument: InstrumentTick;
+  readonly kind: FeedKind;
+}
+
+/** Requests that name one stream are numbered from here on, those of `hello` from 1. */
+const firstOfOne = 1_001;
+const groupOf = (at: number) => Math.floor(at / streamsPerFrame) + 1;
+
+function subscribeFrames(streams: readonly Stream[]): string[] {
+  return groupsOf(streams).map((group, at) => {
+    const params = streams.slice(at * streamsPerFrame, (at + 1) * streamsPerFrame).map(({ name }) => name);
+    return JSON.stringify({ method: "SUBSCRIBE", params, id: Number(group) });
+  });
+}
+
+/** A frame's number comes back with its answer, as `id`. */
+function groupsOf(streams: readonly Stream[]): string[] {
+  return Array.from({ length: Math.ceil(streams.length / streamsPerFrame) }, (_, group) => String(group + 1));
+}
+
+function plannedStream({ name, instrument, kind }: Stream, at: number): PlannedStream {
+  const id = firstOfOne + at;
+  // the answer to leaving it has no number that anybody waits for
+  const again = [
+    JSON.stringify({ method: "UNSUBSCRIBE", params: [name], id: 0 }),
+    JSON.stringify({ method: "SUBSCRIBE", params: [name], id }),
+  ];
+  return { name, instrument, kinds: [kind], key: String(id), group: String(groupOf(at)), again };
 }

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { codeOf, marketSymbol } from "../../schemas/names.js";
 import type { DepthTick, InstrumentTick, LevelText, RawTick, TickSink, TradeTick } from "../../schemas/ticks.js";
 import type { DecimalText, Micros } from "../../schemas/words.js";
+import { readEach } from "../instrument-list.js";
+import { partOfUrl } from "../rest-url.js";
 import {
   type BookSequence,
   type ConnectionPlan,
@@ -8,6 +11,7 @@ import {
   type Frame,
   type FrameNote,
   type InstrumentLookup,
+  type PlannedStream,
   type Rest,
   type RestAnswer,
   type Subscription,
@@ -76,6 +80,7 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
           silenceMs: 40_000,
           ping: { frame: '{"event":"bts:heartbeat"}', everyMs: 15_000 },
           answers: channels,
+          streams: subscriptions.flatMap(plannedStreams),
           subscriptions,
         });
       }
@@ -91,7 +96,8 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
 
     sequence: () => new BitstampBookSequence(),
 
-    snapshot: (rest: Rest, { nativeId }: InstrumentTick) => rest.get(`/api/v2/order_book/${nativeId}/`, {}, 1),
+    snapshot: (rest: Rest, { nativeId }: InstrumentTick) =>
+      rest.get(`/api/v2/order_book/${encodeURIComponent(nativeId)}/`, {}, 1),
 
     tradesSince: tradesAfter,
   };
@@ -99,6 +105,15 @@ export function bitstamp(given: Readonly<Record<string, unknown>> = {}): Venue {
 
 function channelsOf({ instrument, kinds }: Subscription): string[] {
   return kinds.flatMap((kind) => (channelOf[kind] === undefined ? [] : [`${channelOf[kind]}_${instrument.nativeId}`]));
+}
+
+function plannedStreams({ instrument, kinds }: Subscription): PlannedStream[] {
+  return kinds.flatMap((kind) => {
+    if (channelOf[kind] === undefined) return [];
+    const channel = `${channelOf[kind]}_${instrument.nativeId}`;
+    const again = ["unsubscribe", "subscribe"].map((op) => JSON.stringify({ event: `bts:${op}`, data: { channel } }));
+    return [{ name: channel, key: channel, instrument, kinds: [kind], again }];
+  });
 }
 
 /** Ids of updates that are remembered, so that one that comes again is told from one that comes too late. */
@@ -152,7 +167,7 @@ export class BitstampBookSequence implements BookSequence {
  * id. What is older than a day is left to whoever imports it from elsewhere.
  */
 async function tradesAfter(rest: Rest, { nativeId }: InstrumentTick, { tradeId }: TradePoint): Promise<RestAnswer[]> {
-  const last = async (time: string) => rest.get(`/api/v2/transactions/${nativeId}/`, { time }, 1);
+  const last = async (time: string) => rest.get(`/api/v2/transactions/${encodeURIComponent(nativeId)}/`, { time }, 1);
   for (const time of ["minute", "hour"]) {
     const answer = await last(time);
     if (Number(listOf(parsed(answer.text)).at(-1)?.tid) <= Number(tradeId)) return [answer];
@@ -204,10 +219,10 @@ class Reader {
         this.ticks.push(...readMarkets(listOf(parsed(text)), this.receiveTime));
         return undefined;
       case "order_book":
-        this.depth(this.symbolOf(nativeId), fieldsOf(parsed(text)), "snapshot");
+        this.depth(this.symbolOf(partOfUrl(nativeId)), fieldsOf(parsed(text)), "snapshot");
         return undefined;
       case "transactions":
-        this.transactions(this.symbolOf(nativeId), listOf(parsed(text)));
+        this.transactions(this.symbolOf(partOfUrl(nativeId)), listOf(parsed(text)));
         return undefined;
       default:
         return "ignored";
@@ -266,29 +281,27 @@ class Reader {
 
 /** `markets`, and `trading-pairs-info` as it was before; perpetuals are left out. */
 function readMarkets(list: readonly Fields[], now: Micros): InstrumentTick[] {
-  return list.flatMap((market): InstrumentTick[] => {
+  return readEach(list, (market): InstrumentTick | undefined => {
     const { name, market_type = "SPOT", market_symbol: nativeId = market.url_symbol, trading } = market;
     if (typeof name !== "string" || !name.includes("/") || typeof nativeId !== "string")
       throw unreadable("a market without its name");
-    if (market_type !== "SPOT") return [];
+    if (market_type !== "SPOT") return undefined;
     const [base = "", quote = ""] = name.split("/").map((currency) => unifiedNames[currency] ?? currency);
-    return [
-      {
-        kind: "instrument",
-        exchange: "bitstamp",
-        symbol: `${base}/${quote}`,
-        exchangeTime: now,
-        receiveTime: now,
-        nativeId,
-        status: trading === "Enabled" ? "trading" : "halted",
-        contractType: "spot",
-        base,
-        quote,
-        tickSize: stepOf(market.counter_decimals),
-        lotSize: stepOf(market.base_decimals),
-        contractSize: "1",
-      },
-    ];
+    return {
+      kind: "instrument",
+      exchange: "bitstamp",
+      symbol: marketSymbol(base, quote),
+      exchangeTime: now,
+      receiveTime: now,
+      nativeId,
+      status: trading === "Enabled" ? "trading" : "halted",
+      contractType: "spot",
+      base: codeOf(base),
+      quote: codeOf(quote),
+      tickSize: stepOf(market.counter_decimals),
+      lotSize: stepOf(market.base_decimals),
+      contractSize: "1",
+    };
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   Frame,
   FrameNote,
   InstrumentLookup,
+  PlannedStream,
   Rest,
   Subscription,
   TradePoint,
@@ -69,8 +70,22 @@ export function kraken(given: Readonly<Record<string, unknown>> = {}): Venue {
       maxAgeMs: 23 * hourMs,
       silenceMs: 15_000,
       answers: [...symbolsOf].flatMap(([channel, symbols]) => symbols.map((symbol) => `${channel} ${symbol}`)),
+      streams: subscriptions.flatMap(plannedStreams),
       subscriptions,
     };
+  }
+
+  /** Kinds that one channel brings are one stream. */
+  function plannedStreams({ instrument, kinds }: Subscription): PlannedStream[] {
+    return [...new Set(kinds.map((kind) => channelOf[kind]))].map((channel) => {
+      const name = `${channel} ${instrument.nativeId}`;
+      const brings = kinds.filter((kind) => channelOf[kind] === channel);
+      return { name, key: name, instrument, kinds: brings, again: anew(channel, instrument) };
+    });
+  }
+
+  function anew(channel: Channel, { nativeId }: InstrumentTick): string[] {
+    return [request("unsubscribe", channel, [nativeId]), request("subscribe", channel, [nativeId])];
   }
 
   return {
@@ -102,8 +117,8 @@ export function kraken(given: Readonly<Record<string, unknown>> = {}): Venue {
       return new KrakenBookSequence(settings.bookDepth, instrument);
     },
 
-    resubscribe({ nativeId }: InstrumentTick): readonly string[] {
-      return [request("unsubscribe", "book", [nativeId]), request("subscribe", "book", [nativeId])];
+    resubscribe(instrument: InstrumentTick): readonly string[] {
+      return anew("book", instrument);
     },
 
     async tradesSince(rest: Rest, instrument: InstrumentTick, from: TradePoint) {

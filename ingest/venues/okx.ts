@@ -7,6 +7,7 @@ import type {
   Frame,
   FrameNote,
   InstrumentLookup,
+  PlannedStream,
   Rest,
   Subscription,
   TradePoint,
@@ -60,6 +61,7 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
         silenceMs: 40_000,
         ping: { frame: "ping", everyMs: 15_000 },
         answers: streams.map(({ channel, instId }) => `${channel}:${instId}`),
+        streams: subscriptions.flatMap(plannedStreams),
         sendsPerHour: 470,
         subscriptions,
       });
@@ -76,6 +78,15 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
     }
     close();
     return found;
+  }
+
+  /** Kinds that one channel brings are one stream. */
+  function plannedStreams({ instrument, kinds }: Subscription): PlannedStream[] {
+    return [...new Set(kinds.map((kind) => channelOf[kind]))].map((channel) => {
+      const name = `${channel}:${instrument.nativeId}`;
+      const brings = kinds.filter((kind) => channelOf[kind] === channel);
+      return { name, key: name, instrument, kinds: brings, again: anew({ channel, instId: instrument.nativeId }) };
+    });
   }
 
   return {
@@ -117,8 +128,7 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
     },
 
     resubscribe({ nativeId }: InstrumentTick): readonly string[] {
-      const stream = [{ channel: channelOf.depth, instId: nativeId }];
-      return [...requests("unsubscribe", stream), ...requests("subscribe", stream)];
+      return anew({ channel: channelOf.depth, instId: nativeId });
     },
 
     async tradesSince(rest: Rest, instrument: InstrumentTick, from: TradePoint) {
@@ -126,6 +136,8 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
     },
   };
 }
+
+const anew = (stream: Stream): string[] => [...requests("unsubscribe", [stream]), ...requests("subscribe", [stream])];
 
 function requests(op: "subscribe" | "unsubscribe", streams: readonly Stream[]): string[] {
   const frames: string[] = [];

@@ -5,6 +5,7 @@ import { kafkaCheck } from "./kafka.js";
 import { dataFolderCheck, embeddedLogCheck, nodeCheck, portsCheck } from "./machine.js";
 import { redisCheck } from "./redis.js";
 import { registryCheck } from "./registry.js";
+import { runningCheck } from "./running.js";
 import { sourceChecks } from "./sources.js";
 import { storeCheck } from "./store.js";
 import { venueChecks } from "./venues.js";
@@ -16,6 +17,7 @@ export function doctor(config: PlantConfig, logger: Logger, options: { venues: b
     nodeCheck,
     dataFolderCheck(config),
     portsCheck(config),
+    runningCheck(config),
     log.kafka === undefined ? embeddedLogCheck(config) : kafkaCheck(config, log.kafka, logger),
   ];
   if (registry !== undefined) checks.push(registryCheck(config, registry));

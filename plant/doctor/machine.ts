@@ -132,7 +132,8 @@ async function answersForItself({ host, port, path }: Listener): Promise<boolean
   const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   try {
     const signal = AbortSignal.timeout(LIVEZ_TIMEOUT_MS);
-    return (await fetch(`http://${reachable}:${port}${path}`, { signal })).ok;
+    // 503: a plant that wants to be started again
+    return [200, 503].includes((await fetch(`http://${reachable}:${port}${path}`, { signal })).status);
   } catch {
     return false;
   }

@@ -3,13 +3,14 @@ import type { MessagePort } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../../infra/bus/bus.js";
 import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
-import type { Store } from "../../infra/store/store.js";
+import type { Condition } from "../../infra/health.js";
 import type { IntakeAnswer } from "../../ingest/endpoint/intake.js";
 import { endpointRoutes } from "../../ingest/endpoint/routes.js";
 import { startPush } from "../../push/push.js";
 import type { PlantState, Readiness } from "../../push/rest/plant-routes.js";
 import { codecsOf, openLog, openRedisBus, storeAt } from "../parts.js";
 import { seedLastValues } from "../seed-last-values.js";
+import { busConditions, busProbe, expectsFeeds, storeProbe } from "../service-conditions.js";
 import { shared } from "../shared-answer.js";
 import type { RoleParts, RunningRole } from "./role.js";
 
@@ -31,6 +32,8 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
   const { config } = data;
   const bus = await openBus(parts);
   const store = storeAt(data.store!, config);
+  const probes = [storeProbe(store), ...(data.hubPorts === undefined ? [busProbe(bus)] : [])];
+  let conditions = (): Condition[] => probes.flatMap((probe) => probe.conditions());
   try {
     const intake = {
       take: (writer: { readonly name: string }, body: string) =>
@@ -50,13 +53,17 @@ export async function startPushRole(parts: RoleParts): Promise<RunningRole> {
         routes: (app) =>
           endpointRoutes(app, { config: config.ingest.endpoint, access: config, intake, metrics, logger }),
       }),
-      ...stateOf(parts, store),
+      ...stateOf(parts, () => conditions()),
+      expectsFeeds: expectsFeeds(config),
     });
+    conditions = () => [...probes.flatMap((probe) => probe.conditions()), ...busConditions(bus), ...push.conditions()];
     return {
       failed: new Promise<never>(() => {}),
       addresses: { restUrl: push.restUrl, webSocketUrl: push.webSocketUrl },
       lag: async () => 0,
+      conditions: () => conditions(),
       async stop() {
+        for (const probe of probes) probe.stop();
         await push.stop();
         await store.close();
         await bus.close();
@@ -81,17 +88,17 @@ async function openBus({ data, logger, metrics }: RoleParts): Promise<Bus> {
   return bus;
 }
 
-function stateOf({ data, metrics, host }: RoleParts, store: Store): PlantState {
+/** @param own what push says of itself, which the host has heard as well, half a second ago */
+function stateOf({ data, metrics, host }: RoleParts, own: () => Condition[]): PlantState {
   const readiness = shared(READINESS_SHARED_MS, async (): Promise<Readiness> => {
-    const [stored, rest] = await Promise.all([
-      store.ping(),
-      (host.ask({ of: "readiness" }, STATE_DEADLINE_MS) as Promise<Readiness>).catch((error: Error) => ({
-        ready: false,
-        reasons: [error.message],
-      })),
-    ]);
-    const reasons = [...(stored ? [] : ["the store does not answer"]), ...rest.reasons];
-    return { ready: reasons.length === 0, reasons };
+    try {
+      const told = (await host.ask({ of: "readiness" }, STATE_DEADLINE_MS)) as Readiness;
+      const fresh = own().filter(({ severity, reason }) => severity !== "note" && !told.reasons.includes(reason));
+      const reasons = [...told.reasons, ...fresh.map(({ reason }) => reason)];
+      return { ...told, ready: told.ready && fresh.length === 0, reasons };
+    } catch (error) {
+      return { ready: false, reasons: [(error as Error).message, ...own().map(({ reason }) => reason)] };
+    }
   });
   const metricsText = shared(METRICS_SHARED_MS, async () => {
     const [{ ready }, others] = await Promise.all([

@@ -1,3 +1,4 @@
+import type { Condition } from "../../infra/health.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { Host } from "../role-host.js";
@@ -19,5 +20,7 @@ export interface RunningRole {
   readonly addresses?: PushAddresses;
   /** Records that wait for the role. */
   lag(): Promise<number>;
+  /** What keeps it from what it is for. */
+  conditions(): Condition[];
   stop(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { RoleParts, RunningRole } from "./role.js";
 /** From the log into the store. */
 export async function startSink({ data, logger, metrics }: RoleParts): Promise<RunningRole> {
   const { config, store: place } = data;
-  const { log, close } = await openLog(config, { logger, metrics });
+  const { log, close, waits } = await openLog(config, { logger, metrics });
   const codecs = await codecsOf(config);
   const store = storeAt(place!, config);
   const settings = { ...defaultSinkSettings, ...config.sink };
@@ -15,6 +15,7 @@ export async function startSink({ data, logger, metrics }: RoleParts): Promise<R
   return {
     failed: sink.failed,
     lag: () => storedLag(log, settings.group),
+    conditions: () => [...(waits?.conditions() ?? []), ...sink.conditions()],
     async stop() {
       await sink.stop();
       await store.close();

@@ -1,9 +1,10 @@
+import { placeOf } from "../../schemas/names.js";
 import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { AGGREGATE } from "../../schemas/words.js";
 import { FEED_DOWN, type Scales } from "../messages/kline-message.js";
 import type { TaskContext } from "../task/operator.js";
-import { OutputStream, streamName } from "../task/output-stream.js";
+import { OutputStream } from "../task/output-stream.js";
 import type { TimerSlot } from "../task/timers.js";
 import { Candle, type CandleJson, UNSHOWN_LONG, UNSHOWN_SHORT } from "./candle.js";
 import { IntervalCandles, type IntervalJson } from "./interval-candles.js";
@@ -55,7 +56,7 @@ export class KlineSeries {
     /** The venues whose feeds decide whether a candle is whole. */
     readonly venues: () => readonly VenueId[],
   ) {
-    const name = streamName(symbol, exchange);
+    const name = placeOf(symbol, exchange);
     this.#lengths = intervals.map((interval, at) => {
       const key = `${symbol}:${interval.name}`;
       const channel = `kline:${name}:${interval.name}`;

@@ -1,7 +1,7 @@
 import type { OracleTick } from "../../schemas/ticks.js";
 import { compareUnits, decimalsOf, formatUnits, parseUnits } from "../../schemas/units.js";
-import { AGGREGATE, type DecimalText, type Micros, type SymbolName, type VenueId } from "../../schemas/words.js";
-import { NAME, Refusal } from "../clean.js";
+import type { DecimalText, Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { badName, Refusal } from "../clean.js";
 
 /** An oracle's price. It is no market's: it has no instrument, no quantity, and a time of its own. */
 export interface CleanOracle {
@@ -20,9 +20,8 @@ const MOST_DIGITS = 38;
 /** @returns why it is refused, if it is */
 export function cleanOracle(tick: OracleTick, futureToleranceMs: number): CleanOracle | Refusal {
   const { exchange, symbol, exchangeTime: time, receiveTime } = tick;
-  if (!NAME.test(symbol) || !NAME.test(exchange) || exchange === AGGREGATE) {
-    return new Refusal("bad_name", "names have letters, digits and / : . _ -, and at most 64 of them");
-  }
+  const refusal = badName(tick);
+  if (refusal !== undefined) return refusal;
   const future = time - receiveTime - futureToleranceMs * 1000;
   if (future > 0) return new Refusal("from_the_future", `${future / 1000} ms beyond the tolerance`);
   let decimals: number;

@@ -5,6 +5,8 @@ import type { IndexSettings, ProcessSettings } from "../settings.js";
 import type { Json, LogClock } from "../task/operator.js";
 import { OutputStream } from "../task/output-stream.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "../task/task.js";
+import { sound } from "./index-input.js";
+import { IndexLetters } from "./index-letters.js";
 import { type IndexState, indexPrice } from "./index-price.js";
 
 const TOPIC = "index.input";
@@ -93,11 +95,12 @@ export interface IndexTaskOptions {
  */
 export class IndexTask implements Task {
   readonly name: string;
-  readonly clock: LogClock = { now: 0 };
+  readonly clock: LogClock = { now: 0, received: 0 };
   readonly #outbox: Outbox;
   readonly #indices = new Map<string, Computed>();
   readonly #state: StateKeeper;
   readonly #observer: TaskObserver;
+  readonly #letters: IndexLetters;
   #offset = -1;
 
   constructor(readonly options: IndexTaskOptions) {
@@ -105,6 +108,7 @@ export class IndexTask implements Task {
     this.#observer = options.observer ?? silentObserver;
     this.#outbox = new Outbox(options.sink, this.clock, options.codecs);
     this.#state = new StateKeeper(this.name);
+    this.#letters = new IndexLetters(TOPIC, this.name, options);
     for (const settings of options.settings.indices) {
       if (options.partitionOf(settings.name) === options.partition) this.#add(settings);
     }
@@ -120,14 +124,14 @@ export class IndexTask implements Task {
     this.#indices.set(name, { settings, stream, sources, state: { value: null }, lastInstant: 0 });
   }
 
-  process(value: Uint8Array | null, offset: number): void {
+  process(value: Uint8Array | null, offset: number, timestamp: Micros = 0): void {
     this.#offset = offset;
     if (value === null) return;
     let input: IndexInput;
     try {
-      input = this.options.codecs[TOPIC].decode(value);
-    } catch {
-      this.#observer.refused(TOPIC, "unreadable_record");
+      input = sound(this.options.codecs[TOPIC].decode(value));
+    } catch (error) {
+      this.#letters.refuse(value, offset, (error as Error).message, timestamp);
       return;
     }
     this.#observer.ticks(TOPIC, 1);
@@ -159,15 +163,17 @@ export class IndexTask implements Task {
         while (source.size > 0 && source.first.log_time < instant) source.take();
       }
       if (sources.some((source) => source.size === 0 || source.first.log_time !== instant)) continue;
-      const prices = sources.flatMap((source) => source.take().prices);
+      const inputs = sources.map((source) => source.take());
       // a source begun anew may bring instants again that were shown
-      if (instant > computed.lastInstant) this.#show(computed, instant, prices);
+      if (instant > computed.lastInstant) this.#show(computed, instant, inputs);
     }
   }
 
-  #show(computed: Computed, instant: Micros, prices: IndexInput["prices"]): void {
+  #show(computed: Computed, instant: Micros, inputs: readonly IndexInput[]): void {
     const { settings, stream } = computed;
+    const prices = inputs.flatMap((input) => input.prices);
     this.clock.now = instant;
+    this.clock.received = inputs.reduce((newest, { receive_time }) => Math.max(newest, receive_time), 0);
     computed.lastInstant = instant;
     const result = indexPrice(prices, instant, settings, computed.state);
     computed.state = { value: result.value };
@@ -177,7 +183,7 @@ export class IndexTask implements Task {
   checkpoint(): StateChange[] {
     return this.#state.changes((write) => {
       for (const [name, computed] of this.#indices) write(`index/${name}`, saveIndex(computed));
-      write("task", { offset: this.#position() });
+      write("task", { offset: this.#position(), ...this.#letters.save() });
     });
   }
 
@@ -192,6 +198,7 @@ export class IndexTask implements Task {
     this.#state.restore(records, (key, value) => {
       if (key === "task") {
         position = (value as { offset: number }).offset;
+        this.#letters.load(value);
         this.#offset = position - 1;
       } else loadIndex(this.#indices.get(key.slice("index/".length)), value as unknown as ComputedJson);
     });

@@ -48,6 +48,7 @@ export function writeDepthValue(
   avro.avroLong(head.timestamp);
   writer.avroPosition(stream, sequence);
   avro.avroLong(previous);
+  writer.avroTimes();
 }
 
 /** The same for the channel. */
@@ -75,7 +76,7 @@ export function writeDepthText(
   writer.jsonPosition(head.timestamp, stream, sequence);
   json.copy(PREVIOUS);
   json.integer(previous);
-  json.byte(0x7d);
+  writer.jsonTimes();
 }
 
 function avroLevels(avro: ByteWriter, levels: LevelsOut, from: number, to: number): void {

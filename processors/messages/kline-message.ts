@@ -54,6 +54,7 @@ export function writeKline(
   avro.copy(flagAvro[candle.flags]!);
   avro.avroLong(now);
   writer.avroPosition(stream, sequence);
+  writer.avroTimes();
 
   const { bytes } = avro;
   json.copy(OPEN_TIME);
@@ -74,7 +75,7 @@ export function writeKline(
   json.integer(candle.revision);
   json.copy(flagJson[candle.flags]!);
   writer.jsonPosition(now, stream, sequence);
-  json.byte(0x7d);
+  writer.jsonTimes();
 }
 
 const flagNames: readonly (readonly string[])[] = [[], ["feed_down"], ["amended"], ["feed_down", "amended"]];

@@ -2,6 +2,7 @@ import type { BusMessage } from "../../infra/bus/bus.js";
 import { EncodedMessage } from "../../infra/bus/encoded-message.js";
 import type { Micros } from "../../schemas/words.js";
 import { ByteWriter, bytesOf, type Chunks } from "../task/byte-writer.js";
+import type { LogClock } from "../task/operator.js";
 import type { OutputStream } from "../task/output-stream.js";
 
 /** Bytes of a chunk, unless one message takes more. */
@@ -14,6 +15,8 @@ const SEQUENCE = bytesOf(',"sequence":');
 /** `,"data":` */
 const DATA = 8;
 const EPOCH = bytesOf(',"epoch":');
+const LOG_TIME = bytesOf(',"log_time":');
+const RECEIVE_TIME = bytesOf(',"receive_time":');
 const SEQUENCE_NUM = bytesOf(',"sequence_num":');
 
 /**
@@ -28,7 +31,16 @@ export class MessageWriter {
   /** Where the envelope's `,"data":` begins. */
   #dataStart = 0;
 
-  constructor(chunks?: Chunks) {
+  /** The times of every message, written once for all that are made at one instant. */
+  readonly #avroTimes = new ByteWriter(32);
+  readonly #jsonTimes = new ByteWriter(96);
+  #logTime: Micros = -1;
+  #receiveTime: Micros = -1;
+
+  constructor(
+    readonly clock: LogClock,
+    chunks?: Chunks,
+  ) {
     this.avro = new ByteWriter(CHUNK, chunks);
     this.json = new ByteWriter(CHUNK, chunks);
   }
@@ -90,6 +102,35 @@ export class MessageWriter {
     json.integer(sequence);
   }
 
+  /** A record's last fields: log time and receive time. */
+  avroTimes(): void {
+    this.#renewTimes();
+    this.avro.copyRange(this.#avroTimes.bytes, 0, this.#avroTimes.at);
+  }
+
+  /** The same as JSON, and the message's end. */
+  jsonTimes(): void {
+    this.#renewTimes();
+    this.json.copyRange(this.#jsonTimes.bytes, 0, this.#jsonTimes.at);
+  }
+
+  #renewTimes(): void {
+    const { now, received } = this.clock;
+    if (now === this.#logTime && received === this.#receiveTime) return;
+    this.#logTime = now;
+    this.#receiveTime = received;
+    const [avro, json] = [this.#avroTimes, this.#jsonTimes];
+    avro.at = 0;
+    avro.avroLong(now);
+    avro.avroLong(received);
+    json.at = 0;
+    json.copy(LOG_TIME);
+    json.integer(now);
+    json.copy(RECEIVE_TIME);
+    json.integer(received);
+    json.byte(CLOSE);
+  }
+
   /** The record's value, once its last field is written. */
   value(): Uint8Array {
     const { bytes, at } = this.avro;
@@ -97,8 +138,8 @@ export class MessageWriter {
   }
 
   /** The message as JSON text, without its envelope; before `message`. */
-  text(): string {
-    return this.json.text(this.#dataStart + DATA, this.json.at);
+  text({ isAscii }: OutputStream): string {
+    return this.json.text(this.#dataStart + DATA, this.json.at, isAscii);
   }
 
   /** Ends the envelope: the message for the stream's channel. */
@@ -122,6 +163,7 @@ export class MessageWriter {
 
   #message(stream: OutputStream, sequence: number, kind: BusMessage["kind"], now: Micros, start: number): BusMessage {
     const { bytes, at } = this.json;
-    return new EncodedMessage(stream.channel, stream.epoch, sequence, kind, stream.renews(now), bytes, start, at);
+    const { channel, epoch, isAscii } = stream;
+    return new EncodedMessage(channel, epoch, sequence, kind, stream.renews(now), bytes, start, at, isAscii);
   }
 }

@@ -1,4 +1,4 @@
-import type { Ticker } from "../../schemas/messages.js";
+import type { MessageTimes, Ticker } from "../../schemas/messages.js";
 import type { ByteWriter } from "../task/byte-writer.js";
 import { bytesOf } from "../task/byte-writer.js";
 import type { OutputStream } from "../task/output-stream.js";
@@ -6,7 +6,7 @@ import { jsonAscii } from "./json-text.js";
 import type { MessageWriter } from "./message-writer.js";
 
 /** What a ticker says beside its stream. */
-export type TickerBody = Omit<Ticker, "symbol" | "exchange" | "epoch" | "sequence_num">;
+export type TickerBody = Omit<Ticker, "symbol" | "exchange" | "epoch" | "sequence_num" | keyof MessageTimes>;
 
 /** In the order of the schema. */
 const decimals = [
@@ -48,9 +48,10 @@ export function writeTicker(writer: MessageWriter, stream: OutputStream, sequenc
   writeVenues(avro, json, body.venues);
   avro.avroLong(body.timestamp);
   writer.avroPosition(stream, sequence);
+  writer.avroTimes();
   json.copy(TIMESTAMP);
   writer.jsonPosition(body.timestamp, stream, sequence);
-  json.byte(0x7d);
+  writer.jsonTimes();
 }
 
 function writeVenues(avro: ByteWriter, json: ByteWriter, venues: readonly string[] | null): void {

@@ -25,6 +25,7 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
     avro.avroLong(retractsEnd - retractsStart);
     avro.copyRange(idBytes, retractsStart, retractsEnd);
   }
+  writer.avroTimes();
 
   json.copy(TRADE_ID);
   writeJsonText(json, idBytes, idStart, idEnd, trade.idNumber >= 0);
@@ -35,8 +36,8 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
   else {
     json.copy(RETRACTS);
     writeJsonText(json, idBytes, retractsStart, retractsEnd, false);
-    json.byte(0x7d);
   }
+  writer.jsonTimes();
 }
 
 const TRADE_ID = bytesOf(',"trade_id":');
@@ -44,5 +45,5 @@ const PRICE = bytesOf(',"price":"');
 const QTY = bytesOf('","qty":"');
 const BUY = bytesOf('","side":"buy","timestamp":');
 const SELL = bytesOf('","side":"sell","timestamp":');
-const NO_RETRACTS = bytesOf(',"retracts":null}');
+const NO_RETRACTS = bytesOf(',"retracts":null');
 const RETRACTS = bytesOf(',"retracts":');

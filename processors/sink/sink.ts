@@ -1,4 +1,7 @@
-import type { Consumer, Log } from "../../infra/log/log.js";
+import type { Condition } from "../../infra/health.js";
+import { ConsumerWatch } from "../../infra/log/consumer-watch.js";
+import type { Log } from "../../infra/log/log.js";
+import { OwnershipNotes } from "../../infra/log/ownership-notes.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import { type RowStore, type StoredTopic, storedTopics } from "../../infra/store/store.js";
@@ -36,7 +39,7 @@ export const defaultSinkSettings: SinkSettings = {
   rows: 50_000,
   bytes: 16 * 2 ** 20,
   ms: 1_000,
-  stopMs: 3_000,
+  stopMs: 1_500,
 };
 
 export interface SinkPorts {
@@ -53,9 +56,9 @@ export interface Sink {
   stop(): Promise<void>;
   /** Rejects when the sink can not go on; never resolves. */
   readonly failed: Promise<never>;
+  /** Why it is not ready: a store that takes no rows, a log that does not answer, records that nobody gets on with. */
+  conditions(): Condition[];
 }
-
-const lagEveryMs = 2_000;
 
 /**
  * Carries the stored topics into history. Offsets are committed after the rows are stored, so a crash repeats rows, and
@@ -68,6 +71,8 @@ export async function runSink(
   const complete: SinkPorts = { ...ports, settings };
   const { log, metrics, logger } = complete;
   const writer = new StoreWriter(logger);
+  const owned = new OwnershipNotes(settings.group, logger);
+  let handled = 0;
   let fail!: (error: unknown) => void;
   const broken = new Promise<never>((_, reject) => {
     fail = (error) => {
@@ -78,12 +83,18 @@ export async function runSink(
     settings.topics.map((topic) => [topic as string, new TopicSink(topic, complete, writer, fail)]),
   );
   const consumer = await log.consume(settings.group, settings.topics, {
+    assigned: async (topic, partition) => {
+      owned.gained(topic, partition);
+      return undefined;
+    },
     records: async (topic, partition, records) => {
       const end = metrics.consumerProcessing.startTimer({ topic, consumer_group: settings.group });
       await sinks.get(topic)?.add(partition, records);
+      handled += records.length;
       end();
     },
-    revoked: async (topic) => {
+    revoked: async (topic, partition) => {
+      owned.lost(topic, partition);
       await sinks.get(topic)?.drain();
     },
     lost: (topic, partition, records) => {
@@ -93,10 +104,19 @@ export async function runSink(
   });
   const failed = Promise.race([consumer.failed, broken]);
   failed.catch(() => undefined);
-  const lag = setInterval(() => void reportLag(consumer, complete), lagEveryMs);
+  const watch = new ConsumerWatch({
+    group: settings.group,
+    consumer,
+    handled: () => handled,
+    measured: (lags) => {
+      for (const { topic, partition, lag } of lags)
+        metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: settings.group }, lag);
+    },
+  });
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    clearInterval(lag);
+    watch.stop();
+    owned.end();
     const deadline = setTimeout(() => writer.stop(), settings.stopMs);
     await consumer.close().catch((error: unknown) => {
       if (!(error instanceof SinkStopped)) throw error;
@@ -106,19 +126,13 @@ export async function runSink(
   };
   return {
     failed,
+    conditions() {
+      const held = writer.conditions();
+      return [...held, ...watch.conditions(held.length > 0)];
+    },
     stop: () => {
       stopped ??= stop();
       return stopped;
     },
   };
-}
-
-async function reportLag(consumer: Consumer, { metrics, logger, settings }: SinkPorts): Promise<void> {
-  try {
-    for (const { topic, partition, lag } of await consumer.lag()) {
-      metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: settings.group }, lag);
-    }
-  } catch (error) {
-    logger.debug({ err: error }, "lag is not known now");
-  }
 }

@@ -1,8 +1,12 @@
+import type { Condition } from "../../infra/health.js";
 import type { Logger } from "../../infra/logging.js";
 import { StoreRefused, StoreUnavailable } from "../../infra/store/store-errors.js";
+import { isPassing } from "../task/passing.js";
 
 const firstBackoffMs = 100;
 const lastBackoffMs = 5_000;
+/** Rows that wait longer say that the store does not take them; a large insert takes seconds. */
+const patienceMs = 8_000;
 
 /** The sink stops before the store took the rows: they were not committed and come again. */
 export class SinkStopped extends Error {}
@@ -11,6 +15,7 @@ export class SinkStopped extends Error {}
 export class StoreWriter {
   private stopped = false;
   private readonly waiting = new Set<() => void>();
+  private readonly underWay = new Set<BatchUnderWay>();
 
   constructor(private readonly logger: Logger) {}
 
@@ -18,6 +23,17 @@ export class StoreWriter {
   stop(): void {
     this.stopped = true;
     for (const giveUp of this.waiting) giveUp();
+  }
+
+  /** Whether the store takes rows. */
+  conditions(): Condition[] {
+    for (const { since, why } of this.underWay) {
+      const ms = performance.now() - since;
+      if (ms < patienceMs && why === undefined) continue;
+      const reason = `the store has taken no rows for ${Math.round(ms / 1000)} s: ${why ?? "no answer"}`;
+      return [{ name: "store_not_writable", reason, severity: "not_ready" }];
+    }
+    return [];
   }
 
   /**
@@ -33,6 +49,20 @@ export class StoreWriter {
     return refused;
   }
 
+  /** Repeats what the log refuses for now. @throws SinkStopped */
+  async persist(what: string, write: () => Promise<void>): Promise<void> {
+    for (let backoffMs = firstBackoffMs; ; backoffMs = Math.min(backoffMs * 2, lastBackoffMs)) {
+      try {
+        await this.unlessStopped(write());
+        return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        this.logger.warn({ code: error.code, retryMs: backoffMs, why: error.message }, `${what} waits for the log`);
+      }
+      await this.unlessStopped(new Promise((resolve) => setTimeout(resolve, backoffMs)));
+    }
+  }
+
   private async range(insert: InsertRange, from: number, to: number, refused: RefusedRow[]): Promise<void> {
     const refusal = await this.patiently(insert, from, to);
     if (refusal === undefined) return;
@@ -46,6 +76,21 @@ export class StoreWriter {
   }
 
   private async patiently(insert: InsertRange, from: number, to: number): Promise<StoreRefused | undefined> {
+    const batch: BatchUnderWay = { since: performance.now(), why: undefined };
+    this.underWay.add(batch);
+    try {
+      return await this.attempts(insert, from, to, batch);
+    } finally {
+      this.underWay.delete(batch);
+    }
+  }
+
+  private async attempts(
+    insert: InsertRange,
+    from: number,
+    to: number,
+    batch: BatchUnderWay,
+  ): Promise<StoreRefused | undefined> {
     let backoffMs = firstBackoffMs;
     for (;;) {
       try {
@@ -54,6 +99,7 @@ export class StoreWriter {
       } catch (error) {
         if (error instanceof StoreRefused) return error;
         if (!(error instanceof StoreUnavailable)) throw error;
+        batch.why = error.message;
         this.logger.warn({ rows: to - from, retryMs: backoffMs, why: error.message }, "the store is away");
       }
       await this.unlessStopped(new Promise((resolve) => setTimeout(resolve, backoffMs)));
@@ -70,6 +116,13 @@ export class StoreWriter {
       void work.then(resolve, reject).finally(() => this.waiting.delete(giveUp));
     });
   }
+}
+
+interface BatchUnderWay {
+  /** By performance.now(). */
+  readonly since: number;
+  /** Why the last attempt failed. */
+  why: string | undefined;
 }
 
 export type InsertRange = (from: number, to: number) => Promise<void>;

@@ -49,7 +49,7 @@ export class TopicSink<Topic extends StoredTopic> {
     const { rows, bytes } = this.ports.settings;
     for (const record of records) {
       if (record.value === null) this.batch.positions.set(partition, record.offset + 1);
-      else if (this.rows.append(record.value)) this.added(partition, record);
+      else if (this.rows.append(record.value, record.timestamp)) this.added(partition, record);
       else await this.addSlowly(partition, record, record.value);
       if (this.batch.ends.length >= rows || this.rows.length >= bytes) await this.flush();
     }
@@ -78,7 +78,7 @@ export class TopicSink<Topic extends StoredTopic> {
     const { offset, timestamp } = record;
     try {
       const message = await this.read(value);
-      this.rows.appendText(this.rowText.row(message));
+      this.rows.appendText(this.rowText.row(message, timestamp));
       this.added(partition, record);
     } catch (error) {
       const reason = reasonOf(error);
@@ -123,7 +123,9 @@ export class TopicSink<Topic extends StoredTopic> {
       letters.push(this.letter("unstorable", reason, partition, offset, batch.timestamps[row] ?? 0, original));
     }
     await this.refuse(letters);
-    for (const [partition, offset] of positions) await log.commit(settings.group, this.topic, partition, offset);
+    for (const [partition, offset] of positions) {
+      await this.writer.persist("the sink's position", () => log.commit(settings.group, this.topic, partition, offset));
+    }
     metrics.consumerMessages.inc({ topic: this.topic, consumer_group: settings.group }, ends.length);
   }
 
@@ -146,7 +148,8 @@ export class TopicSink<Topic extends StoredTopic> {
     original: Uint8Array,
   ): DeadLetter {
     const origin = { topic: this.topic, partition, offset, index: 0, exchange: "", symbol: "" };
-    return { ...origin, reason, detail, original: Uint8Array.from(original), timestamp, epoch: 0, sequence_num: 0 };
+    const what = { reason, detail, original: Uint8Array.from(original) };
+    return { ...origin, ...what, timestamp, epoch: 0, sequence_num: 0, log_time: 0, receive_time: 0 };
   }
 
   /**

@@ -1,9 +1,11 @@
 import type { Instrument } from "../../schemas/messages.js";
-import type { FeedState, InstrumentTick } from "../../schemas/ticks.js";
+import { isSymbol, isVenue, placeOf } from "../../schemas/names.js";
+import type { FeedState, IllStream, InstrumentTick } from "../../schemas/ticks.js";
 import type { VenueId } from "../../schemas/words.js";
 import type { Outbox } from "../outbox.js";
 import type { Json, LogClock, SaveState } from "./operator.js";
-import { OutputStream, streamName } from "./output-stream.js";
+import { OutputStream } from "./output-stream.js";
+import { illMessages } from "./pulse.js";
 
 export type AnnouncementsJson = readonly (readonly [
   channel: string,
@@ -12,6 +14,12 @@ export type AnnouncementsJson = readonly (readonly [
   epoch: number,
   sequence: number,
 ])[];
+
+interface VenueFeeds {
+  readonly exchange: VenueId;
+  readonly feeds: readonly Omit<FeedState, "exchange">[];
+  readonly ill: readonly IllStream[];
+}
 
 /**
  * What goes to channels alone, without a topic: instruments and the state of feeds. The last message of each instrument
@@ -31,7 +39,7 @@ export class Announcements {
 
   instrument(tick: InstrumentTick): void {
     const { symbol, exchange } = tick;
-    const name = streamName(symbol, exchange);
+    const name = placeOf(symbol, exchange);
     let stream = this.#instruments.get(name);
     if (stream === undefined) {
       stream = channelStream(`instrument:${name}`, symbol, exchange);
@@ -49,20 +57,25 @@ export class Announcements {
       lot_size: tick.lotSize,
       contract_size: tick.contractSize,
       timestamp: this.clock.now,
+      log_time: this.clock.now,
+      receive_time: this.clock.received,
     };
     this.#shown.set(name, message);
     this.#unsaved.add(name);
     this.outbox.channelOnly(stream, message);
   }
 
-  feeds(venues: readonly { exchange: VenueId; feeds: readonly Omit<FeedState, "exchange">[] }[]): void {
-    for (const { exchange, feeds } of venues) {
+  feeds(venues: readonly VenueFeeds[]): void {
+    for (const { exchange, feeds, ill } of venues) {
       let stream = this.#feeds.get(exchange);
       if (stream === undefined) {
         stream = channelStream(`feed:${exchange}`, "", exchange);
         this.#feeds.set(exchange, stream);
       }
-      this.outbox.channelOnly(stream, { exchange, feeds, timestamp: this.clock.now });
+      const { now, received } = this.clock;
+      this.outbox.channelOnly(stream, {
+        ...{ exchange, feeds, ill: illMessages(ill), timestamp: now, log_time: now, receive_time: received },
+      });
     }
   }
 
@@ -91,10 +104,11 @@ export class Announcements {
 
   load(saved: AnnouncementsJson): void {
     for (const [channel, symbol, exchange, epoch, sequence] of saved) {
+      if (!isVenue(exchange) || (symbol !== "" && !isSymbol(symbol))) continue;
       const stream = channelStream(channel, symbol, exchange);
       if (sequence > 0) stream.load([epoch, sequence]);
       if (channel.startsWith("feed:")) this.#feeds.set(exchange, stream);
-      else this.#instruments.set(streamName(symbol, exchange), stream);
+      else this.#instruments.set(placeOf(symbol, exchange), stream);
     }
   }
 }

@@ -185,14 +185,16 @@ export class ByteWriter {
     return Buffer.from(this.bytes.subarray(0, this.at));
   }
 
-  text(start: number, end: number): string {
-    return (this.bytes as unknown as Latin1Reader).latin1Slice(start, end);
+  text(start: number, end: number, isAscii: boolean): string {
+    const bytes = this.bytes as unknown as TextReader;
+    return isAscii ? bytes.latin1Slice(start, end) : bytes.utf8Slice(start, end);
   }
 }
 
 /** What Buffer.toString calls behind a check of its arguments, and the types do not name. */
-interface Latin1Reader {
+interface TextReader {
   latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
 }
 
 /** Text that is written often, as bytes; out of Node's pool, since thousands of buffers of their own burden the collector. */

@@ -1,4 +1,5 @@
-import type { FeedState } from "../../schemas/ticks.js";
+import { isVenue } from "../../schemas/names.js";
+import type { FeedState, IllStream } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import type { FeedHealth } from "./market.js";
 import type { Json } from "./operator.js";
@@ -11,6 +12,7 @@ interface VenueFeeds {
   readonly health: FeedHealth;
   readonly slot: TimerSlot;
   feeds: readonly { feed: string; connected: boolean; since: Micros }[];
+  ill: readonly IllStream[];
 }
 
 /** What the heartbeats say of the venues' connections: connected while all of them are, and heard of. */
@@ -27,9 +29,10 @@ export class Feeds {
   }
 
   /** @returns whether any feed's state is not what it was */
-  take(states: readonly FeedState[], now: Micros): boolean {
+  take(states: readonly FeedState[], ill: readonly IllStream[], now: Micros): boolean {
     const byVenue = new Map<VenueId, { feed: string; connected: boolean; since: Micros }[]>();
     for (const { exchange, feed, connected, since } of states) {
+      if (!isVenue(exchange)) continue;
       const feeds = byVenue.get(exchange) ?? [];
       feeds.push({ feed, connected, since });
       byVenue.set(exchange, feeds);
@@ -38,6 +41,11 @@ export class Feeds {
     for (const [exchange, feeds] of byVenue) {
       const venue = this.#venues.get(exchange) ?? this.#create(exchange);
       this.timers.set(venue.slot, now + SILENCE);
+      const ours = ill.filter((one) => one.exchange === exchange);
+      if (JSON.stringify(venue.ill) !== JSON.stringify(ours)) {
+        venue.ill = ours;
+        changed = true;
+      }
       if (JSON.stringify(venue.feeds) === JSON.stringify(feeds) && venue.health.connected === allConnected(feeds)) {
         continue;
       }
@@ -63,8 +71,8 @@ export class Feeds {
   }
 
   /** The venues with their connections, by name. */
-  all(): { exchange: VenueId; feeds: VenueFeeds["feeds"] }[] {
-    return [...this.#venues].map(([exchange, { feeds }]) => ({ exchange, feeds }));
+  all(): { exchange: VenueId; feeds: VenueFeeds["feeds"]; ill: readonly IllStream[] }[] {
+    return [...this.#venues].map(([exchange, { feeds, ill }]) => ({ exchange, feeds, ill }));
   }
 
   #set(exchange: VenueId, venue: VenueFeeds, connected: boolean, since: Micros): void {
@@ -79,27 +87,31 @@ export class Feeds {
       venue.feeds = venue.feeds.map(({ feed }) => ({ feed, connected: false, since: due }));
       this.#set(exchange, venue, false, due);
     });
-    const venue: VenueFeeds = { health: { connected: false, since: 0 }, slot, feeds: [] };
+    const venue: VenueFeeds = { health: { connected: false, since: 0 }, slot, feeds: [], ill: [] };
     this.#venues.set(exchange, venue);
     return venue;
   }
 
   save(): Json {
-    return [...this.#venues].map(([exchange, { health, feeds, slot }]) => ({
+    return [...this.#venues].map(([exchange, { health, feeds, ill, slot }]) => ({
       exchange,
       connected: health.connected,
       since: health.since,
       feeds: feeds.map((feed) => ({ ...feed })),
+      ill: ill.map((one) => ({ ...one })),
       due: slot.due === Number.POSITIVE_INFINITY ? null : slot.due,
     }));
   }
 
   load(saved: Json): void {
     for (const one of saved as unknown as SavedVenue[]) {
+      if (!isVenue(one.exchange)) continue;
       const venue = this.#create(one.exchange);
       venue.health.connected = one.connected;
       venue.health.since = one.since;
       venue.feeds = one.feeds;
+      // what an earlier version wrote has none
+      venue.ill = one.ill ?? [];
       if (one.due !== null) this.timers.set(venue.slot, one.due);
     }
   }
@@ -108,6 +120,7 @@ export class Feeds {
 interface SavedVenue extends FeedHealth {
   readonly exchange: VenueId;
   readonly feeds: VenueFeeds["feeds"];
+  readonly ill?: readonly IllStream[];
   readonly due: Micros | null;
 }
 

@@ -15,11 +15,14 @@ export interface Taken {
   readonly chunks: readonly Buffer<ArrayBuffer>[];
 }
 
+/** A record whose time of leaving is not known yet. */
+type Gathered = { -readonly [Field in keyof LogRecord]: LogRecord[Field] };
+
 /** Gathers a task's outputs until the batch of input that made them is through. */
 export class LogSink implements OutputSink, Chunks {
   readonly channels = true;
   readonly texts = false;
-  #records: LogRecord[] = [];
+  #records: Gathered[] = [];
   #messages: BusMessage[] = [];
 
   /** Chunks that are full, with outputs that were taken or lie here. */
@@ -55,8 +58,14 @@ export class LogSink implements OutputSink, Chunks {
     return Math.max(this.#records.length, this.#messages.length);
   }
 
-  /** Hands over what has gathered and begins anew. */
-  take(): Taken {
+  /**
+   * Hands over what has gathered and begins anew.
+   *
+   * @param sentAt wall clock, µs: it stands beside the records, and not in them, since what a task makes is a function
+   *   of its input
+   */
+  take(sentAt: Micros): Taken {
+    for (const record of this.#records) record.timestamp = sentAt;
     const taken = { records: this.#records, messages: this.#messages, chunks: this.#full };
     this.#records = [];
     this.#messages = [];

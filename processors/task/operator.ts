@@ -60,6 +60,8 @@ export interface TaskContext {
 /** Log time: the highest receive time seen so far, or the due time of the timer that fires. */
 export interface LogClock {
   now: Micros;
+  /** When the tick that was taken last was received: behind `now` where another feed's was received later. */
+  received: Micros;
 }
 
 export interface CleanTrade {

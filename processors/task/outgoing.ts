@@ -1,5 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bus, BusMessage } from "../../infra/bus/bus.js";
+import type { Condition } from "../../infra/health.js";
+import { LogFull } from "../../infra/log/errors.js";
 import type { Log, LogRecord } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Micros } from "../../schemas/words.js";
@@ -7,6 +9,8 @@ import { isPassing } from "./passing.js";
 
 /** How long outputs wait before a log that is full or away is asked again. */
 const RETRY_MS = 500;
+/** What waits longer says that log or bus do not take what they should. */
+const PATIENCE_MS = 5_000;
 /** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
 const MOST_WAITING = 8_000;
 
@@ -33,7 +37,10 @@ export class Outgoing {
   #appended = 0;
   /** Messages that are not on the bus yet, and the calls that bring them there; none of these rejects. */
   #publishing = 0;
-  readonly #publishes = new Set<Promise<void>>();
+  readonly #publishes = new Map<Promise<void>, number>();
+  /** Since when the append under way waits, by performance.now(), and why its last attempt failed. */
+  #appendingSince: number | undefined;
+  #refusal: Error | undefined;
   #isAppending = false;
   #stopped = false;
   #failed: Error | undefined;
@@ -56,6 +63,26 @@ export class Outgoing {
     return this.waiting <= MOST_WAITING;
   }
 
+  /** What outputs have waited for, for longer than they should. */
+  conditions(): Condition[] {
+    const held: Condition[] = [];
+    const now = performance.now();
+    const since = this.#appendingSince ?? now;
+    if (this.#refusal instanceof LogFull) {
+      held.push({ name: "log_full", reason: this.#refusal.message, severity: "not_ready" });
+    } else if (now - since > PATIENCE_MS) {
+      const why = this.#refusal === undefined ? "no answer" : this.#refusal.message;
+      const reason = `the log has taken no outputs for ${Math.round((now - since) / 1000)} s: ${why}`;
+      held.push({ name: "log_not_writable", subject: "outputs", reason, severity: "not_ready" });
+    }
+    const published: number = this.#publishes.values().next().value ?? now;
+    if (now - published > PATIENCE_MS) {
+      const reason = `the bus has taken nothing for ${Math.round((now - published) / 1000)} s`;
+      held.push({ name: "bus_not_writable", reason, severity: "not_ready" });
+    }
+    return held;
+  }
+
   /** Lets outputs go that were made up to a log time (µs); none is waited for. */
   send(records: LogRecord[], messages: readonly BusMessage[], logTime: Micros): void {
     if (messages.length > 0) this.#publish(messages, logTime);
@@ -75,7 +102,7 @@ export class Outgoing {
   /** Resolves when all that was sent so far is in the log and on the bus. @throws what kept outputs from there */
   async sentSoFar(): Promise<void> {
     const records = this.#sent;
-    const publishes = [...this.#publishes];
+    const publishes = [...this.#publishes.keys()];
     while (this.#failed === undefined && this.#appended < records) await this.#progress();
     await Promise.all(publishes);
     if (this.#failed) throw this.#failed;
@@ -123,7 +150,7 @@ export class Outgoing {
         this.#publishes.delete(publish);
         this.#tell();
       });
-    this.#publishes.add(publish);
+    this.#publishes.set(publish, performance.now());
   }
 
   async #appendAll(): Promise<void> {
@@ -141,11 +168,14 @@ export class Outgoing {
       this.#tell();
     }
     this.#isAppending = false;
+    this.#appendingSince = undefined;
   }
 
   /** A log that is full or away holds the task up; what is appended twice readers drop by sequence. */
   async #append(records: readonly LogRecord[]): Promise<void> {
     const { log, logger, task } = this.options;
+    this.#appendingSince = performance.now();
+    this.#refusal = undefined;
     for (let attempt = 0; ; attempt++) {
       try {
         await log.append(records);
@@ -153,6 +183,7 @@ export class Outgoing {
         return;
       } catch (error) {
         if (!isPassing(error) || this.#stopped) throw error;
+        this.#refusal = error;
         const { code, message } = error;
         if (attempt === 0) logger.error({ code, task, why: message }, "outputs wait for the log");
         await pause(RETRY_MS);

@@ -1,6 +1,7 @@
+import { isAscii } from "node:buffer";
 import type { OutputTopic } from "../../schemas/messages.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
-import { ByteWriter, bytesOf } from "./byte-writer.js";
+import { ByteWriter } from "./byte-writer.js";
 
 /** Log time after which a message says anew how long its channel's last value lives. */
 const RENEW_AFTER: Micros = 60_000_000;
@@ -21,6 +22,8 @@ export class OutputStream {
    * names as Avro.
    */
   readonly texts: Uint8Array;
+  /** Whether these are ASCII: then all of its messages are, since whatever else comes from outside is escaped in JSON. */
+  readonly isAscii: boolean;
   readonly headEnd: number;
   readonly namesEnd: number;
   #renewAt: Micros = Number.NEGATIVE_INFINITY;
@@ -38,12 +41,13 @@ export class OutputStream {
     const head = `{"channel":${JSON.stringify(channel)},"epoch":`;
     const data = `,"data":{"symbol":${JSON.stringify(symbol)},"exchange":${JSON.stringify(exchange)}${more}`;
     const writer = new ByteWriter(256);
-    writer.copy(bytesOf(head));
+    writer.copy(Buffer.from(head));
     this.headEnd = writer.at;
-    writer.copy(bytesOf(data));
+    writer.copy(Buffer.from(data));
     this.namesEnd = writer.at;
-    for (const name of names) writer.avroAscii(name);
+    for (const name of names) writer.avroText(name);
     this.texts = writer.taken();
+    this.isAscii = isAscii(this.texts.subarray(0, this.namesEnd));
   }
 
   /** The next message's sequence. */
@@ -67,9 +71,4 @@ export class OutputStream {
     this.epoch = epoch;
     this.sequence = sequence;
   }
-}
-
-/** `{symbol}@{venue}`, or the bare symbol for the aggregate. */
-export function streamName(symbol: SymbolName, exchange: VenueId | undefined): string {
-  return exchange === undefined ? symbol : `${symbol}@${exchange}`;
 }

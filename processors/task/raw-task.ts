@@ -1,4 +1,5 @@
 import { UnreadableRecord } from "../../schemas/errors.js";
+import { isSymbol, isVenue } from "../../schemas/names.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -11,7 +12,7 @@ import {
 } from "../../schemas/raw-batch-reader.js";
 import type { HeartbeatTick, InstrumentTick, OracleTick, TickerTick } from "../../schemas/ticks.js";
 import { schemaIdOf } from "../../schemas/wire.js";
-import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { AGGREGATE, type Micros, type SymbolName, type VenueId } from "../../schemas/words.js";
 import { Cleaner, Refusal } from "../clean.js";
 import { cleanOracle } from "../cleaning/oracle-price.js";
 import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
@@ -22,6 +23,7 @@ import { Feeds } from "./feeds.js";
 import { type FeedHealth, type Market, Markets } from "./market.js";
 import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
 import { OutputStream } from "./output-stream.js";
+import { Pulse } from "./pulse.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 import { Timers } from "./timers.js";
 
@@ -46,13 +48,14 @@ export interface RawTaskOptions {
  */
 export class RawTask implements Task {
   readonly name: string;
-  readonly clock: LogClock = { now: 0 };
+  readonly clock: LogClock = { now: 0, received: 0 };
   readonly #timers = new Timers();
   readonly #markets = new Markets();
   readonly #reader: RawBatchReader;
   readonly #cleaner: Cleaner;
   readonly #outbox: Outbox;
   readonly #feeds: Feeds;
+  readonly #pulse: Pulse;
   readonly #operators: readonly Operator[];
   readonly #onTrade: readonly Operator[];
   readonly #onQuote: readonly Operator[];
@@ -62,6 +65,8 @@ export class RawTask implements Task {
   /** The last number of each ingest session: a retried batch repeats them. */
   readonly #sessions = new Map<string, number>();
   readonly #observer: TaskObserver;
+  /** Keys of the state to be deleted. */
+  readonly #forgotten: string[] = [];
   /** Of the record at hand, once it is known. */
   #session: string | undefined;
   #lastNumber = -1;
@@ -78,6 +83,7 @@ export class RawTask implements Task {
     this.#outbox = new Outbox(sink, this.clock, codecs);
     this.#announcements = new Announcements(this.#outbox, this.clock);
     this.#feeds = new Feeds(this.#timers, (exchange, health) => this.#feedChanged(exchange, health));
+    this.#pulse = new Pulse(partition, settings.partitions, this.#outbox, this.clock, this.#feeds);
     this.#state = new StateKeeper(this.name);
     this.#deadLetters = new OutputStream("market.dlq", this.name, "", "", "");
     this.#operators = rawOperators((order) => this.#context(order), this.#observer);
@@ -174,13 +180,17 @@ export class RawTask implements Task {
 
   /** Log time is the highest receive time seen; what is due on the way fires at its own time. */
   #advance(receiveTime: Micros): void {
-    if (receiveTime <= this.clock.now) return;
+    if (receiveTime <= this.clock.now) {
+      this.clock.received = receiveTime;
+      return;
+    }
     if (this.#timers.next <= receiveTime) {
       this.#timers.fire(receiveTime, (due) => {
         this.clock.now = Math.max(this.clock.now, due);
       });
     }
     this.clock.now = receiveTime;
+    this.clock.received = receiveTime;
     if (this.#begun) return;
     // after a restart too: settings may have brought what the state does not know
     this.#begun = true;
@@ -262,8 +272,9 @@ export class RawTask implements Task {
     this.#feeds.bridge(feeds, tick.receiveTime);
     this.#advance(tick.receiveTime);
     // every partition hears of the feeds; one shows them
-    if (this.#feeds.take(feeds, this.clock.now) && this.options.partition === 0)
-      this.#announcements.feeds(this.#feeds.all());
+    const changed = this.#feeds.take(feeds, tick.ill ?? [], this.clock.now);
+    if (changed && this.options.partition === 0) this.#announcements.feeds(this.#feeds.all());
+    this.#pulse.beat(tick.end === true);
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
@@ -292,6 +303,7 @@ export class RawTask implements Task {
 
   checkpoint(): StateChange[] {
     return this.#state.changes((write) => {
+      for (const key of this.#forgotten.splice(0)) write(key, null);
       this.#cleaner.save((key, value) => write(`clean/${key}`, value));
       for (const operator of this.#operators) operator.save((key, value) => write(`${operator.name}/${key}`, value));
       this.#announcements.saveShown((name, value) => write(`${SHOWN}${name}`, value));
@@ -303,9 +315,11 @@ export class RawTask implements Task {
     return {
       offset: this.#offset + 1,
       now: this.clock.now,
+      received: this.clock.received,
       sessions: [...this.#sessions],
       deadLetters: this.#deadLetters.save(),
       feeds: this.#feeds.save(),
+      pulse: this.#pulse.save(),
       streams: this.#announcements.save(),
     };
   }
@@ -314,7 +328,9 @@ export class RawTask implements Task {
     let position: number | undefined;
     const later: (() => void)[] = [];
     this.#state.restore(records, (key, value) => {
-      if (key === "task") position = this.#load(value as unknown as TaskJson);
+      // an earlier version took names in that nobody can ask for: such a market is forgotten, and its state deleted
+      if (!isNamed(value)) this.#forget(key);
+      else if (key === "task") position = this.#load(value as unknown as TaskJson);
       else if (key.startsWith("clean/")) this.#cleaner.load(value);
       else if (key.startsWith(SHOWN)) this.#announcements.loadShown(key.slice(SHOWN.length), value);
       else later.push(() => this.#loadOperator(key, value));
@@ -328,6 +344,11 @@ export class RawTask implements Task {
     this.#announcements.again();
   }
 
+  #forget(key: string): void {
+    this.#forgotten.push(key);
+    this.#observer.refused(TOPIC, "bad_name");
+  }
+
   #loadOperator(key: string, value: Json): void {
     const slash = key.indexOf("/");
     const name = key.slice(0, slash);
@@ -337,19 +358,37 @@ export class RawTask implements Task {
   #load(saved: TaskJson): number {
     this.#offset = saved.offset - 1;
     this.clock.now = saved.now;
+    this.clock.received = saved.received ?? saved.now;
     for (const [session, number] of saved.sessions) this.#sessions.set(session, number);
     if (saved.deadLetters[1] > 0) this.#deadLetters.load(saved.deadLetters);
     this.#feeds.load(saved.feeds);
+    if (saved.pulse !== undefined) this.#pulse.load(saved.pulse);
     this.#announcements.load(saved.streams);
     return saved.offset;
   }
 }
 
+/** Whether the names in a state, if it has any, are names. */
+function isNamed(value: Json): boolean {
+  const { instrument, symbol = instrument?.symbol, exchange = instrument?.exchange } = value as unknown as SavedNames;
+  if (symbol !== undefined && !isSymbol(symbol)) return false;
+  return exchange === undefined || exchange === null || exchange === AGGREGATE || isVenue(exchange);
+}
+
+interface SavedNames {
+  readonly instrument?: InstrumentTick;
+  readonly symbol?: SymbolName;
+  readonly exchange?: VenueId | null;
+}
+
 interface TaskJson {
   readonly offset: number;
   readonly now: Micros;
+  /** Missing in states of before there was one. */
+  readonly received?: Micros;
   readonly sessions: readonly (readonly [string, number])[];
   readonly deadLetters: readonly [number, number];
   readonly feeds: Json;
+  readonly pulse?: Json;
   readonly streams: AnnouncementsJson;
 }

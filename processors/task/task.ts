@@ -1,3 +1,4 @@
+import type { Micros } from "../../schemas/words.js";
 import type { Json, LogClock, SaveState } from "./operator.js";
 
 /** One record of a task's state: null takes the key away. */
@@ -20,8 +21,12 @@ export interface Task {
   /** `topic/partition`, e.g. `market.raw/3`. */
   readonly name: string;
   readonly clock: LogClock;
-  /** Folds one record in. Never throws for what the record holds: what can not be read is refused. */
-  process(value: Uint8Array | null, offset: number): void;
+  /**
+   * Folds one record in. Never throws for what the record holds: what can not be read is refused.
+   *
+   * @param timestamp the record's own, for what has no time that can be read
+   */
+  process(value: Uint8Array | null, offset: number, timestamp?: Micros): void;
   /** What changed since the last call, and the input position that all of the state now stands for. */
   checkpoint(): StateChange[];
   /** Takes the state of a former run. @returns the next offset to read; undefined when there was none */

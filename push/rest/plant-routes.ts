@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { HeldCondition } from "../../infra/health.js";
 import { version } from "../settings.js";
 import { byLength } from "./intervals.js";
 import type { LastValues } from "./last-values.js";
@@ -15,6 +16,16 @@ export interface PlantState {
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  /** False where only a restart helps; a process that does not say so is alive. */
+  readonly live?: boolean;
+  /** All that holds, notes too. */
+  readonly conditions?: readonly HeldCondition[];
+}
+
+/** Of /livez: whether a supervisor should let it live. */
+export function livenessOf({ live = true, conditions = [] }: Readiness): { alive: boolean; reasons: string[] } {
+  const reasons = conditions.filter(({ severity }) => severity === "not_live").map(({ reason }) => reason);
+  return { alive: live, reasons };
 }
 
 /** What the plant says about itself. */
@@ -31,14 +42,24 @@ export function plantRoutes(app: FastifyInstance, values: LastValues, plant: Pla
       time: Date.now() * 1000,
     };
   });
-  const alive = { type: "object", properties: { alive: { type: "boolean" } } };
-  app.get("/livez", { schema: route("The process answers", none, alive, []) }, async () => ({ alive: true }));
+  const alive = {
+    type: "object",
+    properties: { alive: { type: "boolean" }, reasons: { type: "array", items: { type: "string" } } },
+  };
+  app.get(
+    "/livez",
+    { schema: route("200, or 503 with reasons where only a restart helps", none, alive, []) },
+    async (_request, reply) => {
+      const liveness = livenessOf(await plant.readiness());
+      return reply.status(liveness.alive ? 200 : 503).send(liveness);
+    },
+  );
   app.get(
     "/readyz",
     { schema: route("200 when the plant serves, 503 with reasons when not", none, ref("Readiness"), []) },
     async (_request, reply) => {
-      const { ready, reasons } = await plant.readiness();
-      return reply.status(ready ? 200 : 503).send({ ready, reasons });
+      const readiness = await plant.readiness();
+      return reply.status(readiness.ready ? 200 : 503).send(readiness);
     },
   );
   const metrics = { content: { "text/plain": { schema: { type: "string" } } } };

@@ -1,6 +1,11 @@
-import { timeForms } from "../../schemas/time-text.js";
-
 /** JSON schemas of what REST takes and answers: they check the parameters and are the source of /openapi.json. */
+
+import { isVenue, LONGEST_NAME, LONGEST_VENUE, nameFault } from "../../schemas/names.js";
+import { timeForms } from "../../schemas/time-text.js";
+import { AGGREGATE } from "../../schemas/words.js";
+import { badParameter } from "./errors.js";
+
+const mostSymbols = 100;
 
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
@@ -115,7 +120,15 @@ export const messageSchemas: readonly JsonSchema[] = [
     feeds: listOf({ type: "object", properties: { feed: text, connected: flag, since: micros } }),
     timestamp: micros,
   }),
-  message("Readiness", "Whether the plant serves, and if not, why", { ready: flag, reasons: listOf(text) }),
+  message("Readiness", "Whether the plant serves, and if not, why", {
+    ready: flag,
+    live: flag,
+    reasons: listOf(text),
+    conditions: listOf({
+      type: "object",
+      properties: { name: text, subject: text, reason: text, severity: text, since: micros },
+    }),
+  }),
   message("Info", "Where to find the rest of the public API", {
     name: text,
     version: text,
@@ -140,23 +153,44 @@ export function route(summary: string, query: JsonSchema, answer: JsonSchema, er
   };
 }
 
+/** How names are spelled is checked by `checkNames`, which can say what is wrong with one. */
 export const symbolParameter = {
   type: "string",
-  pattern: "^[A-Za-z0-9][A-Za-z0-9/:._-]*$",
-  maxLength: 80,
+  minLength: 1,
+  maxLength: LONGEST_NAME,
   description: "Unified symbol, such as BTC/USDT",
 };
 export const symbolsParameter = {
   type: "string",
-  pattern: "^[A-Za-z0-9][A-Za-z0-9/:._-]*(,[A-Za-z0-9][A-Za-z0-9/:._-]*){0,99}$",
-  description: "Up to 100 symbols, separated by commas",
+  minLength: 1,
+  maxLength: mostSymbols * (LONGEST_NAME + 1),
+  description: `Up to ${mostSymbols} symbols, separated by commas`,
 };
 export const exchangeParameter = {
   type: "string",
-  pattern: "^[a-z0-9][a-z0-9._-]*$",
-  maxLength: 40,
+  minLength: 1,
+  maxLength: LONGEST_VENUE,
   description: "The venue, or aggregate",
 };
+/** @throws RestError for a symbol, an index or a venue that is no name */
+export function checkNames(query: Readonly<Record<string, unknown>>): void {
+  for (const parameter of ["symbol", "name"]) checkSymbol(parameter, query[parameter]);
+  if (typeof query.symbols === "string") {
+    const symbols = query.symbols.split(",");
+    if (symbols.length > mostSymbols) throw badParameter("symbols", `at most ${mostSymbols} may be asked for at once`);
+    for (const symbol of symbols) checkSymbol("symbols", symbol);
+  }
+  const { exchange } = query;
+  if (typeof exchange === "string" && exchange !== AGGREGATE && !isVenue(exchange)) {
+    throw badParameter("exchange", "a venue's name has small letters, digits and . _ -");
+  }
+}
+
+function checkSymbol(parameter: string, symbol: unknown): void {
+  const fault = typeof symbol === "string" ? nameFault(symbol) : undefined;
+  if (fault !== undefined) throw badParameter(parameter, `${fault}; in a URL + is %2B, & is %26 and % is %25`);
+}
+
 export const timeParameter = (description: string): JsonSchema => ({
   type: "string",
   maxLength: 40,

@@ -1,4 +1,4 @@
-import { long, record, STREAM, text, typed } from "./fields.js";
+import { long, record, STREAM, TIMES, text, typed } from "./fields.js";
 
 export const DEAD_LETTER = record("DeadLetter", [
   text("topic"),
@@ -11,4 +11,5 @@ export const DEAD_LETTER = record("DeadLetter", [
   text("detail"),
   typed("original", "bytes", "the tick's Avro body, or the venue's frame"),
   ...STREAM,
+  ...TIMES,
 ]);

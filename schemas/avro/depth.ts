@@ -1,4 +1,4 @@
-import { enumeration, flag, LEVELS, long, nullable, record, STREAM, text, typed } from "./fields.js";
+import { enumeration, flag, LEVELS, long, nullable, record, STREAM, TIMES, text, typed } from "./fields.js";
 
 export const BOOK_STATES = ["live", "stale"] as const;
 
@@ -14,4 +14,5 @@ export const DEPTH = record("Depth", [
   nullable("reason", "string"),
   ...STREAM,
   long("previous_sequence"),
+  ...TIMES,
 ]);

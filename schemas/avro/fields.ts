@@ -47,6 +47,17 @@ export function record(name: string, fields: readonly AvroField[], doc?: string)
 /** What every message of an output stream has: its time, and where it stands in its stream. */
 export const STREAM = [long("timestamp", "µs since the epoch, UTC"), long("epoch"), long("sequence_num")];
 
+/** A time that older records lack: 0 where it is not known. */
+const laterTime = (name: string, doc: string): AvroField => ({ ...named(name, "long", doc), default: 0 });
+
+/** When the newest tick of a message reached the plant. */
+export const RECEIVE_TIME = laterTime("receive_time", "µs since the epoch, UTC: when its newest tick was received");
+/** What every output has of time beside its own, at the end of its record. */
+export const TIMES = [
+  laterTime("log_time", "µs since the epoch, UTC: the highest receive time of its partition so far, or a timer's"),
+  RECEIVE_TIME,
+];
+
 /** A record inside another one, in the namespace of its parent. */
 export const nested = (name: string, fields: readonly AvroField[]): AvroRecord => ({ type: "record", name, fields });
 

@@ -1,4 +1,4 @@
-import { flag, list, long, record, STREAM, text } from "./fields.js";
+import { flag, list, long, record, STREAM, TIMES, text } from "./fields.js";
 
 export const KLINE = record("Kline", [
   text("symbol"),
@@ -19,4 +19,5 @@ export const KLINE = record("Kline", [
   long("revision", "counts this K-line's emissions, from 1"),
   list("flags", "string", "feed_down, amended"),
   ...STREAM,
+  ...TIMES,
 ]);

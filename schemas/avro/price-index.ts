@@ -1,4 +1,4 @@
-import { flag, list, long, nested, nullable, record, STREAM, text } from "./fields.js";
+import { flag, list, long, nested, nullable, RECEIVE_TIME, record, STREAM, TIMES, text } from "./fields.js";
 
 const CONSTITUENT = nested("IndexConstituent", [
   text("exchange"),
@@ -15,6 +15,7 @@ export const INDEX = record("Index", [
   text("status", "live, deviates, unguarded, degraded or unavailable"),
   ...STREAM,
   list("constituents", CONSTITUENT),
+  ...TIMES,
 ]);
 
 const INPUT_PRICE = nested("IndexInputPrice", [
@@ -33,4 +34,5 @@ export const INDEX_INPUT = record("IndexInput", [
   long("epoch"),
   long("sequence_num"),
   list("prices", INPUT_PRICE),
+  RECEIVE_TIME,
 ]);

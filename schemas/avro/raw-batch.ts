@@ -12,6 +12,15 @@ const FEED = nested("FeedState", [
   long("since", "µs since the epoch, UTC"),
 ]);
 
+const ILL = nested("IllStream", [
+  text("exchange"),
+  text("feed"),
+  text("symbol", "empty where the whole feed is meant"),
+  text("kind"),
+  text("how"),
+  long("since", "µs since the epoch, UTC"),
+]);
+
 /**
  * The nullable fields by kind, in the order of the wire. A field that a kind does not have costs one zero byte, so a
  * trade ends in one run of zeros that is written and checked at once. A new field goes to the end, nullable.
@@ -65,6 +74,7 @@ export const OTHER_FIELDS = [
   nullable("feeds", { type: "array", items: FEED }),
   nullable("end", "boolean"),
   nullable("chain", "string", "of an instrument whose trades may be taken back"),
+  nullable("ill", { type: "array", items: ILL }, "of a heartbeat: streams that do not bring what they should"),
 ];
 
 const RAW_TICK = nested("RawTick", [

@@ -1,4 +1,4 @@
-import { enumeration, list, nested, record, STREAM, text, typed } from "./fields.js";
+import { enumeration, list, nested, record, STREAM, TIMES, text, typed } from "./fields.js";
 import { SIDES } from "./raw-batch.js";
 
 const LEG = nested("SignalLeg", [
@@ -15,4 +15,5 @@ export const SIGNAL = record("Signal", [
   list("legs", LEG),
   text("expected_profit"),
   ...STREAM,
+  ...TIMES,
 ]);

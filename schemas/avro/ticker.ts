@@ -1,4 +1,4 @@
-import { nullable, record, STREAM, text } from "./fields.js";
+import { nullable, record, STREAM, TIMES, text } from "./fields.js";
 
 export const TICKER = record("Ticker", [
   text("symbol"),
@@ -17,4 +17,5 @@ export const TICKER = record("Ticker", [
   nullable("median_price", "string", "aggregate only: median of the live venues' mids"),
   nullable("venues", { type: "array", items: "string" }, "aggregate only: the venues that count"),
   ...STREAM,
+  ...TIMES,
 ]);

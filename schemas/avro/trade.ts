@@ -1,4 +1,4 @@
-import { enumeration, nullable, record, STREAM, text, typed } from "./fields.js";
+import { enumeration, nullable, record, STREAM, TIMES, text, typed } from "./fields.js";
 import { SIDES } from "./raw-batch.js";
 
 export const TRADE = record("Trade", [
@@ -10,4 +10,5 @@ export const TRADE = record("Trade", [
   typed("side", enumeration("Side", SIDES), "the taker's"),
   ...STREAM,
   nullable("retracts", "string", "the trade that this one takes back"),
+  ...TIMES,
 ]);

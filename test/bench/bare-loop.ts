@@ -40,6 +40,8 @@ export class BareLoop {
         epoch: 1,
         sequence_num: ++this.sequence,
         retracts: null,
+        log_time: tick.receive_time,
+        receive_time: tick.receive_time,
       };
       this.out = [this.codecs["market.trade"].encode(trade), JSON.stringify(trade)];
     }

@@ -54,7 +54,7 @@ async function figureAt(perSecond: number, count: number, codecs: Codecs): Promi
 }
 
 class KlineBench {
-  readonly clock: LogClock = { now: 0 };
+  readonly clock: LogClock = { now: 0, received: 0 };
   readonly timers = new Timers();
   readonly markets: Market[];
   readonly operator: KlineOperator;

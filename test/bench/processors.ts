@@ -46,11 +46,11 @@ async function figureAt(perSecond: number, count: number, codecs: Codecs): Promi
       for (let round = 0; round < rounds; round++) {
         const { task, sink } = taskOf(codecs);
         for (const [offset, value] of batches.before.entries()) task.process(value, offset);
-        sink.take();
+        sink.take(0);
         took.start();
         for (const [offset, value] of batches.trades.entries()) {
           task.process(value, offset);
-          for (const chunk of sink.take().chunks) sink.pool.give(chunk);
+          for (const chunk of sink.take(0).chunks) sink.pool.give(chunk);
         }
         took.stop();
       }
@@ -86,7 +86,7 @@ function verify(trades: InterleavedTrades, { before, trades: batches, after }: R
   let messages = 0;
   for (const value of [...before, ...batches, ...after]) {
     task.process(value, offset++);
-    const taken = sink.take();
+    const taken = sink.take(0);
     if (offset <= before.length + batches.length) {
       records += taken.records.length;
       messages += taken.messages.length;

@@ -6,6 +6,7 @@ import type { DeadLetter, Depth, Index, Kline, Signal, Ticker, Trade } from "../
 
 export const minute = 60_000_000;
 export const start = 1_762_795_380_000_000;
+const times = { log_time: start + 30, receive_time: start + 20 };
 
 export function trade(exchange: string, sequence: number, change: Partial<Trade> = {}): Trade {
   return {
@@ -19,6 +20,7 @@ export function trade(exchange: string, sequence: number, change: Partial<Trade>
     epoch: 1,
     sequence_num: sequence,
     retracts: null,
+    ...times,
     ...change,
   };
 }
@@ -45,6 +47,7 @@ export function kline(exchange: string, change: Partial<Kline> = {}): Kline {
     timestamp: start + 1,
     epoch: 1,
     sequence_num: 1,
+    ...times,
     ...change,
   };
 }
@@ -65,6 +68,28 @@ function decimals(maxScale: number): fc.Arbitrary<string> {
 const anyText = fc.string({ unit: "grapheme", maxLength: 12 });
 const everything = { numRuns: 30 };
 const all = { exchange: "", symbol: "BTC/USDT", limit: 100_000 };
+
+/** A view's row with the exact texts in place of what is calculated with, which has to be the nearest number. */
+function exactly(row: Record<string, unknown> = {}): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(row)) {
+    const text = row[`${name}_text`];
+    if (name.endsWith("_text")) continue;
+    if (text !== undefined) expect(value).toEqual(numbersOf(text));
+    out[name] = text === undefined ? value : text;
+  }
+  return out;
+}
+
+const numeric = new Set(["price", "qty", "weight"]);
+function numbersOf(text: unknown): unknown {
+  if (!Array.isArray(text)) return text === null ? null : Number(text);
+  return text.map((one: Record<string, unknown>) =>
+    Object.fromEntries(
+      Object.entries(one).map(([name, field]) => [name, numeric.has(name) ? numbersOf(field) : field]),
+    ),
+  );
+}
 
 /** What every store has to hold, whatever answers behind it. Each test has a venue of its own. */
 export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
@@ -128,11 +153,13 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
         }
       }
       expect(await store.trades({ ...all, exchange: "repeats" })).toEqual(trades);
-      const [sum] = await store.query<{ rows: number; amount: string }>(
-        "SELECT count() AS rows, sum(price * qty) AS amount FROM trades WHERE exchange = 'repeats'",
+      const [sum] = await store.query<{ rows: number; amount: number; exact: string }>(
+        `SELECT count() AS rows, sum(price * qty) AS amount,
+          sum(toDecimal256(price_text, 24) * toDecimal256(qty_text, 24)) AS exact FROM trades WHERE exchange = 'repeats'`,
       );
       const units = trades.reduce((total, { price }) => total + BigInt(price.replace(".", "")), 0n);
-      expect(sum).toEqual({ rows: 1000, amount: `${units / 100_000n}.${units % 100_000n}`.replace(/0+$/, "") });
+      const exact = `${units / 100_000n}.${units % 100_000n}`.replace(/0+$/, "");
+      expect(sum).toEqual({ rows: 1000, amount: expect.closeTo(Number(exact), 8), exact });
     });
 
     it("a K-line is its newest revision, whatever the order of arrival, and the newest epoch counts before", async () => {
@@ -259,7 +286,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     });
 
     it("tickers, depth, index values, signals and dead letters keep every field", async () => {
-      const stream = { timestamp: start, epoch: 3, sequence_num: 9 };
+      const stream = { timestamp: start, epoch: 3, sequence_num: 9, ...times };
       const ticker: Ticker = {
         ...{ symbol: "BTC/USDT", exchange: "fields", bid_price: "1.5", bid_qty: "2", ask_price: null, ask_qty: null },
         ...{ last_price: "1.6", volume_24h: "1000000000000000", quote_volume_24h: "0.0000000000000001" },
@@ -302,10 +329,11 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       await store.insert("market.dlq", [letter]);
       const one = async (view: string, where: string): Promise<unknown> => {
         const bytes = view === "dead_letters" ? ", hex(original) AS original" : "";
-        const [row] = await store.query(
-          `SELECT * REPLACE (toUnixTimestamp64Micro(timestamp) AS timestamp${bytes}) FROM ${view} WHERE ${where}`,
+        const [row] = await store.query<Record<string, unknown>>(
+          `SELECT * EXCEPT (sent_at) REPLACE (toUnixTimestamp64Micro(timestamp) AS timestamp,
+            toUnixTimestamp64Micro(log_time) AS log_time, toUnixTimestamp64Micro(receive_time) AS receive_time${bytes}) FROM ${view} WHERE ${where}`,
         );
-        return row;
+        return exactly(row);
       };
       const pairs = depth.bids.map(([price, qty]) => ({ price, qty }));
       expect(await one("tickers", "exchange = 'fields'")).toEqual(ticker);

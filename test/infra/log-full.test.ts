@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EmbeddedLog } from "../../infra/log/embedded-log.js";
@@ -97,6 +97,88 @@ test("a transaction without room leaves nothing in any partition", async () => {
     ["one", "two"],
     ["one", "two"],
   ]);
+});
+
+test("a transaction that finds no room, wherever in it, is refused by the code of a full disk, and goes in later", async () => {
+  const files = smallDisk();
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
+  const writer = await log.transactions("task");
+  const offset = { group: "g", topic: "t", partition: 0 };
+  const write = (value: string, at: number) =>
+    writer.write([record(value, 0), record(value, 1)], [{ ...offset, offset: at }]);
+  await write("begin", 0);
+  const expected = ["begin"];
+  // every byte of the frames, of the journal, and of the four that make each of three frames readable
+  for (let room = 0; room < 900; room += room < 700 ? 23 : 1) {
+    files.room = room;
+    const value = `${room}`;
+    const outcome = await write(value, room).then(
+      () => "written",
+      (error: { code: string }) => error.code,
+    );
+    files.room = Infinity;
+    expect(["written", "TP_LOG_FULL"]).toContain(outcome);
+    if (outcome !== "written") {
+      expect(log.waits.conditions()).toMatchObject([{ name: "disk_full", severity: "not_ready" }]);
+      await write(value, room);
+    }
+    expect(log.waits.conditions()).toEqual([]);
+    expected.push(value);
+    for (const partition of [0, 1]) expect([...new Set(await values(log, partition))]).toEqual(expected);
+    expect(await log.committed("g", "t", 0)).toBe(room);
+  }
+  await log.append([record("after", 0), record("after", 1)]);
+  await log.close();
+  const again = await place.open();
+  for (const partition of [0, 1]) expect([...new Set(await values(again, partition))]).toEqual([...expected, "after"]);
+});
+
+test("a committed transaction that could not be made readable before the end is completed at the next start", async () => {
+  const files = smallDisk();
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 2, cleanup: "delete" }]);
+  const writer = await log.transactions("task");
+  await writer.write([record("one", 0), record("one", 1)]);
+  let lost = false;
+  for (let room = 50; room < 900 && !lost; room++) {
+    files.room = room;
+    await writer.write([record("two", 0), record("two", 1)]).catch(() => {});
+    // what was committed is found by who opens the log after this writer
+    lost = files.room === 0 && (await journalLength()) > 0;
+    if (!lost) files.room = Infinity;
+  }
+  expect(lost).toBe(true);
+  await log.close();
+  const again = await place.open();
+  for (const partition of [0, 1]) expect(new Set(await values(again, partition))).toEqual(new Set(["one", "two"]));
+});
+
+async function journalLength(): Promise<number> {
+  const folder = join(place.folder, "transactions");
+  const journal = readdirSync(folder).find((name) => name.endsWith(".journal"));
+  return journal === undefined ? 0 : statSync(join(folder, journal)).size;
+}
+
+test("a first write for which there is no file yet is refused by the same code", async () => {
+  let isFull = true;
+  const files: SegmentFiles = {
+    ...diskFiles,
+    create: (path) => {
+      if (isFull) throw Object.assign(new Error("no inode"), { code: "ENOSPC" });
+      return diskFiles.create(path);
+    },
+  };
+  const log = await place.open({ files });
+  await log.createTopics([{ name: "t", partitions: 1, cleanup: "delete" }]);
+  await expect(log.append([record("first")])).rejects.toMatchObject(full);
+  await expect(log.commit("g", "t", 0, 1)).rejects.toMatchObject(full);
+  await expect(log.transactions("task")).rejects.toMatchObject(full);
+  isFull = false;
+  await log.append([record("first")]);
+  await log.commit("g", "t", 0, 1);
+  await (await log.transactions("task")).write([record("second")]);
+  expect(await values(log)).toEqual(["first", "second"]);
 });
 
 test("the bound in bytes refuses by its code until retention makes room", async () => {

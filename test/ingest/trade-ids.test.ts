@@ -45,7 +45,7 @@ describe("trade ids", () => {
     const ids = new TradeIds();
     ids.seen("10");
     ids.lost();
-    expect(ids.settled([...ids.missing])).toBe(0);
+    expect(ids.settled(ids.ask())).toBe(0);
     ids.seen("11");
     expect(ids.missing).toEqual([]);
   });
@@ -53,7 +53,7 @@ describe("trade ids", () => {
   it("what a venue does not give is counted, what opened meanwhile stays", () => {
     const ids = new TradeIds();
     for (const id of ["1", "5"]) ids.seen(id);
-    const asked = [...ids.missing];
+    const asked = ids.ask();
     ids.seen("9");
     ids.filled("2");
     expect(ids.settled(asked)).toBe(2);
@@ -68,6 +68,46 @@ describe("trade ids", () => {
     expect(ids.missing).toEqual([{ first: 101, last: 5_000, since: 0 }]);
     ids.seen("5001");
     expect(ids.missing).toHaveLength(1);
+  });
+
+  it("a second loss while the venue is asked keeps its hole, whether it is asked for then or not", () => {
+    const ids = new TradeIds();
+    ids.seen("10");
+    ids.lost();
+    ids.resumed();
+    const asked = ids.ask();
+    ids.filled("11");
+    ids.lost();
+    expect(ids.settled(asked)).toBe(0);
+    expect(ids.missing).toEqual([{ first: 12, last: Number.POSITIVE_INFINITY, since: 0 }]);
+    expect(ids.waitsForConnection).toBe(true);
+    // asked while the connection is down: what comes before it is up again is not answered
+    expect(ids.settled(ids.ask())).toBe(0);
+    expect(ids.isMissing("12")).toBe(true);
+    ids.resumed();
+    expect(ids.waitsForConnection).toBe(false);
+    expect(ids.settled(ids.ask())).toBe(0);
+    expect(ids.missing).toEqual([]);
+  });
+
+  it("what opens within a hole without an end, while that is asked for, stays", () => {
+    const ids = new TradeIds();
+    ids.seen("10");
+    ids.lost();
+    ids.resumed();
+    const asked = ids.ask();
+    ids.filled("11");
+    ids.seen("12");
+    ids.seen("16");
+    expect(ids.settled(asked)).toBe(0);
+    expect(ids.missing).toEqual([{ first: 13, last: 15, since: 0 }]);
+  });
+
+  it("of very many holes none is given up", () => {
+    const ids = new TradeIds();
+    for (let id = 0; id <= 1_000; id += 2) ids.seen(`${id}`);
+    for (let id = 1; id < 1_000; id += 2) expect(ids.isMissing(`${id}`)).toBe(true);
+    expect(ids.missing.length).toBeLessThanOrEqual(64);
   });
 
   it("knows exactly the ids between the first and the newest that never came", () => {
@@ -93,8 +133,8 @@ describe("trade ids", () => {
     ids.answeredUpTo(17);
     expect(ids.missing).toEqual([{ first: 18, last: Number.POSITIVE_INFINITY, since: 2_000 }]);
     ids.seen("30", 3_000);
-    const asked = [...ids.missing];
-    expect(asked).toEqual([{ first: 18, last: 29, since: 2_000 }]);
+    const asked = ids.ask();
+    expect(asked.holes).toEqual([{ first: 18, last: 29, since: 2_000 }]);
     expect(ids.isOpenEnded).toBe(false);
     ids.filled("22");
     ids.answeredUpTo(22);
@@ -111,7 +151,7 @@ describe("trade ids", () => {
     ids.lost();
     ids.seen("30");
     ids.lost();
-    expect(ids.settled([...ids.missing])).toBe(1);
+    expect(ids.settled(ids.ask())).toBe(1);
     expect(ids.missing).toEqual([{ first: 31, last: Number.POSITIVE_INFINITY, since: 0 }]);
   });
 });

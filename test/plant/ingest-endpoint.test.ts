@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { IngestAnswer } from "../ingest/endpoint/endpoint-rig.js";
+import { TestClient } from "../push/client.js";
 import { Cluster } from "./cluster-rig.js";
 import { freePort, PlantProcess, temporaryFolder, testConfig, until } from "./plant-process.js";
 
@@ -10,6 +12,7 @@ interface Rig {
   /** Where `POST /v1/ingest` is, and where REST is. */
   readonly ingestUrl: string;
   readonly restUrl: string;
+  readonly webSocketUrl: string;
   stop(): Promise<void>;
 }
 
@@ -17,10 +20,11 @@ async function embeddedRig(): Promise<Rig> {
   const folders = await temporaryFolder();
   const config = testConfig({ dataFolder: join(folders.folder, "data"), ingest: { endpoint } });
   const plant = await PlantProcess.start(config);
-  const { restUrl } = await plant.running();
+  const { restUrl, webSocketUrl } = await plant.running();
   return {
     ingestUrl: restUrl,
     restUrl,
+    webSocketUrl,
     async stop() {
       await plant.kill();
       await folders.remove();
@@ -36,7 +40,7 @@ async function clusterRig(): Promise<Rig> {
   const push = await cluster.role("push");
   return {
     ingestUrl: `http://127.0.0.1:${port}`,
-    restUrl: cluster.urls(push).restUrl,
+    ...cluster.urls(push),
     stop: () => cluster.stop(),
   };
 }
@@ -59,7 +63,7 @@ describe.each([
       body: lines.map((line) => JSON.stringify(line)).join("\n"),
       headers: { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" },
     });
-    return { status: response.status, body: await response.json() };
+    return { status: response.status, body: (await response.json()) as IngestAnswer["body"] };
   };
   const get = async <Answer>(path: string): Promise<Answer> =>
     (await (await fetch(`${rig.restUrl}${path}`)).json()) as Answer;
@@ -92,6 +96,44 @@ describe.each([
     expect(ticker).toMatchObject({ bid_price: "99.5", ask_qty: "2", last_price: "101" });
     const depth = await get("/v1/depth?symbol=BTC/USDT&exchange=desk");
     expect(depth).toMatchObject({ status: "live", bids: [["99.5", "1"]], asks: [["100.5", "2"]], update_id: 1 });
+  });
+
+  it("of names in any script are served by every door, and what no door can name is refused at the first", async () => {
+    const symbols = ["币安人生/USDT", "ДОГ/USD%E2%82%AE0", "A%40B/USDT:USDT", "$A+B&C*/हिन्दी"];
+    const base = { kind: "trade", exchange: "desk", side: "buy", qty: "2", exchange_time: Date.now() * 1000 };
+    const bad = ["币安 人生/USDT", "A@B", "e\u0301/USD", "\u202eX/USD", "x".repeat(65), "A/", "\u0000"];
+    const lines = [...symbols, ...bad].map((symbol, at) => ({ ...base, symbol, trade_id: `${at}`, price: "1.5" }));
+    const { body } = await post(lines);
+    expect(body).toMatchObject({ accepted: symbols.length });
+    expect(body.refused.map(({ reason }) => reason)).toEqual(bad.map(() => "bad_name"));
+    const client = await TestClient.connect(rig.webSocketUrl);
+    for (const symbol of symbols) {
+      const query = new URLSearchParams({ symbol, exchange: "desk" });
+      const trades = await until(async () => {
+        const found = await get<{ symbol: string; price: string }[]>(`/v1/trades?${query}`);
+        return Array.isArray(found) && found.length > 0 && found;
+      }, `a trade of ${symbol}`);
+      expect(trades).toMatchObject([{ symbol, exchange: "desk", price: "1.5" }]);
+      const klines = await get(`/v1/klines?${query}&interval=1m`);
+      expect(klines).toMatchObject([{ symbol, open: "1.5", volume: "2" }]);
+      expect(await get(`/v1/ticker?${query}`)).toMatchObject({ symbol, last_price: "1.5" });
+      const channels = [
+        `trade:${symbol}@desk`,
+        `kline:${symbol}@desk:1m`,
+        `instrument:${symbol}@desk`,
+        `ticker:${symbol}`,
+      ];
+      await client.answer({ op: "subscribe", id: 1, channels });
+      await client.until(() => channels.every((channel) => client.envelopes(channel).length > 0));
+      for (const channel of channels) expect(client.envelopes(channel)[0]!.data).toMatchObject({ symbol });
+    }
+    client.close();
+    for (const path of ["tickers", "instruments", "feeds", "indices"]) {
+      const response = await fetch(`${rig.restUrl}/v1/${path}`);
+      expect(response.status).toBe(200);
+      const list = (await response.json()) as { symbol?: string }[];
+      if (path === "instruments") expect(list.map(({ symbol }) => symbol)).toEqual(expect.arrayContaining(symbols));
+    }
   });
 
   it("stand in the OpenAPI description of where they go", async () => {

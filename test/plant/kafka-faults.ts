@@ -17,8 +17,8 @@ const roles = ["push", "process", "sink", "ingest"] as const;
 const GIVE_UP_MS = 120_000;
 const LOOK_EVERY_MS = 100;
 
-/** Seconds after the brokers' return until each role went on. */
-export type Recovery = Record<Role, number>;
+/** Seconds after the brokers' return until a new client was served, and until each role went on. */
+export type Recovery = Record<Role | "served", number>;
 
 interface Brokers {
   readonly brokers: string | readonly string[];
@@ -81,9 +81,15 @@ export class KafkaFaults<Kafka extends Brokers> {
   async recovery(): Promise<Recovery> {
     const newest = await until(() => this.#newestOfVenue(), "the venue makes trades");
     const begun = performance.now();
-    const found: Partial<Recovery> = {};
+    const found: Partial<Record<Role, number>> = {};
     const log = await this.cluster.openLog();
-    const checkpoints = await this.#checkpointed(log);
+    // a broker that was away is elected again, and reads its groups and transactions again, before it serves anybody
+    const checkpoints = await until(
+      () => this.#checkpointed(log).catch(() => undefined),
+      "the brokers serve",
+      GIVE_UP_MS,
+    );
+    const served = Math.round((performance.now() - begun) / 100) / 10;
     const done: Record<Role, () => Promise<boolean> | boolean> = {
       ingest: () => this.#newestAcknowledged() > newest,
       process: async () => this.#pushed > newest && (await this.#checkpointed(log)) > checkpoints,
@@ -103,7 +109,7 @@ export class KafkaFaults<Kafka extends Brokers> {
     } finally {
       await log.close();
     }
-    return found as Recovery;
+    return { served, ...(found as Record<Role, number>) };
   }
 
   /** The venue rests, all that was acknowledged is stored: how much that is, and what of it is missing or there twice. */
@@ -129,6 +135,9 @@ export class KafkaFaults<Kafka extends Brokers> {
   }
 
   async stop(): Promise<void> {
+    if (process.env.DUMP)
+      for (const r of this.cluster.roles.values())
+        (await import("node:fs")).writeFileSync(`/tmp/kk/role-${r.name}.log`, r.process.stderr);
     await this.simulator.stop();
     await this.cluster.stop();
   }
@@ -181,9 +190,9 @@ export class KafkaFaults<Kafka extends Brokers> {
   }
 
   /** How the roles went on, and what they said. */
-  #said(found: Partial<Recovery>): string {
+  #said(found: object): string {
     const logs = [...this.cluster.roles.values()].map(
-      ({ name, process }) => `${name}: ${process.stdout.slice(-3_000)}`,
+      ({ name, process }) => `${name}: ${process.stderr.slice(-3_000)}`,
     );
     return `${JSON.stringify(found)}\n${logs.join("\n")}`;
   }

@@ -89,7 +89,7 @@ it("an exchange's K-lines go into history, twice as once, and below those that t
     ...{ open_time: firstMs * 1000, close_time: firstMs * 1000 + 59_999_999 },
     ...{ open: "1", high: "1", low: "1", close: "1", volume: "3", quote_volume: "3", trade_count: 3 },
     ...{ taker_buy_volume: "3", taker_buy_quote_volume: "3", is_closed: true, revision: 1, flags: [] },
-    ...{ timestamp: 1, epoch: 1, sequence_num: 1 },
+    ...{ timestamp: 1, epoch: 1, sequence_num: 1, log_time: 1, receive_time: 1 },
   });
   await fetchAll();
   await fetchAll();

@@ -54,8 +54,9 @@ export class PlantProcess {
   stderr = "";
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [mainFile, ...args], {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, command?: string) {
+    const [file, all] = command === undefined ? [process.execPath, [mainFile, ...args]] : [command, args];
+    this.child = spawn(file, all, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
@@ -74,6 +75,11 @@ export class PlantProcess {
     const file = `${config.dataFolder}.yaml`;
     await writeFile(file, JSON.stringify(config));
     return new PlantProcess(["start", "--config", file, ...more]);
+  }
+
+  /** One that another command becomes. */
+  static of(command: string, args: readonly string[]): PlantProcess {
+    return new PlantProcess(args, {}, command);
   }
 
   /** Resolves with REST's address and the store's. @throws with what it said when it ends before */

@@ -103,6 +103,7 @@ describe("an index", () => {
             const input: IndexInput = {
               ...{ name: "I", source: `market.raw/${partition}`, log_time: instant, epoch: 1, sequence_num: at + 1 },
               prices: inputsOf(one, instant).filter((given) => given.symbol === symbol),
+              receive_time: instant - partition,
             };
             return codecs["index.input"].encode(input);
           }),

@@ -27,7 +27,7 @@ const names = fc.constantFrom("BTC/USDT", "BTC/USDT:USDT", "A", `${"X".repeat(60
 const venue = fc.constantFrom("binance", "uniswap-v3-500", "aggregate", "v".repeat(64));
 
 class Bench {
-  readonly clock = { now: 0 };
+  readonly clock = { now: 0, received: 0 };
   readonly outputs: Output[] = [];
   readonly payloads: { channel: string; text: string }[] = [];
   readonly outbox = new Outbox(
@@ -44,6 +44,13 @@ class Bench {
 
 // many messages of one bench, so that buffers fill and are renewed
 const bench = new Bench();
+
+/** Another time than log time now and then, as ticks of several feeds have it. */
+function setTime(now: number, received = Math.max(0, now - (now % 3))): void {
+  bench.clock.now = now;
+  bench.clock.received = received;
+}
+const timesNow = () => ({ log_time: bench.clock.now, receive_time: bench.clock.received });
 
 /** The law: the bytes are the codec's own for what they mean, and JSON and channel say the same. */
 function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, message: MessageOfTopic[T]): void {
@@ -88,12 +95,12 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
         retractsEnd: retracts === null ? -1 : idBytes.length,
       };
       const stream = streamOf("market.trade", symbol, exchange);
-      bench.clock.now = now;
+      setTime(now);
       bench.outbox.trade(stream, new OutputStream("market.trade", symbol, "tape", symbol, "aggregate"), trade);
       expectSame("market.trade", stream, {
         ...{ symbol, exchange, trade_id: tradeId },
         ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
-        ...{ timestamp, epoch: now, sequence_num: 1, retracts },
+        ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow() },
       });
     }),
     500,
@@ -113,7 +120,7 @@ test("a K-line's bytes are the codec's", () => {
       ];
       Object.assign(candle, { flags: flag, count, revision });
       const stream = streamOf("market.kline", symbol, "binance");
-      bench.clock.now = openTime + 5;
+      setTime(openTime + 5);
       bench.outbox.kline(stream, candle, openTime + 59, { price, qty, quote }, closed);
       const text = (at: number, decimals: number) => formatUnits(values[at]!, decimals);
       expectSame("market.kline", stream, {
@@ -122,7 +129,7 @@ test("a K-line's bytes are the codec's", () => {
         ...{ volume: text(4, qty), quote_volume: text(5, quote), trade_count: count },
         ...{ taker_buy_volume: text(6, qty), taker_buy_quote_volume: text(7, quote), is_closed: closed, revision },
         flags: [...(flag & FEED_DOWN ? ["feed_down"] : []), ...(flag & AMENDED ? ["amended"] : [])],
-        ...{ timestamp: openTime + 5, epoch: openTime + 5, sequence_num: 1 },
+        ...{ timestamp: openTime + 5, epoch: openTime + 5, sequence_num: 1, ...timesNow() },
       });
     }),
     500,
@@ -139,7 +146,7 @@ test("a depth event's bytes are the codec's, empty or of thousands of levels, wh
       const bids = Array.from({ length: times }, () => some).flat();
       const all = [...bids, ...asks];
       const stream = streamOf("market.depth", "BTC/USDT", "binance");
-      bench.clock.now = 7;
+      setTime(7);
       const status = live ? ("live" as const) : ("stale" as const);
       const head = { first_update_id: first, update_id: last, is_snapshot, status, reason: why, timestamp: last };
       bench.outbox.depth(stream, head, {
@@ -151,7 +158,7 @@ test("a depth event's bytes are the codec's, empty or of thousands of levels, wh
         side.map(([price, qty]) => [formatUnits(price, priceScale), formatUnits(qty, qtyScale)] as const);
       expectSame("market.depth", stream, {
         ...{ symbol: "BTC/USDT", exchange: "binance", bids: texts(bids), asks: texts(asks) },
-        ...{ ...head, epoch: 7, sequence_num: 1, previous_sequence: 0 },
+        ...{ ...head, epoch: 7, sequence_num: 1, previous_sequence: 0, ...timesNow() },
       });
     }),
     200,
@@ -193,16 +200,16 @@ test("a ticker's bytes are the codec's, whatever is missing of it", () => {
   check(
     fc.property(body, names, venue, time, (ticker, symbol, exchange, now) => {
       const stream = streamOf("market.ticker", symbol, exchange);
-      bench.clock.now = now;
+      setTime(now);
       bench.outbox.ticker(stream, ticker);
-      expectSame("market.ticker", stream, { symbol, exchange, ...ticker, epoch: now, sequence_num: 1 });
+      expectSame("market.ticker", stream, { symbol, exchange, ...ticker, epoch: now, sequence_num: 1, ...timesNow() });
     }),
   );
 });
 
 test("a channel's message says once in a minute of log time that the last value lives on", () => {
   const renewing: boolean[] = [];
-  const clock = { now: 0 };
+  const clock = { now: 0, received: 0 };
   const sink = {
     channels: true,
     texts: false,
@@ -220,26 +227,27 @@ test("a channel's message says once in a minute of log time that the last value 
 
 test("tickers, indices, index inputs and dead letters say the same in Avro and in JSON", () => {
   const stream = (topic: OutputTopic, key: string) => new OutputStream(topic, key, `x:${key}`, key, "binance");
-  bench.clock.now = 9;
+  setTime(9);
   const ticker = stream("market.ticker", "BTC/USDT");
   const nothing = { volume_24h: null, quote_volume_24h: null, open_24h: null, high_24h: null, low_24h: null };
   const prices = { bid_price: "1", bid_qty: "2", ask_price: "3", ask_qty: null, last_price: "2.5", ...nothing };
   const aggregate = { weighted_price: null, median_price: "2", venues: ["binance"], timestamp: 8 };
   bench.outbox.ticker(ticker, { ...prices, ...aggregate });
   const identity = { symbol: "BTC/USDT", exchange: "binance" };
-  expectSame("market.ticker", ticker, { ...identity, ...prices, ...aggregate, epoch: 9, sequence_num: 1 });
+  expectSame("market.ticker", ticker, { ...identity, ...prices, ...aggregate, epoch: 9, sequence_num: 1, ...timesNow() });
 
   const index = stream("market.index", "BTC");
   const constituent = { ...identity, price: "1.5", weight: "1", included: true, reason: "ok" };
   const value = { name: "BTC", value: "1.5", status: "live", timestamp: 9, constituents: [constituent] };
   bench.outbox.index(index, value);
-  expectSame("market.index", index, { ...value, epoch: 9, sequence_num: 1 });
+  expectSame("market.index", index, { ...value, epoch: 9, sequence_num: 1, ...timesNow() });
 
   const input = stream("index.input", "BTC");
   const price = { ...identity, price: null, volume_24h: "3", price_time: 0, feed_down: true };
   bench.outbox.indexInput(input, { name: "BTC", source: "market.raw/3", log_time: 9, prices: [price] });
   const source = { name: "BTC", source: "market.raw/3", log_time: 9, epoch: 9, sequence_num: 1, prices: [price] };
-  expectSame("index.input", input, source);
+  const received = { receive_time: bench.clock.received };
+  expectSame("index.input", input, { ...source, ...received });
 
   const letters = stream("market.dlq", "market.raw/0");
   const original = new Uint8Array([0, 255, 128, 1]);
@@ -247,7 +255,7 @@ test("tickers, indices, index inputs and dead letters say the same in Avro and i
   bench.outbox.deadLetter(letters, { ...place, reason: "off_tick", detail: "é", original });
   const { value: bytes, json } = bench.outputs.pop()!;
   const decoded = codecs["market.dlq"].decode(bytes);
-  const letter = { ...place, reason: "off_tick", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1 };
+  const letter = { ...place, reason: "off_tick", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1, ...timesNow() };
   expect(decoded).toEqual({ ...letter, original });
   expect(JSON.parse(json)).toEqual({ ...letter, original: "AP+AAQ==" });
 });

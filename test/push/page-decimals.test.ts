@@ -34,6 +34,7 @@ function klines(decimals: number, interval: string): Kline[] {
       ...{ ...head, ...volumes, open, close, low: priceOf(decimals, 5 + at), high: priceOf(decimals, 20 + at) },
       ...{ open_time: time + at * length, close_time: time + (at + 1) * length - 1, trade_count: 1, is_closed: true },
       ...{ revision: 1, flags: [], timestamp: time, epoch: 1, sequence_num: at + 1 },
+      ...{ log_time: time, receive_time: time },
     } as Kline;
   });
 }

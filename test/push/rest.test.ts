@@ -77,6 +77,66 @@ test("a value's text is the very text that the bus carries", async () => {
   expect(await answer.text()).toBe(JSON.stringify(data));
 });
 
+test("what nobody can ask for, or read, spoils no list", async () => {
+  const data = { symbol: "GOOD/USDT", exchange: "binance", last_price: "1", tick_size: "1" };
+  const kinds = ["ticker", "instrument", "index", "feed", "kline", "nonsense"];
+  const names = [
+    "币安人生/USDT@x y",
+    "A%41@b",
+    "-",
+    "@",
+    "",
+    "a@B",
+    "é".normalize("NFD"),
+    "x".repeat(400),
+    "\u0000",
+    "{}",
+    "A,B@c",
+  ];
+  for (const kind of kinds) {
+    await served.bus.publish(names.map((name) => message(`${kind}:${name}`, 1, "value", data)));
+    const garbage = ["hello", '{"channel":"other","epoch":1,"sequence":1,"data":{}}', ""];
+    await served.bus.publish(
+      garbage.map((payload, at) => ({ ...message(`${kind}:G${at}@binance`, 1, "value"), payload })),
+    );
+  }
+  await served.bus.publish([
+    message("ticker:GOOD/USDT@binance", 1, "value", data),
+    message("instrument:GOOD/USDT@binance", 1, "value", data),
+  ]);
+  // the list is made anew after a moment
+  await expect.poll(async () => JSON.stringify(await get("/v1/tickers"))).toContain("GOOD/USDT");
+  for (const path of ["tickers", "instruments", "indices", "feeds", "info"]) {
+    const response = await fetch(`${served.restUrl}/v1/${path}`);
+    expect(response.status, path).toBe(200);
+    expect(await response.text(), path).not.toMatch(/hello|"other"|G0/);
+  }
+  expect(await get<Instrument[]>("/v1/instruments?symbols=GOOD/USDT")).toEqual([data]);
+});
+
+test("a name in any script or escaped is asked for as it is spelled; another spelling is answered with the right one", async () => {
+  for (const symbol of ["币安人生/USDT", "A%40B/USD%E2%82%AE0", "$PAC+X&Y*/USDT"]) {
+    const data = { symbol, exchange: "aggregate", last_price: "1" };
+    await served.bus.publish([message(`ticker:${symbol}`, 1, "value", data)]);
+    const answer = await fetch(`${served.restUrl}/v1/ticker?${new URLSearchParams({ symbol })}`);
+    expect(await answer.json()).toEqual(data);
+    const list = `${served.restUrl}/v1/tickers?${new URLSearchParams({ symbols: symbol })}`;
+    await expect.poll(async () => (await fetch(list)).status).toBe(200);
+  }
+  for (const [symbol, hint] of [
+    ["A@B/USDT", "A%40B/USDT"],
+    ["A B/USDT", "A%20B/USDT"],
+    ["e\u0301/USDT", "é/USDT"],
+    ["A%41/USDT", "A%2541/USDT"],
+  ]) {
+    const answer = await fetch(`${served.restUrl}/v1/ticker?${new URLSearchParams({ symbol: symbol! })}`);
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { code: "TP_PARAMETER_INVALID", parameter: "symbol", message: expect.stringContaining(hint!) },
+    ]);
+  }
+});
+
 test("depth is the full book with the increments since, best prices first", async () => {
   const channel = "depth:BOOK/USDT@binance";
   const head = { symbol: "BOOK/USDT", exchange: "binance", status: "live" };

@@ -25,6 +25,7 @@ const trade: Trade = {
     retracts: null,
   },
   ...{ timestamp: 1_762_795_420_000_000, epoch: 1, sequence_num: 7 },
+  ...{ log_time: 1_762_795_420_000_002, receive_time: 1_762_795_420_000_001 },
 };
 
 /** An Avro type in the words of the field lists; the records inside are held to their own lists on the way. */
@@ -79,6 +80,7 @@ describe("the codecs", () => {
       ...{ symbol: "BTC/USDT", exchange: "binance", bids: [["1.5", "2"]], asks: [], first_update_id: 1, update_id: 2 },
       ...{ is_snapshot: false, status: "live", reason: null, previous_sequence: 6 },
       ...{ timestamp: 1_762_795_420_000_000, epoch: 1, sequence_num: 7 },
+      ...{ log_time: 1_762_795_420_000_002, receive_time: 1_762_795_420_000_001 },
     };
     const decoded = codecs["market.depth"].decode(codecs["market.depth"].encode(depth));
     expect(JSON.stringify(decoded.bids)).toBe('[["1.5","2"]]');

@@ -24,7 +24,7 @@ import type {
 } from "../../schemas/messages.js";
 import type { RawTickRecord } from "../../schemas/raw-tick-record.js";
 import type { Topic } from "../../schemas/subjects.js";
-import type { FeedState } from "../../schemas/ticks.js";
+import type { FeedState, IllStream } from "../../schemas/ticks.js";
 
 /** The word for a TypeScript type, as the Avro schema must say it too. */
 type WordOf<T> = [T] extends [boolean]
@@ -56,6 +56,7 @@ type WordsOf<Message> = {
 export type Words = Readonly<Record<string, string>>;
 
 const stream = { timestamp: "long", epoch: "long", sequence_num: "long" } as const;
+const times = { log_time: "long", receive_time: "long" } as const;
 const side = "enum buy sell";
 const pool = { exchange: "text", pool: "text", symbol: "text" } as const;
 const inChain = {
@@ -71,17 +72,20 @@ export const FIELDS = {
   "market.trade": {
     ...{ symbol: "text", exchange: "text", trade_id: "text", price: "text", qty: "text", side, retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Trade>,
   "market.ticker": {
     ...{ symbol: "text", exchange: "text", last_price: "text?", weighted_price: "text?", median_price: "text?" },
     ...{ bid_price: "text?", bid_qty: "text?", ask_price: "text?", ask_qty: "text?", venues: "texts?" },
     ...{ volume_24h: "text?", quote_volume_24h: "text?", open_24h: "text?", high_24h: "text?", low_24h: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Ticker>,
   "market.depth": {
     ...{ symbol: "text", exchange: "text", bids: "levels", asks: "levels", first_update_id: "long", update_id: "long" },
     ...{ is_snapshot: "flag", status: "enum live stale", reason: "text?", previous_sequence: "long" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Depth>,
   "market.kline": {
     ...{ symbol: "text", exchange: "text", interval: "text", open_time: "long", close_time: "long" },
@@ -89,22 +93,27 @@ export const FIELDS = {
     ...{ trade_count: "long", taker_buy_volume: "text", taker_buy_quote_volume: "text" },
     ...{ is_closed: "flag", revision: "long", flags: "texts" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Kline>,
   "market.index": {
     ...{ name: "text", value: "text?", status: "text", constituents: "records" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Index>,
   "index.input": {
     ...{ name: "text", source: "text", log_time: "long", epoch: "long", sequence_num: "long", prices: "records" },
+    receive_time: "long",
   } satisfies WordsOf<IndexInput>,
   "signal.alpha": {
     ...{ signal_id: "text", strategy: "text", symbol: "text", legs: "records", expected_profit: "text" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Signal>,
   "market.dlq": {
     ...{ topic: "text", partition: "long", offset: "long", index: "long", exchange: "text", symbol: "text" },
     ...{ reason: "text", detail: "text", original: "bytes" },
     ...stream,
+    ...times,
   } satisfies WordsOf<DeadLetter>,
   "plant.state": { value: "text" } satisfies WordsOf<StateRecord>,
   "market.raw": { session: "text", ticks: "records" },
@@ -150,6 +159,9 @@ export const NESTED = {
   } satisfies WordsOf<IndexInputPrice>,
   legs: { exchange: "text", side, price: "text", qty: "text" } satisfies WordsOf<SignalLeg>,
   feeds: { exchange: "text", feed: "text", connected: "flag", since: "long" } satisfies WordsOf<FeedState>,
+  ill: {
+    ...{ exchange: "text", feed: "text", symbol: "text", kind: "text", how: "text", since: "long" },
+  } satisfies WordsOf<IllStream>,
   ticks: {
     ...{ kind: "enum trade quote ticker depth oracle instrument heartbeat", exchange: "text", symbol: "text" },
     ...{ number: "long", exchange_time: "long", receive_time: "long", price: "text?", qty: "text?", trade_id: "text?" },
@@ -161,7 +173,7 @@ export const NESTED = {
     ...{ round_id: "text?", native_id: "text?", status: "text?", contract_type: "text?", base: "text?" },
     ...{ quote: "text?", tick_size: "text?", lot_size: "text?", contract_size: "text?", inferred: "flag?" },
     ...{ chain: "text?" },
-    ...{ feeds: "records?", end: "flag?" },
+    ...{ feeds: "records?", end: "flag?", ill: "records?" },
   } satisfies WordsOf<RawTickRecord>,
 } as const satisfies Record<string, Words>;
 

@@ -29,6 +29,11 @@ function tickOf<Kind extends RawTick["kind"]>(
 
 const feed = fc.record({ exchange: name, feed: name, connected: fc.boolean(), since: time }, { noNullPrototype: true });
 
+const ill = fc.record(
+  { exchange: name, feed: name, symbol: name, kind: name, how: name, since: time },
+  { noNullPrototype: true },
+);
+
 /** Ticks of every kind, with and without what is optional, in names beyond ASCII too. */
 export const anyTick: fc.Arbitrary<RawTick> = fc.oneof(
   tickOf(
@@ -68,5 +73,9 @@ export const anyTick: fc.Arbitrary<RawTick> = fc.oneof(
     },
     { inferred: fc.boolean() },
   ),
-  tickOf("heartbeat", { feeds: fc.array(feed, { maxLength: 5 }) }, { end: fc.boolean() }),
+  tickOf(
+    "heartbeat",
+    { feeds: fc.array(feed, { maxLength: 5 }) },
+    { end: fc.boolean(), ill: fc.array(ill, { maxLength: 5 }) },
+  ),
 );

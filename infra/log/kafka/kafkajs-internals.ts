@@ -178,6 +178,12 @@ export interface RequestQueue {
   destroy(): void;
 }
 
+/**
+ * A broker answers the requests of a connection one after the other: with more of them under way the last ones would get
+ * their answers too late, be sent again, and so for ever.
+ */
+const MOST_IN_FLIGHT = 32;
+
 type CreateCluster = (options: object) => KafkaCluster;
 
 /** Where a client keeps the function that makes its clusters: of its consumers, admins and ours. */
@@ -202,7 +208,11 @@ export function withEveryCluster(kafka: Kafka, mend: (cluster: KafkaCluster) => 
 /** A cluster with connections of its own, made with the client's settings. */
 export function clusterOf(kafka: Kafka): KafkaCluster {
   const create = clusterMaker(kafka)[createClusterKey(kafka)]!;
-  return create.call(kafka, { metadataMaxAge: 60_000, allowAutoTopicCreation: false, maxInFlightRequests: null });
+  return create.call(kafka, {
+    metadataMaxAge: 60_000,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: MOST_IN_FLIGHT,
+  });
 }
 
 /** A member of a group, and the cluster that only it uses. */

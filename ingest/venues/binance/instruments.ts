@@ -1,5 +1,7 @@
+import { codeOf, marketSymbol } from "../../../schemas/names.js";
 import type { ContractType, InstrumentTick } from "../../../schemas/ticks.js";
 import type { Micros } from "../../../schemas/words.js";
+import { readEach } from "../../instrument-list.js";
 import { UnreadableFrame } from "../../venue.js";
 import type { BinanceMarket, BinanceSettings } from "./settings.js";
 
@@ -18,12 +20,7 @@ interface SymbolInfo {
 
 /** `exchangeInfo` as instruments: price and quantity steps are those of PRICE_FILTER and LOT_SIZE. */
 export function readInstruments(settings: BinanceSettings, symbols: readonly unknown[], now: Micros): InstrumentTick[] {
-  const instruments: InstrumentTick[] = [];
-  for (const symbol of symbols) {
-    const instrument = readInstrument(settings, symbol as SymbolInfo, now);
-    if (instrument !== undefined) instruments.push(instrument);
-  }
-  return instruments;
+  return readEach(symbols, (symbol) => readInstrument(settings, symbol as SymbolInfo, now));
 }
 
 function readInstrument(settings: BinanceSettings, info: SymbolInfo, now: Micros): InstrumentTick | undefined {
@@ -43,8 +40,8 @@ function readInstrument(settings: BinanceSettings, info: SymbolInfo, now: Micros
     nativeId: info.symbol,
     status: statusOf(info),
     contractType: contractTypeOf(settings.market),
-    base: info.baseAsset,
-    quote: info.quoteAsset,
+    base: codeOf(info.baseAsset),
+    quote: codeOf(info.quoteAsset),
     tickSize,
     lotSize,
     contractSize: info.contractSize === undefined ? "1" : String(info.contractSize),
@@ -56,11 +53,11 @@ function readInstrument(settings: BinanceSettings, info: SymbolInfo, now: Micros
  * day, `BTC/USDT:USDT-250328`. Binance's own names of dated futures end in that day: BTCUSDT_250328.
  */
 function unifiedSymbol(market: BinanceMarket, info: SymbolInfo): string {
-  const pair = `${info.baseAsset}/${info.quoteAsset}`;
-  if (market === "spot") return pair;
+  const { baseAsset, quoteAsset } = info;
+  if (market === "spot") return marketSymbol(baseAsset, quoteAsset);
   const settle = info.marginAsset ?? (market === "coinm" ? info.baseAsset : info.quoteAsset);
   const delivery = /_(\d{6})$/.exec(info.symbol)?.[1];
-  return delivery === undefined ? `${pair}:${settle}` : `${pair}:${settle}-${delivery}`;
+  return marketSymbol(baseAsset, quoteAsset, settle, delivery);
 }
 
 function contractTypeOf(market: BinanceMarket): ContractType {

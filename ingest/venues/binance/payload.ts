@@ -37,6 +37,7 @@ export interface Payload {
   readonly error?: unknown;
   readonly code?: unknown;
   readonly msg?: unknown;
+  readonly id?: unknown;
 }
 
 /** The time of the trade or of the book (T) where given, else that of the event (E). */

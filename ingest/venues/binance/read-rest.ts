@@ -1,5 +1,6 @@
 import type { DepthTick, TickSink, TradeTick } from "../../../schemas/ticks.js";
 import { microsOfMillis } from "../../../schemas/words.js";
+import { parameterOf } from "../../rest-url.js";
 import { type Frame, type FrameNote, type InstrumentLookup, UnreadableFrame } from "../../venue.js";
 import { idOf, instrumentOf, levelsOf, type Payload, timeOf } from "./payload.js";
 import type { BinanceSettings } from "./settings.js";
@@ -88,5 +89,5 @@ export function readTradeList(
 }
 
 function symbolOfUrl(frame: Frame): string | undefined {
-  return "url" in frame.origin ? /[?&]symbol=([^&]+)/.exec(frame.origin.url)?.[1] : undefined;
+  return "url" in frame.origin ? parameterOf(frame.origin.url, "symbol") : undefined;
 }

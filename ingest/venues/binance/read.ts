@@ -81,11 +81,29 @@ function readUnnamed(
     for (const instrument of readInstruments(settings, payload.symbols, frame.receiveTime)) out(instrument);
     return undefined;
   }
+  const answer = answerOf(payload);
+  if (answer !== undefined) return answer;
   if (payload.error !== undefined || payload.code !== undefined) {
     throw new UnreadableFrame(settings.id, `the venue refused a request: ${frame.text.slice(0, 200)}`);
   }
   if (payload.result !== undefined || payload !== parsed || "url" in frame.origin) return "ignored";
   throw new UnreadableFrame(settings.id, "no known payload");
+}
+
+/**
+ * The answer to a request of SUBSCRIBE: `{"result":null,"id":1}`, or `{"error":{"code":2,"msg":"…"},"id":1}`; futures
+ * write code and msg beside the id. https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+ */
+function answerOf(payload: Payload): FrameNote | undefined {
+  const { id, result, error, code, msg } = payload;
+  if (typeof id !== "number") return undefined;
+  // of leaving a stream
+  if (id === 0) return "ignored";
+  const subscription = String(id);
+  if (result === null) return { subscription };
+  if (error === undefined && code === undefined) return undefined;
+  const said = (error ?? { code, msg }) as { code?: unknown; msg?: unknown };
+  return { subscription, refusal: `${said.msg ?? "no reason given"} (code ${said.code})`.slice(0, 200) };
 }
 
 /**

@@ -31,7 +31,9 @@ export async function tradesAfter(
     try {
       page = await rest.get(`${settings.api}/${path}`, query, weight);
     } catch (error) {
-      if (pages.length > 0 || path === "aggTrades") throw error;
+      // what was answered is not fetched again
+      if (pages.length > 0) return pages;
+      if (path === "aggTrades" || !isRefused(error)) throw error;
       return [await newestTrades(rest, settings, instrument)];
     }
     const ids = idsOf(page);
@@ -41,6 +43,12 @@ export async function tradesAfter(
     next = Math.max(...ids) + 1;
   }
   return pages;
+}
+
+/** The venue does not let us ask, rather than not answer now. */
+function isRefused(error: unknown): boolean {
+  const { status } = error as { status?: number };
+  return status !== undefined && status >= 400 && status < 500 && status !== 429 && status !== 418;
 }
 
 function newestTrades(rest: Rest, settings: BinanceSettings, instrument: InstrumentTick): Promise<Answer> {

@@ -1,5 +1,7 @@
+import { codeOf, marketSymbol } from "../../../schemas/names.js";
 import type { InstrumentTick } from "../../../schemas/ticks.js";
 import type { Micros } from "../../../schemas/words.js";
+import { readEach } from "../../instrument-list.js";
 import { nativeIdOf, unreadable } from "./payload.js";
 
 interface AssetPair {
@@ -25,33 +27,32 @@ const unifiedNames: Readonly<Record<string, string>> = {
  * https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
  */
 export function readAssetPairs(pairs: Readonly<Record<string, unknown>>, now: Micros): InstrumentTick[] {
-  return Object.values(pairs).flatMap((pair) => readPair(pair as AssetPair, now));
+  return readEach(Object.values(pairs), (pair) => readPair(pair as AssetPair, now));
 }
 
-function readPair(pair: AssetPair, now: Micros): InstrumentTick[] {
-  if (pair?.wsname === undefined) return [];
+function readPair(pair: AssetPair, now: Micros): InstrumentTick | undefined {
+  if (pair?.wsname === undefined) return undefined;
   const { wsname, pair_decimals: priceDecimals, lot_decimals: lotDecimals } = pair;
   if (typeof wsname !== "string" || !wsname.includes("/")) throw unreadable("a pair without its name");
   if (!isDecimals(priceDecimals) || !isDecimals(lotDecimals)) throw unreadable(`${wsname} without its decimals`);
   const nativeId = nativeIdOf(wsname);
   const [base = "", quote = ""] = nativeId.split("/").map((name) => unifiedNames[name] ?? name);
   const tickSize = typeof pair.tick_size === "string" ? pair.tick_size : stepOf(priceDecimals);
-  const instrument: InstrumentTick = {
+  return {
     kind: "instrument",
     exchange: "kraken",
-    symbol: `${base}/${quote}`,
+    symbol: marketSymbol(base, quote),
     exchangeTime: now,
     receiveTime: now,
     nativeId,
     status: statusOf(pair.status),
     contractType: "spot",
-    base,
-    quote,
+    base: codeOf(base),
+    quote: codeOf(quote),
     tickSize: withDecimals(tickSize, priceDecimals),
     lotSize: stepOf(lotDecimals),
     contractSize: "1",
   };
-  return [instrument];
 }
 
 function statusOf(status: unknown): InstrumentTick["status"] {

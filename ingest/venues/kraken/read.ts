@@ -1,6 +1,7 @@
 import type { DepthTick, RawTick, TickerTick, TickSink, TradeTick } from "../../../schemas/ticks.js";
 import type { Micros } from "../../../schemas/words.js";
 import { parseWithNumberTexts } from "../../exact-json.js";
+import { partOfUrl } from "../../rest-url.js";
 import type { Frame, FrameNote, InstrumentLookup } from "../../venue.js";
 import { readAssetPairs } from "./instruments.js";
 import { amountOf, instrumentOf, namedLevels, timeOf, timeOfSeconds, unreadable } from "./payload.js";
@@ -183,8 +184,9 @@ function readAnswer(
     for (const instrument of readAssetPairs(answer.result, receiveTime)) out(instrument);
     return undefined;
   }
-  const nativeId = /#(.+)$/.exec(url)?.[1];
-  if (!url.includes("/public/Trades") || nativeId === undefined) return "ignored";
+  const market = /#(.+)$/.exec(url)?.[1];
+  if (!url.includes("/public/Trades") || market === undefined) return "ignored";
+  const nativeId = partOfUrl(market);
   const { symbol } = instrumentOf(nativeId, instruments);
   const list = Object.entries(answer.result).find(([name]) => name !== "last")?.[1];
   if (!Array.isArray(list)) throw unreadable("trades that are no list");

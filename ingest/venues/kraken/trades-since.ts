@@ -19,7 +19,7 @@ export async function tradesAfter(rest: Rest, instrument: InstrumentTick, from: 
   while (pages.length < maxPages) {
     const query = { pair, count: String(pageSize), ...(since !== undefined && { since }) };
     const { text, url } = await rest.get("/0/public/Trades", query, 1);
-    pages.push({ text, url: `${url}#${instrument.nativeId}` });
+    pages.push({ text, url: `${url}#${encodeURI(instrument.nativeId)}` });
     const { count, last } = pageOf(text);
     if (count < pageSize || last === undefined || last === since) break;
     since = last;

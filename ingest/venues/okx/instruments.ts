@@ -1,6 +1,8 @@
+import { codeOf, marketSymbol } from "../../../schemas/names.js";
 import type { ContractType, InstrumentTick } from "../../../schemas/ticks.js";
 import { decimalsOf, formatUnits, multiplyUnits, parseUnits } from "../../../schemas/units.js";
 import type { Micros } from "../../../schemas/words.js";
+import { readEach } from "../../instrument-list.js";
 import { textOf, unreadable } from "./payload.js";
 
 interface OkxInstrument {
@@ -24,12 +26,7 @@ interface OkxInstrument {
  * https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
  */
 export function readInstruments(list: readonly unknown[], now: Micros): InstrumentTick[] {
-  const instruments: InstrumentTick[] = [];
-  for (const entry of list) {
-    const instrument = readInstrument(entry as OkxInstrument, now);
-    if (instrument !== undefined) instruments.push(instrument);
-  }
-  return instruments;
+  return readEach(list, (entry) => readInstrument(entry as OkxInstrument, now));
 }
 
 function readInstrument(info: OkxInstrument, now: Micros): InstrumentTick | undefined {
@@ -65,14 +62,15 @@ function namesOf(
     const base = textOf(info.baseCcy);
     const quote = textOf(info.quoteCcy);
     if (base === undefined || quote === undefined) throw unreadable(`${nativeId} without its currencies`);
-    return { symbol: `${base}/${quote}`, base, quote, contractType: "spot" };
+    return { symbol: marketSymbol(base, quote), base: codeOf(base), quote: codeOf(quote), contractType: "spot" };
   }
   const [base, quote] = (textOf(info.uly) ?? textOf(info.instFamily) ?? nativeId).split("-");
   const settle = textOf(info.settleCcy);
   if (!base || !quote || settle === undefined) return undefined;
   const delivery = info.instType === "FUTURES" ? /-(\d{6})$/.exec(nativeId)?.[1] : undefined;
-  const symbol = `${base}/${quote}:${settle}${delivery === undefined ? "" : `-${delivery}`}`;
-  return { symbol, base, quote, contractType: info.ctType === "inverse" ? "inverse" : "linear" };
+  const symbol = marketSymbol(base, quote, settle, delivery);
+  const contractType = info.ctType === "inverse" ? "inverse" : "linear";
+  return { symbol, base: codeOf(base), quote: codeOf(quote), contractType };
 }
 
 /** Base currency (linear) or quote currency (inverse) in a contract: its value times its multiplier. */

@@ -1,8 +1,7 @@
 import { Redis } from "ioredis";
 import kafkajs from "kafkajs";
-import { streamName } from "../../../processors/task/output-stream.js";
 import type { Codecs } from "../../../schemas/codec.js";
-import { AGGREGATE } from "../../../schemas/words.js";
+import { placeOf } from "../../../schemas/names.js";
 import type { ClusterPlant, Services } from "./services.js";
 
 /** Outputs that are kept of a run, about. */
@@ -69,7 +68,7 @@ function messagesOf(topic: OutputTopic, codecs: Codecs, value: Uint8Array): Kept
   const { symbol, exchange, epoch, sequence_num: sequence } = data;
   const kind = topic.slice("market.".length);
   const interval = "interval" in data ? `:${data.interval}` : "";
-  const own = streamName(symbol, exchange === AGGREGATE ? undefined : exchange);
+  const own = placeOf(symbol, exchange);
   // a trade stands on the symbol's tape, too
   const names = topic === "market.trade" ? [own, symbol] : [own];
   return names.map((name) => {

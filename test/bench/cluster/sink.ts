@@ -96,6 +96,8 @@ async function preload(plant: ClusterPlant): Promise<Buffer[]> {
         epoch: start,
         sequence_num: Math.floor(number / SYMBOLS),
         retracts: null,
+        log_time: start + number,
+        receive_time: start + number,
       });
       values.push(Buffer.from(value));
       return { topic: "market.trade", key: `${VENUE}|${symbol}`, value, timestamp: start + number };
@@ -112,7 +114,7 @@ async function insertAll(plant: ClusterPlant, values: readonly Buffer[]): Promis
   const rows = new RowTranscoder("market.trade", schemaId);
   const texts: Buffer[] = [];
   for (const [at, value] of values.entries()) {
-    if (!rows.append(value)) throw new Error("a record that is no row");
+    if (!rows.append(value, at)) throw new Error("a record that is no row");
     if ((at + 1) % ROWS_PER_INSERT === 0) texts.push(Buffer.from(rows.take()));
   }
   const began = performance.now();

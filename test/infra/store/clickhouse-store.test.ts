@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,6 +25,27 @@ if (server !== undefined) {
     };
   });
 }
+
+/** One row or more of every kind, as plants of before have them. */
+const rowsOfBefore = `
+INSERT INTO trades_data (symbol, exchange, trade_id, price, qty, side, timestamp, epoch, sequence_num, retracts)
+SELECT 'A', 'v', toString(number), toDecimal256('60006.06', 24) + number, toDecimal256('0.000000000000000001', 24),
+  'buy', fromUnixTimestamp64Micro(toInt64(1762795380000000 + number)), 1, number, NULL FROM numbers(1000);
+INSERT INTO depth_data (symbol, exchange, bids, asks, update_id, timestamp, epoch, sequence_num)
+SELECT 'A', 'v', [(toDecimal256('0.000000000000000000000001', 24), toDecimal256('2', 24))], [], 2,
+  fromUnixTimestamp64Micro(toInt64(1762795380000000)), 1, number FROM numbers(10);
+INSERT INTO klines_data (symbol, exchange, interval, open_time, open, quote_volume, epoch, revision)
+SELECT 'A', 'v', '1m', fromUnixTimestamp64Micro(toInt64(1762795380000000)), toDecimal256('1.5', 24),
+  toDecimal256('0.000000000000000000000000000000000001', 36), 1, number FROM numbers(3);
+INSERT INTO tickers_data (symbol, exchange, bid_price, timestamp, epoch, sequence_num)
+SELECT 'A', 'v', toDecimal256('61837.63', 24), fromUnixTimestamp64Micro(toInt64(1762795380000000)), 1, 1;
+INSERT INTO index_values_data (name, value, status, timestamp, epoch, sequence_num, constituents)
+SELECT 'I', toDecimal256('1.25', 24), 'live', fromUnixTimestamp64Micro(toInt64(1762795380000000)), 1, 1,
+  [('v', 'A', toDecimal256('1.5', 24), toDecimal256('0.5', 24), true, 'ok')];
+INSERT INTO signals_data (signal_id, strategy, symbol, legs, expected_profit, timestamp, epoch, sequence_num)
+SELECT 's', 'x', 'A', [('v', 'buy', toDecimal256('1', 24), toDecimal256('2', 24))], toDecimal256('-0.01', 36),
+  fromUnixTimestamp64Micro(toInt64(1762795380000000)), 1, 1;
+`;
 
 describe("migrations and retention", () => {
   let opened: EmbeddedStore;
@@ -64,6 +85,80 @@ describe("migrations and retention", () => {
     await writeFile(join(folder, "0002_again.sql"), "SELECT 1;");
     await expect(readMigrations(folder)).rejects.toMatchObject({ code: "TP_MIGRATION_MISNAMED" });
     expect((await readFile(join(migrationsFolder, "001_history.sql"), "utf8")).length).toBeGreaterThan(1000);
+  });
+
+  it("history of before keeps every value when it becomes text, and reads right at once", async () => {
+    const database = "older";
+    const old = join(folder, "old");
+    await mkdir(old);
+    for (const file of ["001_history.sql", "002_retractions.sql"]) {
+      await copyFile(join(migrationsFolder, file), join(old, file));
+    }
+    await writeFile(join(old, "900_rows.sql"), rowsOfBefore);
+    const before = new ClickHouseStore({ url: opened.url, database, migrations: old });
+    await before.migrate();
+    await before.close();
+    const store = new ClickHouseStore({ url: opened.url, database });
+    await store.migrate();
+    const look = async () => {
+      const [first] = await store.trades({ exchange: "v", symbol: "A", limit: 1, from: 1_762_795_380_000_007 });
+      expect(first).toEqual({
+        ...trade("v", 7, { symbol: "A", trade_id: "7", price: "60013.06", qty: "0.000000000000000001", side: "buy" }),
+        ...{ timestamp: 1_762_795_380_000_007, log_time: 0, receive_time: 0 },
+      });
+      const [{ rows, sums } = {}] = await store.query<{ rows: number; sums: number }>(
+        "SELECT count() AS rows, sum(price) AS sums FROM trades",
+      );
+      expect([rows, sums]).toEqual([1000, expect.closeTo(60_006_060 + 499_500, 6)]);
+      expect(
+        await store.query("SELECT bids, bids_text, asks, log_time, sent_at FROM depth ORDER BY sequence_num LIMIT 1"),
+      ).toEqual([
+        {
+          bids: [{ price: 1e-24, qty: 2 }],
+          bids_text: [{ price: "0.000000000000000000000001", qty: "2" }],
+          ...{ asks: [], log_time: null, sent_at: null },
+        },
+      ]);
+      const [kline] = await store.klines({ exchange: "v", symbol: "A", interval: "1m", limit: 1 });
+      expect(kline).toMatchObject({ open: "1.5", quote_volume: "0.000000000000000000000000000000000001", revision: 2 });
+      expect(await store.query("SELECT ask_price, bid_price, bid_price_text FROM tickers")).toEqual([
+        { ask_price: null, bid_price: 61837.63, bid_price_text: "61837.63" },
+      ]);
+      expect(
+        await store.query("SELECT value, constituents, constituents_text[1].price AS text FROM index_values"),
+      ).toEqual([
+        {
+          value: 1.25,
+          constituents: [{ exchange: "v", symbol: "A", price: 1.5, weight: 0.5, included: true, reason: "ok" }],
+          text: "1.5",
+        },
+      ]);
+      expect(await store.query("SELECT legs, expected_profit, expected_profit_text FROM signals")).toEqual([
+        {
+          legs: [{ exchange: "v", side: "buy", price: 1, qty: 2 }],
+          expected_profit: -0.01,
+          expected_profit_text: "-0.01",
+        },
+      ]);
+    };
+    await look();
+    for (;;) {
+      const [{ left } = { left: 0 }] = await store.query<{ left: number }>(
+        "SELECT countIf(NOT is_done) AS left FROM system.mutations WHERE database = 'older'",
+      );
+      if (left === 0) break;
+    }
+    await look();
+    // new rows beside old ones
+    await store.insert("market.trade", [trade("new", 1)]);
+    expect(await store.trades({ exchange: "new", symbol: "BTC/USDT", limit: 1 })).toEqual([trade("new", 1)]);
+    // a crash before it was noted as applied
+    for (const { number, statements } of await readMigrations(migrationsFolder)) {
+      const again = { execute: (sql: string) => store.query(sql).then(() => undefined) };
+      if (number === 3) for (const statement of statements) await again.execute(statement).catch(() => undefined);
+    }
+    await look();
+    await store.close();
   });
 
   it("retention follows the configuration, and a recording of years ago is kept as long as today's data", async () => {

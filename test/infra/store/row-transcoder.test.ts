@@ -8,6 +8,7 @@ import type { Depth, Kline, Level, Ticker, Trade } from "../../../schemas/messag
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 });
 const plainText = fc.string({ unit: fc.constantFrom("a", "Z", "/", "é", "\\", "\t", "\n"), maxLength: 8 });
+const sentAt = 1_762_795_380_123_456;
 const largest = 9_007_199_254_740_990;
 const micros = fc.nat({ max: largest });
 /** Longs that avsc writes rightly: beyond -2^52 it loses the sign. */
@@ -17,7 +18,7 @@ const decimal = fc
   .map(([minus, whole, decimals]) => `${minus ? "-" : ""}${whole}${decimals === null ? "" : `.${decimals}`}`);
 const maybe = fc.option(decimal);
 const level = fc.tuple(decimal, decimal) as fc.Arbitrary<Level>;
-const stream = { timestamp: micros, epoch: number, sequence_num: number };
+const stream = { timestamp: micros, epoch: number, sequence_num: number, log_time: micros, receive_time: micros };
 
 const trades: fc.Arbitrary<Trade> = fc.record({
   ...{ symbol: text, exchange: text, trade_id: text, price: decimal, qty: decimal },
@@ -51,12 +52,12 @@ describe("rows straight from records", () => {
     messages: fc.Arbitrary<Parameters<(typeof rowTexts)[Topic]["row"]>[0]>,
   ): void => {
     const codec = codecs[topic] as { schemaId: number; encode(message: unknown): Uint8Array };
-    const row = rowTexts[topic].row as (message: unknown) => string;
+    const row = rowTexts[topic].row as (message: unknown, sentAt: number) => string;
     fc.assert(
       fc.property(fc.array(messages, { minLength: 1, maxLength: 5 }), (list) => {
         const rows = new RowTranscoder(topic, codec.schemaId);
-        for (const message of list) expect(rows.append(codec.encode(message))).toBe(true);
-        expect(rows.take().toString()).toBe(list.map(row).join(""));
+        for (const message of list) expect(rows.append(codec.encode(message), sentAt)).toBe(true);
+        expect(rows.take().toString()).toBe(list.map((message) => row(message, sentAt)).join(""));
       }),
     );
   };
@@ -74,9 +75,9 @@ describe("rows straight from records", () => {
         const at = place % value.length;
         if (!cut) value[at] = byte;
         const rows = new RowTranscoder("market.trade", codec.schemaId);
-        const taken = rows.append(cut ? value.subarray(0, at) : value);
+        const taken = rows.append(cut ? value.subarray(0, at) : value, sentAt);
         const out = rows.take().toString("latin1");
-        expect(out === "" ? 0 : out.split("\t").length).toBe(taken ? 10 : 0);
+        expect(out === "" ? 0 : out.split("\t").length).toBe(taken ? 13 : 0);
       }),
     );
   });
@@ -84,13 +85,13 @@ describe("rows straight from records", () => {
   it("another schema, a value that does not fit and a quoted name are left to the slow way", () => {
     const trade = fc.sample(trades, 1)[0]!;
     const rows = new RowTranscoder("market.trade", codecs["market.trade"].schemaId);
-    expect(rows.append(codecs["market.trade"].encode({ ...trade, price: `0.${"1".repeat(25)}` }))).toBe(false);
-    expect(rows.append(codecs["market.trade"].encode({ ...trade, price: "1e5" }))).toBe(false);
-    expect(rows.append(codecs["market.trade"].encode({ ...trade, timestamp: -1 }))).toBe(false);
-    expect(new RowTranscoder("market.trade", 77).append(codecs["market.trade"].encode(trade))).toBe(false);
+    expect(rows.append(codecs["market.trade"].encode({ ...trade, price: `0.${"1".repeat(25)}` }), sentAt)).toBe(false);
+    expect(rows.append(codecs["market.trade"].encode({ ...trade, price: "1e5" }), sentAt)).toBe(false);
+    expect(rows.append(codecs["market.trade"].encode({ ...trade, timestamp: -1 }), sentAt)).toBe(false);
+    expect(new RowTranscoder("market.trade", 77).append(codecs["market.trade"].encode(trade), sentAt)).toBe(false);
     const kline = fc.sample(klines, 1)[0]!;
     const others = new RowTranscoder("market.kline", codecs["market.kline"].schemaId);
-    expect(others.append(codecs["market.kline"].encode({ ...kline, flags: ["it's"] }))).toBe(false);
+    expect(others.append(codecs["market.kline"].encode({ ...kline, flags: ["it's"] }), sentAt)).toBe(false);
     expect(rows.length + others.length).toBe(0);
   });
 });

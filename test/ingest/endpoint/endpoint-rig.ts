@@ -57,7 +57,7 @@ export async function endpointRig(
     metrics,
     clock,
     bounds: config,
-    times: { futureToleranceMs: 5_000, tooOldMs: 172_800_000 },
+    times: { futureToleranceMs: 5_000, tooOldMs: 172_800_000, backfillMs: config.maxBackfillHours * 3_600_000 },
     confirmMs,
   });
   const server = await serveEndpoint({ config, access: { allowedHosts: [] }, intake, metrics, logger });

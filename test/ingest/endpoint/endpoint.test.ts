@@ -82,6 +82,23 @@ describe("lines that are wrong", () => {
       [line(now, { exchange: "other" }), "not_allowed", /desk, desk2/],
       [line(now, { exchange: "aggregate" }), "unreadable_line", /aggregate/],
       [line(now, { symbol: "BTC USDT" }), "bad_name", /symbol/],
+      [line(now, { symbol: "BTC@X/USDT" }), "bad_name", /written "BTC%40X\/USDT"/],
+      [line(now, { symbol: "X".repeat(65) }), "bad_name", /at most 64/],
+      [line(now, { symbol: "A\u202eB/USDT" }), "bad_name", /%E2%80%AE/],
+      [line(now, { symbol: "e\u0301/USDT" }), "bad_name", /written "é\/USDT"/],
+      [line(now).replace("BTC/USDT", "A\\ud83d/USDT"), "bad_name", /surrogate/],
+      [line(now, { trade_id: "x".repeat(65) }), "bad_id", /trade_id/],
+      [line(now, { trade_id: "1\n2" }), "bad_id", /trade_id/],
+      [line(now, { retracts: " " }), "bad_id", /retracts/],
+      [line(now, { kind: "oracle", price: "1", round_id: "数" }), "bad_id", /round_id/],
+      [line(now, { kind: "depth", update_id: -5, bids: [], asks: [] }), "bad_id", /update_id/],
+      [line(now, { kind: "depth", status: "stale", reason: "<b>" }), "bad_id", /reason/],
+      [line(now, { kind: "depth", is_snapshot: true, part: 0, parts: 5_000 }), "malformed", /parts/],
+      [line(now, { kind: "instrument", tick_size: "1", lot_size: "1", status: "open" }), "malformed", /status/],
+      [line(now, { kind: "instrument", tick_size: "1", lot_size: "1", base: "A B" }), "bad_name", /base/],
+      [line(now, { kind: "instrument", tick_size: "1", lot_size: "1", native_id: "\t" }), "bad_id", /native_id/],
+      [line(now - 3_000_000_000_000, { backfilled: true }), "too_old", /limit/],
+      [line(now - 3_000_000_000_000, { kind: "oracle", price: "1" }), "too_old", /limit/],
       [line(now, { price: "12,5" }), "malformed", /price/],
       [line(now, { qty: "0" }), "not_positive", /qty/],
       [line(now, { price: "-1" }), "not_positive", /price/],
@@ -124,6 +141,17 @@ describe("lines that are wrong", () => {
     const lines = ["A/B", "C/D", "E/F", "A/B"].map((symbol, id) => line(now, { symbol, trade_id: String(id) }));
     const { body } = await post(lines.join("\n"));
     expect(body.refused).toMatchObject([{ line: 3, reason: "too_many_markets" }]);
+  });
+
+  it("of one key's market too many are refused, and leave the places of others alone", async () => {
+    const { post, clock } = await begin({ maxMarketsPerKey: 2, maxMarkets: 3 });
+    const now = clock();
+    const lines = ["A/B", "C/D", "E/F", "A/B"].map((symbol, id) => line(now, { symbol, trade_id: String(id) }));
+    const { body } = await post(lines.join("\n"));
+    expect(body.refused).toMatchObject([{ line: 3, reason: "too_many_markets" }]);
+    expect(body.refused[0]!.detail).toContain("maxMarketsPerKey");
+    const other = { authorization: `Bearer ${key}-other` };
+    expect((await post(line(now, { exchange: "other" }), other)).body.accepted).toBe(1);
   });
 
   it("that the buffer has no room for are not taken", async () => {

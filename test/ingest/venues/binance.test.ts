@@ -158,12 +158,23 @@ describe("reading Binance", () => {
   });
 
   it.each([
-    ['{"result":null,"id":1}', "ignored"],
+    ['{"result":null,"id":0}', "ignored"],
     ['{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1,"s":"BTCUSDT","k":{}}}', "ignored"],
     ['{"stream":"btcusdt@depth20@100ms","data":{"lastUpdateId":1,"bids":[],"asks":[]}}', "ignored"],
     ['{"e":"serverShutdown","E":1770123456789}', "shutdown"],
     ['{"stream":"btcusdt@trade","data":{"e":"serverShutdown","E":1}}', "shutdown"],
   ])("%s gives no tick, but the note %s", (text, note) => {
+    expect(read("binance", { text })).toEqual({ ticks: [], note });
+  });
+
+  it.each([
+    ['{"result":null,"id":3}', { subscription: "3" }],
+    ['{"error":{"code":2,"msg":"no such stream"},"id":3}', { subscription: "3", refusal: "no such stream (code 2)" }],
+    [
+      '{"code":-1121,"msg":"Invalid symbol.","id":1001}',
+      { subscription: "1001", refusal: "Invalid symbol. (code -1121)" },
+    ],
+  ])("%s answers a subscription", (text, note) => {
     expect(read("binance", { text })).toEqual({ ticks: [], note });
   });
 
@@ -186,7 +197,7 @@ describe("reading Binance", () => {
     '{"e":"depthUpdate","s":"BTCUSDT","U":1.5,"u":2,"b":[],"a":[]}',
     '{"e":"24hrTicker","s":"BTCUSDT"}',
     '{"lastUpdateId":1,"bids":[],"asks":[]}',
-    '{"error":{"code":2,"msg":"Invalid request"},"id":1}',
+    '{"error":{"code":2,"msg":"Invalid request"}}',
     '{"stream":"x","data":null}',
     '{"stream":"btcusdt@depth@100ms","data":{"e":"depth","E":"yesterday"}}',
   ])("%s is unreadable and says so", (text) => {
@@ -287,6 +298,65 @@ describe("Binance's REST answers", () => {
     const { ticks } = read(id, { text: JSON.stringify(data), origin: { url: `https://rest${path}?${query}` } });
     const { lastUpdateId, bids } = data as { lastUpdateId: number; bids: string[][] };
     expect(ticks).toMatchObject([{ kind: "depth", action: "snapshot", updateId: lastUpdateId, bids }]);
+  });
+});
+
+describe("symbols in any script", () => {
+  const nativeIds = ["币安人生USDT", "这是测试币456", "A&B+C USDT", "%E5USDT", "ДОГ#?USDT"];
+  const found = nativeIds.map((nativeId, at) => instrument("binance", `S${at}/USDT`, nativeId));
+  const lookup = { byNativeId: (id: string) => found.find(({ nativeId }) => nativeId === id) };
+  const venue = venueOf("binance");
+
+  it.each(found)("$nativeId is found in the URLs that it was asked by", async (wanted) => {
+    const urls: string[] = [];
+    const rest: Rest = {
+      get: async (path, query) => {
+        urls.push(`https://api.binance.com${path}?${new URLSearchParams(query)}`);
+        return { text: "[]", url: urls.at(-1)! };
+      },
+    };
+    await venue.snapshot!(rest, wanted);
+    await venue.tradesSince!(rest, wanted, { tradeId: "1", exchangeTime: 0 });
+    const texts = [
+      '{"lastUpdateId":1,"bids":[],"asks":[]}',
+      '[{"id":2,"price":"1","qty":"1","time":1,"isBuyerMaker":true}]',
+    ];
+    for (const [at, url] of urls.entries()) {
+      const ticks: RawTick[] = [];
+      const frame = { text: texts[at]!, receiveTime: 1, origin: { url } };
+      venue.read(frame, lookup, (tick) => ticks.push(tick));
+      expect(ticks).toMatchObject([{ symbol: wanted.symbol }]);
+    }
+  });
+
+  it("an entry of exchangeInfo that can not be read or named spoils no other", async () => {
+    const market = (more: object) => ({
+      symbol: "X",
+      status: "TRADING",
+      baseAsset: "币安人生",
+      quoteAsset: "USDT",
+      filters: [
+        { filterType: "PRICE_FILTER", tickSize: "0.1" },
+        { filterType: "LOT_SIZE", stepSize: "1" },
+      ],
+      ...more,
+    });
+    const symbols = [
+      market({ symbol: "币安人生USDT" }),
+      market({ symbol: "second of that name" }),
+      { symbol: 5 },
+      null,
+      market({ baseAsset: "\ud83d" }),
+      market({ baseAsset: "" }),
+      market({ baseAsset: "x".repeat(100) }),
+      market({ baseAsset: "A@B" }),
+    ];
+    const rest: Rest = { get: async (_path, _query) => ({ text: JSON.stringify({ symbols }), url: "https://x/y" }) };
+    const read = await venue.instruments(rest, 1);
+    expect(read.map(({ nativeId, symbol }) => [nativeId, symbol])).toEqual([
+      ["币安人生USDT", "币安人生/USDT"],
+      ["X", "A%40B/USDT"],
+    ]);
   });
 });
 

@@ -1,0 +1,37 @@
+import type { Logger } from "../infra/logging.js";
+import type { Metrics } from "../infra/metrics.js";
+import type { Micros } from "../schemas/words.js";
+import type { Clock } from "./clock.js";
+import type { ConnectionOptions } from "./connection.js";
+import type { DeadLetters } from "./dead-letters.js";
+import type { Publisher } from "./publisher.js";
+import type { RestClientOptions } from "./rest-client.js";
+import type { StreamWatch } from "./streams/stream-watch.js";
+import type { FeedKind, Frame, Venue } from "./venue.js";
+
+/** One venue and what to take in of it. */
+export interface VenueChoice {
+  readonly venue: Venue;
+  readonly symbols: readonly string[];
+  readonly kinds: readonly FeedKind[];
+}
+
+export interface FeedOptions {
+  readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly snapshotEvery: Micros;
+  readonly backfill: boolean;
+  /** By symbol, the last trade that a former owner of the feed had in the log: what came since is fetched. */
+  readonly progress?: ReadonlyMap<string, string>;
+  readonly onFrame?: (venue: string, frame: Frame) => void;
+  readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
+  /** Where the streams of all feeds are watched. */
+  readonly streams?: StreamWatch;
+  /** The venue's clock may differ from this machine's by so much. */
+  readonly clockBoundMs?: number;
+  readonly connection?: Omit<ConnectionOptions, "logger">;
+  readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
+}

@@ -1,0 +1,120 @@
+import type { Condition } from "../infra/health.js";
+import type { Log } from "../infra/log/log.js";
+import { KIND_HEARTBEAT, RawBatchReader } from "../schemas/raw-batch-reader.js";
+import type { FeedState, HeartbeatTick } from "../schemas/ticks.js";
+
+const TOPIC = "market.raw";
+const EVERY_MS = 2_000;
+const DEADLINE_MS = 5_000;
+/** Heartbeats come every 250 ms; a log whose newest is so old has no ingest. */
+const SILENT_MS = 8_000;
+/** Records at the log's end among which a heartbeat is looked for; a busy partition has some dozens between two. */
+const LOOK_BACK = 200;
+const READ_BYTES = 256 * 1024;
+const MOST_READS = 8;
+
+export interface LogPulseOptions {
+  readonly log: Pick<Log, "offsets" | "read">;
+  /** Of `market.raw`'s values. */
+  readonly schemaId: number;
+}
+
+/**
+ * What the newest heartbeat of the log says of the feeds, for roles that live on what others write there. Feeds that
+ * are all ill are this role's trouble, too: nothing comes; of some it is worth knowing.
+ */
+export class LogPulse {
+  readonly #reader: RawBatchReader;
+  readonly #timer: NodeJS.Timeout;
+  readonly #begun = performance.now();
+  #asking = false;
+  #answeredAt = performance.now();
+  #refusal: string | undefined;
+  #heartbeat: HeartbeatTick | undefined;
+
+  constructor(private readonly options: LogPulseOptions) {
+    this.#reader = new RawBatchReader(options.schemaId);
+    this.#timer = setInterval(() => void this.ask(), EVERY_MS);
+    this.#timer.unref();
+    void this.ask();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#heartbeat = (await this.#newest()) ?? this.#heartbeat;
+      this.#answeredAt = performance.now();
+      this.#refusal = undefined;
+    } catch (error) {
+      this.#refusal = (error as Error).message;
+    }
+    this.#asking = false;
+  }
+
+  conditions(): Condition[] {
+    const now = performance.now();
+    if (this.#refusal !== undefined || now - this.#answeredAt > DEADLINE_MS) {
+      const why = this.#refusal ?? `nothing within ${DEADLINE_MS / 1000} s`;
+      return [
+        { name: "log_not_readable", subject: TOPIC, reason: `the log does not answer: ${why}`, severity: "not_ready" },
+      ];
+    }
+    const heartbeat = this.#heartbeat;
+    if (heartbeat === undefined) {
+      if (now - this.#begun < SILENT_MS) return [];
+      return [noFeed(`${TOPIC} has no heartbeat: does the ingest role run?`)];
+    }
+    const ageMs = Date.now() - heartbeat.receiveTime / 1000;
+    if (ageMs > SILENT_MS && heartbeat.end !== true) {
+      const seconds = Math.round(ageMs / 1000);
+      return [noFeed(`${TOPIC} has had no heartbeat for ${seconds} s: does the ingest role run, can it write?`)];
+    }
+    return feedConditions(heartbeat.feeds);
+  }
+
+  async #newest(): Promise<HeartbeatTick | undefined> {
+    const { log } = this.options;
+    const { start, end } = await log.offsets(TOPIC, 0);
+    let found: HeartbeatTick | undefined;
+    let offset = Math.max(start, end - LOOK_BACK);
+    for (let reads = 0; offset < end && reads < MOST_READS; reads++) {
+      const records = await log.read(TOPIC, 0, offset, READ_BYTES);
+      if (records.length === 0) break;
+      for (const { value } of records) found = this.#heartbeatIn(value) ?? found;
+      offset = records.at(-1)!.offset + 1;
+    }
+    return found;
+  }
+
+  #heartbeatIn(value: Uint8Array | null): HeartbeatTick | undefined {
+    if (value === null) return undefined;
+    let found: HeartbeatTick | undefined;
+    try {
+      this.#reader.open(value);
+      while (this.#reader.next()) {
+        if (this.#reader.kind === KIND_HEARTBEAT) found = this.#reader.tick() as HeartbeatTick;
+      }
+    } catch {
+      // garbage, or another version's: the processors say what it is
+    }
+    return found;
+  }
+}
+
+function feedConditions(feeds: readonly FeedState[]): Condition[] {
+  const ill = feeds.filter(({ connected }) => !connected);
+  const severity = ill.length === feeds.length ? "not_ready" : "note";
+  return ill.map(({ exchange, feed }) => ({
+    name: "feed_down",
+    subject: `${exchange} ${feed}`,
+    reason: `no connection to ${exchange} (${feed})`,
+    severity,
+  }));
+}
+
+const noFeed = (reason: string): Condition => ({ name: "no_feed", reason, severity: "not_ready" });
