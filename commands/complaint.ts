@@ -3,16 +3,22 @@ import { PlantError } from "../infra/errors.js";
 /** The machine refused something that a command needs: a file, a port, a connection. */
 class SystemRefused extends PlantError {
   constructor(cause: NodeJS.ErrnoException) {
-    super("TP_SYSTEM_REFUSED", `the machine refuses (${cause.message}): see that what it names is there, free, and open to this user`, {
-      cause,
-    });
+    super(
+      "TP_SYSTEM_REFUSED",
+      `the machine refuses (${cause.message}): see that what it names is there, free, and open to this user`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 /** A fault of the program. */
 class Unexpected extends PlantError {
   constructor(cause: unknown) {
-    super("TP_UNEXPECTED", `this is a fault of tickplant, please report it with what follows: ${String(cause)}`, { cause });
+    super("TP_UNEXPECTED", `this is a fault of tickplant, please report it with what follows: ${String(cause)}`, {
+      cause,
+    });
   }
 }
 

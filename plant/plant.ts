@@ -11,13 +11,13 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { Store } from "../infra/store/store.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
 import type { Recorder } from "../ingest/recorder/recorder.js";
-import type { Store } from "../infra/store/store.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 import { startEmbeddedStore } from "./embedded-store.js";
 import type { Endpoint } from "./endpoint.js";
@@ -313,7 +313,10 @@ class PlantStart {
   /** Push asks it itself. */
   #askStore(store: Pick<Store, "ping" | "close">): void {
     const end = this.#health.store(store);
-    this.stops.push(() => store.close(), async () => end());
+    this.stops.push(
+      () => store.close(),
+      async () => end(),
+    );
   }
 
   /** prom-client's JSON of this thread and of those. */
