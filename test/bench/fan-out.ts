@@ -8,6 +8,7 @@ import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
 import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import { PushMetrics } from "../../push/metrics.js";
+import { PlantPulse } from "../../push/plant-pulse.js";
 import { defaultPushSettings } from "../../push/settings.js";
 import { serveWebSocket } from "../../push/websocket.js";
 
@@ -32,7 +33,9 @@ export async function measureFanOut(messages = 5_000): Promise<FanOut> {
   const bus = new EmbeddedBus();
   const settings = { ...defaultPushSettings, webSocketPort: 0 };
   const metrics = new PushMetrics(new Metrics());
-  const server = await serveWebSocket(bus, settings, metrics, createLogger({ level: "error" }));
+  const logger = createLogger({ level: "error" });
+  const pulse = new PlantPulse({ bus, logger, expected: false });
+  const server = await serveWebSocket(bus, settings, metrics, logger, pulse);
   const trade = payload(1);
   const frameBytes = Buffer.byteLength(trade) + 4;
   const clients = fork(fileURLToPath(import.meta.url), ["clients", String(server.port)]);
