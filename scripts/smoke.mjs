@@ -78,7 +78,11 @@ async function start() {
     });
   }
   await until(async () => plant.said.includes("Ctrl-C stops it"), "the greeting");
-  return { rest: `http://127.0.0.1:${rest}`, webSocket: `ws://127.0.0.1:${webSocket}`, store: `http://127.0.0.1:${store}` };
+  return {
+    rest: `http://127.0.0.1:${rest}`,
+    webSocket: `ws://127.0.0.1:${webSocket}`,
+    store: `http://127.0.0.1:${store}`,
+  };
 }
 
 /** Messages of each channel until each has a first one and updates behind it. */

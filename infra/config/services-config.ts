@@ -101,11 +101,15 @@ const redis = z
   })
   .superRefine(({ nodes, sentinels, cluster }, context) => {
     const wrong = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
-    if (sentinels === undefined && nodes.length === 0) wrong("nodes", "expected at least one node, or bus.redis.sentinels");
+    if (sentinels === undefined && nodes.length === 0)
+      wrong("nodes", "expected at least one node, or bus.redis.sentinels");
     if (sentinels !== undefined && nodes.length > 0) wrong("nodes", "either nodes or sentinels: these say where it is");
     if (sentinels !== undefined && cluster) wrong("cluster", "a cluster fails over by itself, without sentinels");
     if (!cluster && nodes.length > 1) {
-      wrong("nodes", "expected one node: several are for cluster: true; bus.redis.sentinels finds the primary of several");
+      wrong(
+        "nodes",
+        "expected one node: several are for cluster: true; bus.redis.sentinels finds the primary of several",
+      );
     }
   })
   .describe("Redis for fan-out and last values. Without this group both stay in the process.");

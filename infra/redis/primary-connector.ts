@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { AbstractConnector, Redis } from "ioredis";
 import type { RedisConfig } from "../config/services-config.js";
 import { tlsOptions } from "../config/tls-options.js";

@@ -16,7 +16,10 @@ export class FeedHealth {
       .map(({ feed, connected, since }) => `${feed}: ${connected ? "connected" : "down"} since ${timeOfDay(since)} UTC`)
       .concat(ill.slice(0, 20).map(inWords))
       .join("\n");
-    chip.node.setAttribute("aria-label", `${exchange}: ${up} of ${feeds.length} feeds well, ${late.length} streams late`);
+    chip.node.setAttribute(
+      "aria-label",
+      `${exchange}: ${up} of ${feeds.length} feeds well, ${late.length} streams late`,
+    );
   }
 
   #makeChip(exchange) {

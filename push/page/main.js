@@ -51,7 +51,11 @@ async function start() {
     }
   }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  stream = new Stream(`${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`, linkState, showChannelStatus);
+  stream = new Stream(
+    `${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`,
+    linkState,
+    showChannelStatus,
+  );
   await list();
   setInterval(() => list(), listingMs);
 }

@@ -107,7 +107,8 @@ export class Stream {
     this.#heard = performance.now();
     if (message.op === undefined) return this.#deliver(message);
     if (message.op === "welcome") this.#retries = 0;
-    if (message.op === "status") this.#onStatus(message.channel, message.status === "stale" ? message.reason : undefined);
+    if (message.op === "status")
+      this.#onStatus(message.channel, message.status === "stale" ? message.reason : undefined);
     if (message.op === "reload") this.#forget(message.channel);
     if (message.op === "error") console.warn("tickplant:", message.code, message.message);
   }

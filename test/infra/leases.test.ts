@@ -32,7 +32,12 @@ describe("leases in Redis", () => {
     const connection = await connectRedis({ redis: bus.redis!, logger: testLogger, purpose: "leases" });
     const { client } = connection;
     clients.push(client);
-    const seen = { held: new Set<string>() as ReadonlySet<string>, gained: [] as [string, string][], client, connection };
+    const seen = {
+      held: new Set<string>() as ReadonlySet<string>,
+      gained: [] as [string, string][],
+      client,
+      connection,
+    };
     const made = new LeaseKeeper({
       leases: new RedisLeases(connection, namespace),
       ...{ owner, names, ttlMs, logger: testLogger },

@@ -122,10 +122,9 @@ describe("a server that is ill", () => {
     expect(await traffic.goesOn()).toBeLessThan(10);
     await configure("min-replicas-to-write", "1");
     await said(/fewer replicas/);
-    await expect.poll(() => traffic.keepers.map(({ state }) => state.why), soon).toEqual([
-      expect.stringMatching(/fewer replicas/),
-      expect.stringMatching(/fewer replicas/),
-    ]);
+    await expect
+      .poll(() => traffic.keepers.map(({ state }) => state.why), soon)
+      .toEqual([expect.stringMatching(/fewer replicas/), expect.stringMatching(/fewer replicas/)]);
     await configure("min-replicas-to-write", "0");
     expect(await traffic.goesOn()).toBeLessThan(10);
     await ask(server.port, (client) => client.replicaof("127.0.0.1", 1));

@@ -92,7 +92,10 @@ describe("Redis Cluster", () => {
   const rolesOf = async (nodes: readonly RedisHandle[]) => {
     const { stdout } = await run("redis-cli", ["-p", `${nodes[0]!.port}`, "cluster", "nodes"]);
     const isPrimary = (port: number) => new RegExp(`:${port}@.*master`).test(stdout);
-    return { primaries: nodes.filter(({ port }) => isPrimary(port)), replicas: nodes.filter(({ port }) => !isPrimary(port)) };
+    return {
+      primaries: nodes.filter(({ port }) => isPrimary(port)),
+      replicas: nodes.filter(({ port }) => !isPrimary(port)),
+    };
   };
 
   it("a node that was killed, one that freezes, and one that is asked to fail over", async (context) => {
@@ -110,7 +113,10 @@ describe("Redis Cluster", () => {
     // a replica takes over by itself
     const { replicas } = await rolesOf(cluster.nodes);
     await expect
-      .poll(() => run("redis-cli", ["-p", `${replicas[0]!.port}`, "cluster", "failover"]).then(({ stdout }) => stdout), soon)
+      .poll(
+        () => run("redis-cli", ["-p", `${replicas[0]!.port}`, "cluster", "failover"]).then(({ stdout }) => stdout),
+        soon,
+      )
       .toContain("OK");
     expect(await traffic.goesOn()).toBeLessThan(15);
     await traffic.endPublishing();

@@ -24,7 +24,10 @@ beforeAll(async () => {
     ingest: { venues: [{ id: "binance", ...exchange.settings, symbols: ["BTC/USDT", "NEW/USDT"] }] },
   });
   plant = await startPlant(config, createLogger({ level: process.env.TICKPLANT_TEST_LOG ?? "silent" }));
-  await until(async () => (await readiness()).ready, () => `ready: ${JSON.stringify(last)}`);
+  await until(
+    async () => (await readiness()).ready,
+    () => `ready: ${JSON.stringify(last)}`,
+  );
   client = await TestClient.connect(plant.webSocketUrl!);
   await client.answer({ op: "subscribe", id: 1, channels: [channel] });
   // enough of a history to be judged by: a stream of five a second
@@ -83,17 +86,28 @@ it.each<[string, RegExp, () => void, () => void]>([
     },
     () => (exchange.mood.refuses = () => false),
   ],
-  ["clock 6 s off", /^the clock is \d+ ms behind binance's/, () => (exchange.mood.aheadMs = 6_000), () => (exchange.mood.aheadMs = 0)],
-])("%s: /readyz, feeds and a client say so and take it back", async (state, reason, begin, end) => {
-  begin();
-  const ready = secondsUntil(async () => (await readiness()).reasons.some((text) => reason.test(text)), `${state} said`);
-  const told = secondsUntil(() => clientSays() === "stale", `${state} told to clients`);
-  const shown = secondsUntil(feedsAreIll, `${state} shown in feeds`);
-  const begun = await Promise.all([ready, told, shown]);
-  end();
-  const well = async () => (await readiness()).ready && clientSays() === "live" && !(await feedsAreIll());
-  const mended = await secondsUntil(well, `${state} mended`);
-  table.push([state, ...[...begun, mended].map((seconds) => `${seconds.toFixed(1)} s`)].join(" | "));
-  if (Math.max(...begun, mended) > PROMISED_S) console.warn(`${state}: more than ${PROMISED_S} s`);
-
-}, 200_000);
+  [
+    "clock 6 s off",
+    /^the clock is \d+ ms behind binance's/,
+    () => (exchange.mood.aheadMs = 6_000),
+    () => (exchange.mood.aheadMs = 0),
+  ],
+])(
+  "%s: /readyz, feeds and a client say so and take it back",
+  async (state, reason, begin, end) => {
+    begin();
+    const ready = secondsUntil(
+      async () => (await readiness()).reasons.some((text) => reason.test(text)),
+      `${state} said`,
+    );
+    const told = secondsUntil(() => clientSays() === "stale", `${state} told to clients`);
+    const shown = secondsUntil(feedsAreIll, `${state} shown in feeds`);
+    const begun = await Promise.all([ready, told, shown]);
+    end();
+    const well = async () => (await readiness()).ready && clientSays() === "live" && !(await feedsAreIll());
+    const mended = await secondsUntil(well, `${state} mended`);
+    table.push([state, ...[...begun, mended].map((seconds) => `${seconds.toFixed(1)} s`)].join(" | "));
+    if (Math.max(...begun, mended) > PROMISED_S) console.warn(`${state}: more than ${PROMISED_S} s`);
+  },
+  200_000,
+);

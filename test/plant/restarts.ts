@@ -42,7 +42,8 @@ export async function killAndRestart(kills: number): Promise<number[]> {
       if (kill === kills) break;
       const queries = [0, 1, 2].map(() => fetch(storeUrl, { method: "POST", body: endless }).catch(() => undefined));
       await until(async () => {
-        const running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%LIKE%'";
+        const running =
+          "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%LIKE%'";
         const { secret, port } = { secret: await plantSecret(config.dataFolder), port: store };
         const answer = await fetch(`http://127.0.0.1:${port}/?query=${encodeURIComponent(running)}`, {
           headers: { "X-ClickHouse-User": "plant", "X-ClickHouse-Key": secret },

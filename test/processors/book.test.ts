@@ -47,7 +47,12 @@ test("a book that is crossed no more is live again, whole, if its ids went on un
   const crossed = snapshot(START, 10, [["101", "1"]], [["101", "1"]]);
   expect(storyOf(crossed, up(11, { bids: [["101", "0"]] }))).toEqual(["stale 10 crossed", "live 11"]);
   const rig = new TaskRig(onePartition, false).take(instrument(), first, crossing, up(12), back);
-  expect(rig.of("market.depth").filter(({ exchange }) => exchange === "binance").at(-1)).toMatchObject({
+  expect(
+    rig
+      .of("market.depth")
+      .filter(({ exchange }) => exchange === "binance")
+      .at(-1),
+  ).toMatchObject({
     is_snapshot: true,
     bids: [
       ["99", "1"],

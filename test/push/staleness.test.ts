@@ -23,7 +23,15 @@ const ill = (exchange: string, symbol: string, kind: string, how: string): Ill =
 });
 
 function pulseOf(partition: number, message: Partial<PulseMessage> = {}) {
-  const data = { partition, partitions, ended: false, feeds: [feed("a"), feed("b")], ill: [], timestamp: 1, ...message };
+  const data = {
+    partition,
+    partitions,
+    ended: false,
+    feeds: [feed("a"), feed("b")],
+    ill: [],
+    timestamp: 1,
+    ...message,
+  };
   const channel = `pulse:${partition}`;
   const sequence = ++sequences;
   const payload = JSON.stringify({ channel, epoch: 1, sequence, data });

@@ -14,7 +14,9 @@ const rounds = Number(process.env.TICKPLANT_TORTURE_ROUNDS ?? 6);
 const random = seeded("torture of Redis");
 const figures: string[] = [];
 afterAll(() => {
-  process.stdout.write(`\nwhat               | times | published | lost | heard twice | two owners | s to go on, most\n`);
+  process.stdout.write(
+    `\nwhat               | times | published | lost | heard twice | two owners | s to go on, most\n`,
+  );
   for (const line of figures) process.stdout.write(`${line}\n`);
 });
 

@@ -63,7 +63,9 @@ it("a long query is no hang, history does not wait for it, and stopping does nei
   const stopMs = Math.round(performance.now() - began);
   console.log(`stopped in ${stopMs} ms`);
   expect(stopMs).toBeLessThan(5_000);
-  expect((await Promise.all(long.map((one) => one.catch(() => "cut off")))).every((text) => !/^\d/.test(text))).toBe(true);
+  expect((await Promise.all(long.map((one) => one.catch(() => "cut off")))).every((text) => !/^\d/.test(text))).toBe(
+    true,
+  );
   expect(existsSync(file)).toBe(false);
   await opened.close();
 });
