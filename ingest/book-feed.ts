@@ -27,6 +27,10 @@ export const bookFeedDefaults: BookFeedOptions = {
   inStream: false,
 };
 
+/** Between two asks in a row for a book in trouble; after so long without one its trouble is over. */
+const longestPause: Micros = 30_000_000;
+const calm: Micros = 60_000_000;
+
 /** Which book, and when. A depth tick is one. */
 export interface BookInstant {
   readonly exchange: VenueId;
@@ -37,6 +41,8 @@ export interface BookInstant {
 /**
  * One book of one venue on its way into the log: runs the venue's sequence over what is published, so that what stands
  * in the log is a gap or continues. Holds no socket and no clock; time is that of the ticks and of `onTime`.
+ *
+ * Snapshots of a book in trouble are asked for with growing pauses: a quarter of a second, doubled with each up to 30 s.
  *
  * A book starts without a snapshot. While it waits for one, increments are kept; the snapshot goes out with those that
  * follow it, and one that is older than all that is kept is asked for again. A snapshot asked for without a gap goes
@@ -62,6 +68,8 @@ export class BookFeed {
   private exchangeTime: Micros = 0;
   private name: { readonly exchange: VenueId; readonly symbol: SymbolName } | undefined;
   private askedAt = Number.NEGATIVE_INFINITY;
+  /** Snapshots that were asked for without a calm of a minute between them. */
+  private asks = 0;
 
   constructor(
     private readonly sequence: BookSequence,
@@ -250,22 +258,27 @@ export class BookFeed {
   /** The venue's answer was too old: not at once, or its REST would be asked without a pause. */
   private askSoon(now: Micros): void {
     this.wanted = true;
-    this.askAt = now + this.options.retrySoon;
+    this.askAt = now + Math.max(this.options.retrySoon, this.pause());
   }
 
   /** At once, but where each ask is a subscription, not oftener than `retryAfter`: venues limit them. */
   private askAgain(now: Micros): void {
-    if (this.options.inStream && now < this.askedAt + this.options.retryAfter) {
-      this.askAt = this.askedAt + this.options.retryAfter;
-      return;
-    }
-    this.ask(now);
+    const earliest = this.askedAt + Math.max(this.options.inStream ? this.options.retryAfter : 0, this.pause());
+    if (now < earliest) this.askAt = earliest;
+    else this.ask(now);
+  }
+
+  /** A book that goes wrong again and again, or whose snapshots are behind, may not use up the venue's weight. */
+  private pause(): Micros {
+    if (this.asks < 3) return 0;
+    return Math.min(this.options.retrySoon * 2 ** (this.asks - 2), longestPause);
   }
 
   private ask(now: Micros): void {
+    this.asks = now - this.askedAt > calm ? 1 : this.asks + 1;
     this.wanted = true;
     this.askedAt = now;
-    this.askAt = now + this.options.retryAfter;
+    this.askAt = now + Math.max(this.options.retryAfter, this.pause());
     this.requestSnapshot();
   }
 }

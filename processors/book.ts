@@ -18,6 +18,7 @@ interface MarketBookJson {
   readonly updateId: number;
   readonly justSnapped: boolean;
   readonly nextPart: number;
+  readonly crossed?: boolean;
   readonly timestamp: Micros;
   readonly snapshotDue: Micros | null;
 }
@@ -35,6 +36,8 @@ export class MarketBook {
   justSnapped = false;
   /** The next part of a snapshot in parts; 0 while none is on its way. */
   nextPart = 0;
+  /** Stale because best bid and ask have met; what follows is applied all the same. */
+  crossed = false;
   timestamp: Micros = 0;
 
   constructor(
@@ -70,6 +73,7 @@ export class MarketBook {
       updateId: this.updateId,
       justSnapped: this.justSnapped,
       nextPart: this.nextPart,
+      crossed: this.crossed,
       timestamp: this.timestamp,
       snapshotDue: this.snapshotSlot.due === Number.POSITIVE_INFINITY ? null : this.snapshotSlot.due,
     };
@@ -83,13 +87,16 @@ export class MarketBook {
     this.updateId = saved.updateId;
     this.justSnapped = saved.justSnapped;
     this.nextPart = saved.nextPart;
+    // an earlier version kept nothing of a book that crossed
+    this.crossed = saved.crossed ?? false;
     this.timestamp = saved.timestamp;
   }
 }
 
 /**
  * Books of each venue by its sequence, sent on one for one, and of all venues together. A gap, an increment that does
- * not follow, or a book that crosses makes it stale until a snapshot comes in the log.
+ * not follow makes it stale until a snapshot comes in the log. A book that crosses is stale while it does: ids that go on
+ * unbroken are applied meanwhile, and it is live again, with a full book, once it is crossed no more.
  */
 export class BookOperator implements Operator {
   readonly name = "book";
@@ -131,26 +138,29 @@ export class BookOperator implements Operator {
     }
     for (let at = depth.count - 1; at >= 0; at--) this.#set(held, depth, at);
     held.live = false;
+    held.crossed = false;
     held.nextPart = part + 1 < parts ? part + 1 : 0;
     if (held.nextPart > 0) return;
     held.updateId = depth.tick.updateId;
     held.justSnapped = true;
-    if (held.book.crossed) {
-      this.#stale(held, "crossed", held.updateId);
-      return;
-    }
+    if (held.book.crossed) this.#cross(held);
+    else this.#live(held, depth.tick.firstUpdateId);
+  }
+
+  /** The whole book is right from here on. */
+  #live(held: MarketBook, firstUpdateId: number): void {
     held.live = true;
+    held.crossed = false;
     held.reason = null;
     this.onStatus(held.market, true, null);
-    const head = this.#head(held, depth.tick.firstUpdateId, true);
-    this.context.outbox.depth(held.stream, head, held.book.levels());
+    this.context.outbox.depth(held.stream, this.#head(held, firstUpdateId, true), held.book.levels());
     const aggregate = this.#aggregate(held.market);
     aggregate.add(held);
     aggregate.schedule();
   }
 
   #increment(held: MarketBook, depth: CleanDepth): void {
-    if (!held.live) return;
+    if (!held.live && !held.crossed) return;
     const step = held.follows(depth.tick);
     if (step === "skip") return;
     if (step === "gap") {
@@ -162,10 +172,14 @@ export class BookOperator implements Operator {
     const aggregate = this.#aggregate(held.market);
     for (let at = 0; at < depth.count; at++) {
       const before = this.#set(held, depth, at);
-      aggregate.change(held, at < depth.bidCount, depth.prices[at]!, before, depth.quantities[at]!);
+      if (!held.crossed) aggregate.change(held, at < depth.bidCount, depth.prices[at]!, before, depth.quantities[at]!);
     }
     if (held.book.crossed) {
-      this.#stale(held, "crossed", held.updateId);
+      this.#cross(held);
+      return;
+    }
+    if (held.crossed) {
+      this.#live(held, depth.tick.firstUpdateId);
       return;
     }
     const { market } = held;
@@ -188,10 +202,27 @@ export class BookOperator implements Operator {
     return side.set(depth.prices[at]!, depth.quantities[at]!);
   }
 
+  /** Stale, but kept: what crosses it may be taken back by the next update. */
+  #cross(held: MarketBook): void {
+    if (held.crossed) return;
+    if (held.live) this.#aggregate(held.market).withdraw(held);
+    held.live = false;
+    held.crossed = true;
+    this.context.timers.clear(held.snapshotSlot);
+    const told = held.reason === "crossed";
+    held.reason = "crossed";
+    if (!told) {
+      this.onStatus(held.market, false, "crossed");
+      this.context.outbox.depth(held.stream, this.#head(held, held.updateId, false), noLevels);
+    }
+    this.#aggregate(held.market).schedule();
+  }
+
   #stale(held: MarketBook, reason: string, updateId: number): void {
     const told = !held.live && held.reason === reason;
     if (held.live) this.#aggregate(held.market).withdraw(held);
     held.live = false;
+    held.crossed = false;
     held.reason = reason;
     held.nextPart = 0;
     held.updateId = Math.max(held.updateId, updateId);

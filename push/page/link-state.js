@@ -2,6 +2,8 @@ import { byId, setText } from "./elements.js";
 
 const words = { connecting: "Connecting", live: "Live", stale: "Stale", disconnected: "Disconnected" };
 let returnsAt;
+let linkText = "";
+const stale = new Map();
 
 /** Says in the bar, and in a banner where it matters, whether what one sees is live. */
 export function showLinkState({ state, retryInMs, silentMs, reason }) {
@@ -15,10 +17,36 @@ export function showLinkState({ state, retryInMs, silentMs, reason }) {
   else if (state === "live") banner("");
 }
 
+/** What the plant says of a channel that is on the page. @param reason undefined once it is live again */
+export function showChannelStatus(channel, reason) {
+  if (reason === undefined) stale.delete(channel);
+  else stale.set(channel, reason);
+  for (const panel of document.querySelectorAll("[data-panel]")) {
+    const kind = panel.dataset.panel;
+    panel.dataset.stale = String([...stale.keys()].some((name) => name.startsWith(`${kind}:`)));
+  }
+  banner(linkText);
+}
+
+/** With the next connection the plant says it anew. */
+export function forgetChannelStatus() {
+  for (const channel of [...stale.keys()]) showChannelStatus(channel, undefined);
+}
+
 function banner(text) {
+  linkText = text;
   const node = byId("banner");
-  node.hidden = text === "";
-  setText(node, text);
+  const said = text || staleText();
+  node.hidden = said === "";
+  setText(node, said);
+}
+
+/** The market on view first: it is the one that somebody looks at. */
+function staleText() {
+  const onView = [...stale].filter(([channel]) => /^(trade|depth|kline):/.test(channel));
+  if (onView.length === 0) return stale.size === 0 ? "" : `Stale: ${stale.values().next().value}.`;
+  const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].join(", ");
+  return `Stale (${kinds}): ${onView[0][1]}. What is shown may not hold any more.`;
 }
 
 function returning() {

@@ -4,7 +4,7 @@ import { byId, element, focusWhatScrolls, repaint, setText } from "./elements.js
 import { FeedHealth } from "./feed-health.js";
 import { IndexPanel } from "./index-panel.js";
 import { Ladder } from "./ladder.js";
-import { showLinkState } from "./link-state.js";
+import { forgetChannelStatus, showChannelStatus, showLinkState } from "./link-state.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 import { flash, WatchList } from "./watch-list.js";
@@ -51,7 +51,11 @@ async function start() {
     }
   }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  stream = new Stream(`${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`, linkState);
+  stream = new Stream(
+    `${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`,
+    linkState,
+    showChannelStatus,
+  );
   await list();
   setInterval(() => list(), listingMs);
 }
@@ -147,7 +151,10 @@ let wasDown = false;
 /** Candles that closed while the link was down come from history. */
 function linkState(link) {
   showLinkState(link);
-  if (link.state === "disconnected") wasDown = true;
+  if (link.state === "disconnected") {
+    wasDown = true;
+    forgetChannelStatus();
+  }
   if (link.state !== "live" || !wasDown) return;
   wasDown = false;
   void loadCandles(true);

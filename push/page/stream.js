@@ -13,11 +13,17 @@ export class Stream {
   #subscriptions = new Map();
   #heard = 0;
   #onState;
+  #onStatus;
   #pending = new Map();
   #flushAsked = false;
 
-  /** @param onState called with {state: connecting|live|stale|disconnected, retryInMs?, reason?} */
-  constructor(url, onState) {
+  /**
+   * @param onState called with {state: connecting|live|stale|disconnected, retryInMs?, reason?}
+   * @param onStatus called with (channel, reason) of a channel behind which something does not work, and with
+   *   (channel, undefined) when it does again
+   */
+  constructor(url, onState, onStatus = () => {}) {
+    this.#onStatus = onStatus;
     this.#url = url;
     this.#onState = onState;
     this.#connect();
@@ -31,7 +37,9 @@ export class Stream {
   }
 
   unsubscribe(channel) {
-    if (this.#subscriptions.delete(channel)) this.#ask("unsubscribe", channel);
+    if (!this.#subscriptions.delete(channel)) return;
+    this.#onStatus(channel, undefined);
+    this.#ask("unsubscribe", channel);
   }
 
   /** Requests of one moment go out as one message each. */
@@ -99,6 +107,8 @@ export class Stream {
     this.#heard = performance.now();
     if (message.op === undefined) return this.#deliver(message);
     if (message.op === "welcome") this.#retries = 0;
+    if (message.op === "status")
+      this.#onStatus(message.channel, message.status === "stale" ? message.reason : undefined);
     if (message.op === "reload") this.#forget(message.channel);
     if (message.op === "error") console.warn("tickplant:", message.code, message.message);
   }

@@ -126,6 +126,10 @@ export const messageSchemas: readonly JsonSchema[] = [
   message("Feed", "The state of a venue's connections", {
     exchange: text,
     feeds: listOf({ type: "object", properties: { feed: text, connected: flag, since: micros } }),
+    ill: listOf({
+      type: "object",
+      properties: { feed: text, symbol: text, kind: text, how: text, since: micros },
+    }),
     timestamp: micros,
   }),
   message("Readiness", "Whether the plant serves, and if not, why", {

@@ -66,6 +66,11 @@ export class MoodyExchange {
     return { restUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}` };
   }
 
+  /** Every connection is lost. */
+  drop(): void {
+    for (const { socket } of this.#clients) socket.terminate();
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     for (const { socket } of this.#clients) socket.terminate();

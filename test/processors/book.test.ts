@@ -35,6 +35,32 @@ test("a book that crosses is stale: the venue would not have it so", () => {
   expect(storyOf(snapshot(START, 10, [["101", "1"]], [["101", "1"]]))).toEqual(["stale 10 crossed"]);
 });
 
+test("a book that is crossed no more is live again, whole, if its ids went on unbroken meanwhile", () => {
+  const crossing = up(11, { bids: [["102", "1"]] });
+  const back = up(13, { bids: [["102", "0"]] });
+  expect(storyOf(first, crossing, up(12), back, up(14))).toEqual(["live 10", "stale 11 crossed", "live 13", "live 14"]);
+  expect(storyOf(first, crossing, up(13), up(14, { bids: [["102", "0"]] }))).toEqual([
+    "live 10",
+    "stale 11 crossed",
+    "stale 13 sequence_gap",
+  ]);
+  const crossed = snapshot(START, 10, [["101", "1"]], [["101", "1"]]);
+  expect(storyOf(crossed, up(11, { bids: [["101", "0"]] }))).toEqual(["stale 10 crossed", "live 11"]);
+  const rig = new TaskRig(onePartition, false).take(instrument(), first, crossing, up(12), back);
+  expect(
+    rig
+      .of("market.depth")
+      .filter(({ exchange }) => exchange === "binance")
+      .at(-1),
+  ).toMatchObject({
+    is_snapshot: true,
+    bids: [
+      ["99", "1"],
+      ["98", "12"],
+    ],
+  });
+});
+
 test("a snapshot in parts counts when its last part is there, and not when one is missing", () => {
   const part = (n: number, price: string) =>
     snapshot(START, 10, [[price, "1"]], n === 0 ? [["101", "1"]] : [], { part: n, parts: 3 });

@@ -11,6 +11,8 @@ export interface Received {
   dropped?: number;
   reason?: string;
   omitted?: number;
+  status?: string;
+  since?: number;
   epoch?: number;
   sequence?: number;
   data?: Record<string, unknown>;
