@@ -29,9 +29,9 @@ export interface FanOut {
  * Deliveries a second from the bus through the hub to 1,000 subscribers of one channel. The subscribers live in a
  * process of their own and only count bytes, so that the hub is what is measured.
  */
-export async function measureFanOut(messages = 5_000): Promise<FanOut> {
+export async function measureFanOut(messages = 5_000, sockets: "auto" | "uws" | "ws" = "auto"): Promise<FanOut> {
   const bus = new EmbeddedBus();
-  const settings = { ...defaultPushSettings, webSocketPort: 0 };
+  const settings = { ...defaultPushSettings, webSocketPort: 0, sockets };
   const metrics = new PushMetrics(new Metrics());
   const logger = createLogger({ level: "error" });
   const pulse = new PlantPulse({ bus, logger, expected: false });
