@@ -15,7 +15,9 @@ const OFFSET_OUT_OF_RANGE = 1;
 const NO_SESSION = { sessionId: 0, sessionEpoch: -1 };
 /** What a record takes beside its value, about. */
 const RECORD_BYTES = 12;
-const ATTEMPTS = 8;
+/** Who waits for an answer is told soon that there is none: it holds a partition, and perhaps the group. */
+const PATIENCE_MS = 12_000;
+const LAST_BACKOFF_MS = 1_000;
 const FIRST_BACKOFF_MS = 50;
 
 interface Place {
@@ -184,21 +186,20 @@ export class KafkaReader {
 
   /** Tries again while brokers come and go. */
   async #patiently<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer> {
-    let last: unknown;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (attempt > 0) await this.#recover(attempt);
+    const until = performance.now() + PATIENCE_MS;
+    for (let attempt = 1; ; attempt++) {
       try {
         return await ask();
       } catch (error) {
         if (isFinal(error)) throw error;
-        last = error;
+        if (performance.now() >= until) throw new LogUnavailable(what, error);
+        await this.#recover(attempt);
       }
     }
-    throw new LogUnavailable(what, last);
   }
 
   async #recover(attempt: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, FIRST_BACKOFF_MS * 2 ** attempt));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt)));
     await recoverCluster(this.cluster);
   }
 }
