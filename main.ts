@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { PlantError } from "./infra/errors.js";
+import { endWithOutput } from "./commands/closed-output.js";
+import { complaintOf } from "./commands/complaint.js";
 import { letHeapsGrow } from "./infra/heap-growth.js";
 import { version } from "./push/settings.js";
 
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
 };
 
 letHeapsGrow();
+endWithOutput();
 const program = new Command("tickplant")
   .description("A market data plant: exchanges in; books, tickers, K-lines and indices out by WebSocket, REST and SQL.")
   .version(version)
@@ -38,7 +40,6 @@ for (const load of wanted) (await load())(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof PlantError)) throw error;
-  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.stderr.write(complaintOf(error));
   process.exitCode = 1;
 }

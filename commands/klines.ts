@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { venueSettings } from "../infra/config/ingest-config.js";
 import { exactExchange } from "../ingest/ccxt/exact-exchange.js";
 import { exchangeKlines } from "../ingest/ccxt/klines.js";
+import { ExchangeUnavailable, isCcxtError } from "../ingest/ccxt/library.js";
 import { ccxtSettings } from "../ingest/ccxt/settings.js";
 import { wallClock } from "../ingest/clock.js";
 import { storeKlines } from "../plant/history-klines.js";
@@ -34,18 +35,24 @@ export function klinesCommand(program: Command): void {
       const venue = config.ingest.venues.find((one) => one.id === id && one.connector === "ccxt");
       const settings = ccxtSettings(id, venue === undefined ? {} : venueSettings(venue));
       const { ccxt } = await exactExchange(id, settings, wallClock());
-      await ccxt.loadMarkets();
-      const range = { from: options.from, to: options.to ?? Date.now() };
-      const klines = exchangeKlines(ccxt, symbol, interval, range);
-      if (options.store) {
-        const found = await withStore(config, (store) => storeKlines(store, klines, wallClock()()));
-        process.stdout.write(`${found.stored} K-lines stored, ${found.leftOut} left out\n`);
-      } else {
-        for await (const kline of klines) {
-          if (!process.stdout.write(`${JSON.stringify(kline)}\n`)) await once(process.stdout, "drain");
+      try {
+        await ccxt.loadMarkets();
+        const range = { from: options.from, to: options.to ?? Date.now() };
+        const klines = exchangeKlines(ccxt, symbol, interval, range);
+        if (options.store) {
+          const found = await withStore(config, (store) => storeKlines(store, klines, wallClock()()));
+          process.stdout.write(`${found.stored} K-lines stored, ${found.leftOut} left out\n`);
+        } else {
+          for await (const kline of klines) {
+            if (!process.stdout.write(`${JSON.stringify(kline)}\n`)) await once(process.stdout, "drain");
+          }
         }
+      } catch (error) {
+        if (!isCcxtError(error)) throw error;
+        throw new ExchangeUnavailable(id, error as Error);
+      } finally {
+        await ccxt.close();
       }
-      await ccxt.close();
     });
 }
 

@@ -7,8 +7,12 @@ export function migrateCommand(program: Command): void {
   configOptions(program.command("migrate"))
     .description("apply the store's migrations that it does not have yet")
     .action(async (options: ConfigOptions) => {
-      await withStore(configOf(options, defaultConfigFile), async () => {
-        process.stdout.write("the store is up to date\n");
+      await withStore(configOf(options, defaultConfigFile), async (_, { applied, retention }) => {
+        const done = [
+          ...(applied.length > 0 ? [`migrations ${applied.join(", ")} applied`] : []),
+          ...(retention.length > 0 ? [`retention of ${retention.join(", ")} set`] : []),
+        ];
+        process.stdout.write(`${done.length > 0 ? done.join("; ") : "nothing to do"}: the store is up to date\n`);
       });
     });
 }

@@ -1,4 +1,6 @@
-/** Resolves at Ctrl-C or a polite kill. A second one ends the process at once. */
+import { whenOutputCloses } from "./closed-output.js";
+
+/** Resolves at Ctrl-C, a polite kill, or when nobody reads what it prints any more. A second one ends the process at once. */
 export function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
     const taken = (signal: string) => {
@@ -6,6 +8,7 @@ export function untilSignal(): Promise<string> {
       process.once("SIGTERM", () => process.exit(143));
       resolve(signal);
     };
+    whenOutputCloses(() => taken("SIGPIPE"));
     process.once("SIGINT", taken);
     process.once("SIGTERM", taken);
   });

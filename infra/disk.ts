@@ -1,10 +1,14 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Counter } from "prom-client";
 import { PlantError } from "./errors.js";
 
 /** No room: the disk is full, or a bound of bytes is reached. What was to be written is not there, and is to be written again. */
-export class NoRoom extends PlantError {}
+export class DiskFull extends PlantError {
+  constructor(place: string, code: string, cause: unknown) {
+    super("TP_DISK_FULL", `no room to write ${place} (${code}): free disk space or raise the quota`, { cause });
+  }
+}
 
 /** A folder in which the plant has to write does not let it. */
 export class FolderNotWritable extends PlantError {
@@ -18,25 +22,25 @@ export class FolderNotWritable extends PlantError {
 }
 
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+/** Of errors in the plant's own words. */
+const SPOKEN = new Set(["TP_DISK_FULL", "TP_LOG_FULL"]);
 const NOT_WRITABLE = new Set(["EROFS", "EACCES", "EPERM"]);
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? "";
 
 /** Whether the system says that there is no room, which passes when somebody makes some. */
-export const isNoRoom = (error: unknown): boolean => error instanceof NoRoom || FULL.has(codeOf(error));
+export const isNoRoom = (error: unknown): boolean => FULL.has(codeOf(error)) || SPOKEN.has(codeOf(error));
 
 /** An error of the system's in the plant's words, where it is about room or the right to write. @param place a path */
 export function diskFault(error: unknown, place: string): unknown {
   const code = codeOf(error);
   if (FULL.has(code)) {
-    return new NoRoom("TP_DISK_FULL", `no room to write ${place} (${code}): free disk space or raise the quota`, {
-      cause: error,
-    });
+    return new DiskFull(place, code, error);
   }
   return NOT_WRITABLE.has(code) ? new FolderNotWritable(place, code, error) : error;
 }
 
-/** Runs it. @throws NoRoom or FolderNotWritable in place of the system's own errors */
+/** Runs it. @throws DiskFull or FolderNotWritable in place of the system's own errors */
 export function onDisk<Result>(place: string, run: () => Result): Result {
   try {
     return run();
@@ -45,7 +49,7 @@ export function onDisk<Result>(place: string, run: () => Result): Result {
   }
 }
 
-/** Makes the folder where it is missing. @throws FolderNotWritable, NoRoom */
+/** Makes the folder where it is missing. @throws FolderNotWritable, DiskFull */
 export function ensureWritableFolder(folder: string): void {
   onDisk(folder, () => {
     try {
@@ -63,6 +67,12 @@ export function ensureWritableFolder(folder: string): void {
 function nearest(folder: string): string {
   const path = resolve(folder);
   return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
+}
+
+/** Bytes that the plant may still write to the folder's file system. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 /** What holds while writing waits for room; it has the form of a condition of health. */

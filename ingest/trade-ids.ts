@@ -107,8 +107,7 @@ export class TradeIds {
 
   /** Whether one of these holes, which were asked for, is not filled yet; open ones aside. */
   lacks({ holes }: AskedHoles): boolean {
-    const finite = holes.filter(({ last }) => last !== Number.POSITIVE_INFINITY);
-    return finite.some(({ first, last }) => this.isMissing(String(this.contiguous ? first : last)));
+    return this.holes.some((hole) => isAsked(hole, holes));
   }
 
   /**
@@ -126,9 +125,7 @@ export class TradeIds {
         this.last = Math.max(this.last, hole.first - 1);
         return false;
       }
-      const wasAsked = holes.some(
-        ({ first, last }) => last !== Number.POSITIVE_INFINITY && hole.first >= first && hole.last <= last,
-      );
+      const wasAsked = isAsked(hole, holes);
       if (wasAsked) absent += this.contiguous ? hole.last - hole.first + 1 : 1;
       return !wasAsked;
     });
@@ -167,6 +164,11 @@ export class TradeIds {
 
 function isIn({ first, last }: MissingIds, id: number): boolean {
   return id >= first && id <= last;
+}
+
+/** Whether it is what is left of one of these that have an end. */
+function isAsked(hole: MissingIds, holes: readonly MissingIds[]): boolean {
+  return holes.some(({ first, last }) => last !== Number.POSITIVE_INFINITY && hole.first >= first && hole.last <= last);
 }
 
 function isHole({ first, last }: MissingIds): boolean {

@@ -42,13 +42,19 @@ async function lagOf(log: Log, group: string, topic: string, partition: number):
 
 /** Keeps `mq_consumer_lag` of every group, every 30 s. @returns what ends it */
 export function watchGroupLag(log: Log, metrics: Metrics, logger: Logger): () => void {
+  // one after the other: over brokers that do not answer, questions would pile up until they answer none
+  let isMeasuring = false;
   const measure = async (): Promise<void> => {
+    if (isMeasuring) return;
+    isMeasuring = true;
     try {
       for (const { group, topic, partition, lag } of await measureGroupLag(log)) {
         metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: group }, lag);
       }
     } catch (error) {
       logger.warn({ why: (error as Error).message }, "the groups' lag is not known now");
+    } finally {
+      isMeasuring = false;
     }
   };
   void measure();

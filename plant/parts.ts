@@ -104,7 +104,7 @@ export function registryOf({ registry, namespace, dataFolder }: PlantConfig): Sc
  * The codecs of every topic; schemas keep their ids over restarts. The plant's own registry gets what it does not have;
  * one that others share is only asked: `tickplant schemas register` writes there.
  *
- * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema, FolderNotWritable, NoRoom
+ * @throws SchemaNotRegistered, RegistryUnavailable, IncompatibleSchema, FolderNotWritable, DiskFull
  */
 export async function codecsOf(config: PlantConfig): Promise<Codecs> {
   const registry = registryOf(config);
@@ -144,4 +144,9 @@ export function storeAt({ url, secret }: StorePlace, { store }: PlantConfig): Cl
   const { database, retentionDays: retention } = store;
   const [user, password] = secret === undefined ? [store.user, store.password] : [plantUser, secret];
   return new ClickHouseStore({ url, database, user, password, retention });
+}
+
+/** Where the embedded store lies; undefined where history is a server's. */
+export function storeFolder({ store, dataFolder }: PlantConfig): string | undefined {
+  return store.url === undefined ? join(dataFolder, "store") : undefined;
 }

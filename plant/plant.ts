@@ -11,24 +11,25 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
+import type { Store } from "../infra/store/store.js";
+import { wantOfRoom, watchStoreRoom } from "../infra/store/store-room.js";
 import { AcknowledgedJournal } from "../ingest/acknowledged-journal.js";
 import type { DeadLetters } from "../ingest/dead-letters.js";
 import { ChainChannels } from "../ingest/dex/chain-channels.js";
 import type { Ingest } from "../ingest/ingest.js";
 import type { Publisher } from "../ingest/publisher.js";
 import type { Recorder } from "../ingest/recorder/recorder.js";
-import type { Store } from "../infra/store/store.js";
 import type { PlantState } from "../push/rest/plant-routes.js";
 import { startEmbeddedStore } from "./embedded-store.js";
 import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { LogPulse } from "./log-pulse.js";
-import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt, storeFolder } from "./parts.js";
 import { PlantHealth } from "./plant-health.js";
 import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
-import { expectsFeeds, storeConditions } from "./service-conditions.js";
+import { expectsFeeds, roomConditions, storeConditions } from "./service-conditions.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
@@ -266,6 +267,7 @@ class PlantStart {
       const server = await startEmbeddedStore(config, logger);
       stops.push(() => server.stop());
       this.#storeServer = server;
+      this.#watchRoom(server);
     }
     const server = this.#storeServer;
     const place: StorePlace = server === undefined ? { url: url! } : { url: server.url, secret: server.secret };
@@ -274,6 +276,17 @@ class PlantStart {
     if (this.config.roles.includes("push")) await store.close();
     else this.#askStore(store);
     return place;
+  }
+
+  /** What a full disk means for the embedded store. */
+  #watchRoom(server: EmbeddedStoreServer): void {
+    const folder = storeFolder(this.config)!;
+    const renew = () => {
+      if (server.pid !== undefined) process.kill(server.pid, "SIGKILL");
+    };
+    const unwatch = watchStoreRoom({ folder, renew, logger: this.logger });
+    this.stops.push(async () => unwatch());
+    this.#health.health.watch(() => roomConditions(wantOfRoom(folder)));
   }
 
   async #startThread(data: Parameters<typeof RoleThread.start>[0]): Promise<RoleThread> {
@@ -313,7 +326,10 @@ class PlantStart {
   /** Push asks it itself. */
   #askStore(store: Pick<Store, "ping" | "close">): void {
     const end = this.#health.store(store);
-    this.stops.push(() => store.close(), async () => end());
+    this.stops.push(
+      () => store.close(),
+      async () => end(),
+    );
   }
 
   /** prom-client's JSON of this thread and of those. */

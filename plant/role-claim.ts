@@ -21,7 +21,7 @@ export class RoleTaken extends PlantError {
  * Makes the roles of a data folder this process's own; the claims of dead processes do not count.
  *
  * @returns what gives them back
- * @throws RoleTaken, FolderNotWritable, NoRoom
+ * @throws RoleTaken, FolderNotWritable, DiskFull
  */
 export function claimRoles({ dataFolder, roles }: PlantConfig): () => Promise<void> {
   ensureWritableFolder(dataFolder);

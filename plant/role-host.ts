@@ -6,7 +6,7 @@ export class HostRefused extends PlantError {
   readonly status: number;
   readonly retryAfter: number | undefined;
 
-  constructor({ message, code = "TP_INTERNAL", status = 500, retryAfter }: Refusal) {
+  constructor(code: `TP_${string}`, { message, status = 500, retryAfter }: Refusal) {
     super(code, message);
     this.status = status;
     this.retryAfter = retryAfter;
@@ -59,6 +59,9 @@ export class Host {
   hear(message: Extract<ToRoleThread, { say: string }>): void {
     const asked = this.#asked.get(message.id);
     if (message.say === "answer") asked?.resolve(message.answer);
-    else asked?.reject(new HostRefused(message.refusal));
+    else asked?.reject(errorOf(message.refusal));
   }
 }
+
+const errorOf = (refusal: Refusal): Error =>
+  refusal.code === undefined ? new Error(refusal.message) : new HostRefused(refusal.code, refusal);

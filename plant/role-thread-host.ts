@@ -11,7 +11,8 @@ import type {
   ToRoleThread,
 } from "./role-thread-contract.js";
 
-const STOP_DEADLINE_MS = 4_000;
+/** Together with the store they stay below five seconds, also when the store hangs. Push has nothing to write. */
+const STOP_DEADLINE_MS = { push: 1_000, process: 4_000, sink: 2_500 } as const;
 const METRICS_DEADLINE_MS = 2_000;
 const LAG_DEADLINE_MS = 30_000;
 /** Without a sign of it for so long a role's thread is held up, and beyond repair after the other. */
@@ -153,7 +154,7 @@ export class RoleThread {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#tell({ ask: "stop" });
-    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS);
+    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS[this.data.role]);
     await this.#ended;
     clearTimeout(deadline);
   }

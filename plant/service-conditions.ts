@@ -32,3 +32,9 @@ export function expectsFeeds({ ingest }: PlantConfig): boolean {
   const { venues, chains, engines, oracles } = ingest;
   return [venues, chains, engines, oracles.chainlink, oracles.pyth].some((sources) => sources.length > 0);
 }
+
+/** @param why the embedded store's disk has too little room; undefined when it has enough */
+export function roomConditions(why: string | undefined): Condition[] {
+  if (why === undefined) return [];
+  return [{ name: "disk_full", subject: "store", reason: `history waits for room (${why})`, severity: "not_ready" }];
+}

@@ -142,7 +142,9 @@ export class PlantPulse {
   }
 
   #allIll(): Staleness | undefined {
-    const venues = new Set([...this.#partitions.values()].flatMap(({ message }) => message.feeds.map((f) => f.exchange)));
+    const venues = new Set(
+      [...this.#partitions.values()].flatMap(({ message }) => message.feeds.map((f) => f.exchange)),
+    );
     const ill = [...venues].map((venue) => this.#venueIll(venue));
     if (ill.length === 0 || ill.includes(undefined)) return undefined;
     return { reason: "no venue's feed is well", since: Math.max(...ill.map((one) => one!.since)) };
@@ -157,7 +159,9 @@ export class PlantPulse {
       for (const { feed, connected, since } of feeds) {
         const ill = message.ill.find((one) => one.exchange === venue && one.feed === feed && one.symbol === "");
         if (connected && ill === undefined) return undefined;
-        found ??= connected ? { reason: `${venue}: ${ill!.how}`, since: ill!.since } : { reason: `${venue}: down`, since };
+        found ??= connected
+          ? { reason: `${venue}: ${ill!.how}`, since: ill!.since }
+          : { reason: `${venue}: down`, since };
       }
     }
     return found;

@@ -1,11 +1,8 @@
 import type { BusMessage, LastValue } from "../infra/bus/bus.js";
+import { isNext, type Position } from "../infra/bus/position.js";
 import type { Delivery } from "./channels.js";
 
-/** Where a reader of a channel stands. Epochs come first, sequences count within one. */
-export interface Position {
-  readonly epoch: number;
-  readonly sequence: number;
-}
+export type { Position } from "../infra/bus/position.js";
 
 /** A message with its place in the channel. */
 export interface Placed extends Position {
@@ -20,19 +17,7 @@ export function isAfter(a: Position, b: Position): boolean {
 }
 
 /** Whether nothing is missing between `before` and `message`, by the numbers or by the message's own word. */
-export function follows(message: Placed, before: Position): boolean {
-  if (message.epoch !== before.epoch) return false;
-  return message.sequence === before.sequence + 1 || previousSequence(message.payload) === before.sequence;
-}
-
-const previousField = '"previous_sequence":';
-
-function previousSequence(payload: string): number | undefined {
-  const at = payload.lastIndexOf(previousField);
-  return at < 0
-    ? undefined
-    : Number.parseInt(payload.slice(at + previousField.length, at + previousField.length + 20), 10);
-}
+export const follows = (message: Placed, before: Position): boolean => isNext(before, message);
 
 /** A channel's last value and what came after it, in order and each once. */
 export interface Continuation {

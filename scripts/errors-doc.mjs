@@ -19,7 +19,8 @@ export function errorsDocument() {
   const sources = rooms.flatMap((room) =>
     sourcesOf(join(root, room)).map((path) => ({ room, path, text: readFileSync(path, "utf8") })),
   );
-  const isForClients = ({ room, path }) => room === "push" || path.includes("/ingest/endpoint/");
+  const isForClients = ({ room, path }) =>
+    room === "push" || path.includes("/ingest/endpoint/") || path.includes("/infra/http-");
   const isTold = (source, code) => isForClients(source) && told.includes(code);
   const found = new Map();
   const meanings = new Map();

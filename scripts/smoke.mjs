@@ -16,7 +16,7 @@ import { freePort } from "./services/free-port.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sockets = process.argv.includes("--sockets") ? process.argv[process.argv.indexOf("--sockets") + 1] : "auto";
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 300_000;
 const symbols = ["BTC/USDT", "ETH/USDT"];
 
 const folder = mkdtempSync(join(tmpdir(), "tickplant-smoke-"));

@@ -1,5 +1,6 @@
 import type { BusMessage, LastValue } from "./bus.js";
 import { EncodedMessage } from "./encoded-message.js";
+import { isUnbroken } from "./position.js";
 
 /** Increments kept behind a snapshot. With more than these the last value counts as gone until the next snapshot. */
 const mostIncrements = 10_000;
@@ -60,6 +61,7 @@ export class LastValues {
   get(name: string): LastValue | undefined {
     const channel = this.byChannel.get(name);
     if (channel === undefined || !hasValue(channel)) return undefined;
+    if (channel.value !== undefined && !isUnbroken(channel.value, channel.increments)) return undefined;
     const { epoch, sequence, payload } = channel.value ?? { ...channel.newest, payload: "" };
     return { epoch, sequence, payload, increments: channel.increments.slice() };
   }

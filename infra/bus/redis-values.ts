@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "../redis/connection.js";
 import type { LastValue } from "./bus.js";
+import { isUnbroken } from "./position.js";
 import { contentOf, positionOf, type RedisNames } from "./redis-names.js";
 import { positionBytes } from "./redis-scripts.js";
 
@@ -66,7 +67,7 @@ export class RedisValues {
       return answer;
     }) as [string | null, string[], Buffer | null];
     const last = lastOf(payload, placed(texts));
-    if (last === undefined) return undefined;
+    if (last === undefined || !isUnbroken(last, last.increments)) return undefined;
     const end = last.increments.at(-1) ?? last;
     // a list that Redis has lost, or a part of it, makes the book one with a hole
     const whole = positionBytes({

@@ -64,9 +64,12 @@ export class LeaseKeeper {
     const wanted = this.options.names.length;
     if (wanted === 0 || (this.isValid && this.#tokens.size > 0)) return [];
     if (this.#hasFailed) {
-      return [{ name, reason: `no lease is held: Redis does not renew them (${this.state.why})`, severity: "not_ready" }];
+      return [
+        { name, reason: `no lease is held: Redis does not renew them (${this.state.why})`, severity: "not_ready" },
+      ];
     }
-    if (!this.#state.writable || !this.isValid) return [{ name, reason: "no lease is held yet", severity: "not_ready" }];
+    if (!this.#state.writable || !this.isValid)
+      return [{ name, reason: "no lease is held yet", severity: "not_ready" }];
     return [{ name: "stands_by", reason: `stands by: others hold all ${wanted} leases`, severity: "note" }];
   }
 

@@ -75,7 +75,7 @@ export class EmbeddedLog implements Log {
   /**
    * Opens the log in a folder, which is created where missing, and completes transactions that a crash interrupted.
    *
-   * @throws FolderNotWritable, NoRoom
+   * @throws FolderNotWritable, DiskFull
    */
   static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
     return onDisk(options.folder, () => EmbeddedLog.opened(options));

@@ -1,4 +1,3 @@
-import { NoRoom } from "../disk.js";
 import { PlantError } from "../errors.js";
 
 /** A topic or partition that does not exist. */
@@ -34,7 +33,7 @@ export class Fenced extends PlantError {
 }
 
 /** No room: the disk is full, or the log's own bound is reached. Nothing of the partition's part was appended. */
-export class LogFull extends NoRoom {
+export class LogFull extends PlantError {
   constructor(place: string, detail: string, cause?: unknown) {
     super(
       "TP_LOG_FULL",

@@ -11,7 +11,7 @@ import { ChdbHttp } from "./chdb-http.js";
 import type { ChdbProcessOptions, FromChdbProcess, ToChdbProcess } from "./chdb-process-contract.js";
 import { endAtOnce } from "./end-at-once.js";
 
-const CLOSE_MS = 2_000;
+const CLOSE_MS = 1_200;
 
 let engine: ChdbEngine | undefined;
 let http: ChdbHttp | undefined;

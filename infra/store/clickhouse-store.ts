@@ -5,7 +5,7 @@ import { AGGREGATE } from "../../schemas/words.js";
 import { applyMigrations, type MigrationTarget, migrationsFolder, readMigrations } from "./migrations.js";
 import { applyRetention, type RetentionDays } from "./retention.js";
 import { type RowText, rowTexts, UnfitValue } from "./row-text.js";
-import type { HistoryRange, RowStore, StoredMessage, StoredTopic } from "./store.js";
+import type { HistoryRange, Migrated, RowStore, StoredMessage, StoredTopic } from "./store.js";
 import { StoreRefused, StoreUnavailable } from "./store-errors.js";
 
 export interface ClickHouseStoreOptions {
@@ -22,14 +22,19 @@ export interface ClickHouseStoreOptions {
   readonly migrations?: string | undefined;
 }
 
-/** Errors that say that the rows themselves can not be stored; any other error of an insert may pass. */
+/**
+ * Errors that say that the rows themselves can not be stored; any other error of an insert may pass: a table that is not
+ * there or lacks a column waits for its migration.
+ */
 const dataErrors = new Set(
-  "6 7 16 20 25 26 27 33 34 35 36 38 41 43 53 62 69 70 72 117 128 130 131 190 321 349 407 436 441 467 469 675 676 691".split(
+  "6 7 20 25 26 27 33 34 35 36 38 41 43 53 62 69 70 72 117 128 130 131 190 321 349 407 436 441 467 469 675 676 691".split(
     " ",
   ),
 );
-/** Errors of a query that may pass: busy, out of memory, stopped, starting. */
-const passingErrors = new Set("74 75 76 159 160 202 209 210 236 241 242 243 252 394 425 439 999".split(" "));
+/** Errors of a query that may pass: busy, out of memory, stopped, starting, a password that is about to be mended. */
+const passingErrors = new Set(
+  "74 75 76 159 160 192 193 194 202 209 210 236 241 242 243 252 394 425 439 516 999".split(" "),
+);
 
 const PING_MS = 3_000;
 
@@ -84,14 +89,14 @@ export class ClickHouseStore implements RowStore {
     });
   }
 
-  async migrate(): Promise<void> {
+  async migrate(): Promise<Migrated> {
     await this.createDatabase();
     const target: MigrationTarget = {
       execute: (sql) => this.command(sql),
       rows: <Row>(sql: string) => this.query<Row>(sql),
     };
-    await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
-    await applyRetention(target, this.options.retention ?? {});
+    const applied = await applyMigrations(target, await readMigrations(this.options.migrations ?? migrationsFolder));
+    return { applied, retention: await applyRetention(target, this.options.retention ?? {}) };
   }
 
   async insert<Topic extends StoredTopic>(topic: Topic, messages: readonly StoredMessage<Topic>[]): Promise<void> {

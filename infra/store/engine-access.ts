@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const systemTables = (
   "aggregate_function_combinators asynchronous_metrics build_options collations columns contributors " +
   "data_skipping_indices data_type_families databases events formats functions keywords licenses merge_tree_settings " +
-  "merges metrics mutations numbers numbers_mt one parts parts_columns processes projections settings " +
+  "merges metrics mutations numbers numbers_mt one parts parts_columns projections settings " +
   "settings_changes table_engines table_functions tables time_zones zeros zeros_mt"
 ).split(" ");
 
@@ -31,7 +31,8 @@ export function engineGrants(database: string): string[] {
     ...places.map((place) => `GRANT ${statements} ON ${place}`),
     ...(everywhere ? [`REVOKE ${statements} ON system.*`] : []),
     ...["information_schema", "INFORMATION_SCHEMA"].map((name) => `GRANT SELECT ON ${name}.*`),
-    ...systemTables.map((table) => `GRANT SELECT ON system.${table}`),
+    // whose statements run is the plant's own matter
+    ...[...systemTables, "processes"].map((table) => `GRANT SELECT ON system.${table}`),
     ...engines.map((engine) => `GRANT TABLE ENGINE ON ${engine}`),
     "GRANT KILL QUERY ON *.*",
     "GRANT CREATE TEMPORARY TABLE ON *.*",

@@ -7,7 +7,7 @@ import { type ChildFence, childEnvironment, childFence } from "./child-fence.js"
 import { StoreNotStarted } from "./store-start-errors.js";
 
 const START_MS = 60_000;
-const STOP_MS = 2_500;
+const STOP_MS = 1_500;
 const HEALTH_EVERY_MS = 1_000;
 const QUIET_SECONDS = 2;
 /** Threads for queries, inserts, packing and files together. */

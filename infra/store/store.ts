@@ -14,10 +14,18 @@ export const storedTopics: readonly StoredTopic[] = [
 ];
 export type StoredMessage<Topic extends StoredTopic = StoredTopic> = MessageOfTopic[Topic];
 
+/** What a migration has done; empty lists for nothing. */
+export interface Migrated {
+  /** Numbers of the migrations that were applied now. */
+  readonly applied: readonly number[];
+  /** Tables whose rows live for another time now. */
+  readonly retention: readonly string[];
+}
+
 /** History: ClickHouse over HTTP, embedded (chDB) or a server. The same code for both; only the address differs. */
 export interface Store {
   /** Applies numbered migrations that are not yet in the checksum table. @throws MigrationChanged */
-  migrate(): Promise<void>;
+  migrate(): Promise<Migrated>;
   /**
    * Inserts a batch of one topic's messages. Repeatable: rows are identified by stream (exchange, symbol, epoch,
    * sequence; K-lines by open time, versioned by revision) and read through views with FINAL.

@@ -128,6 +128,17 @@ export class UnknownCcxtExchange extends PlantError {
   }
 }
 
+/** A command asked an exchange through ccxt, and the exchange or ccxt did not give what was asked for. */
+export class ExchangeUnavailable extends PlantError {
+  constructor(id: VenueId, cause: Error) {
+    super(
+      "TP_EXCHANGE_UNAVAILABLE",
+      `${id} does not give it (${cause.name}: ${cause.message.slice(0, 500)}): see that it can be reached from here, and that symbol and interval are ones of its own`,
+      { cause },
+    );
+  }
+}
+
 type Exchanges = Readonly<Record<string, (new (options: Record<string, unknown>) => CcxtExchange) | undefined>>;
 
 let loading: Promise<Exchanges> | undefined;

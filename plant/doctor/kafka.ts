@@ -1,10 +1,17 @@
 import type { Admin } from "kafkajs";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
 import type { KafkaConfig } from "../../infra/config/services-config.js";
+import { FETCH_VERSIONS } from "../../infra/log/kafka/fetch-protocol.js";
 import { openFailure } from "../../infra/log/kafka/kafka-access.js";
 import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
-import { clusterOf, type KafkaCluster, type TopicMetadata } from "../../infra/log/kafka/kafkajs-internals.js";
+import {
+  clusterOf,
+  type KafkaCluster,
+  libraryRequests,
+  type TopicMetadata,
+} from "../../infra/log/kafka/kafkajs-internals.js";
+import { PRODUCE_VERSIONS } from "../../infra/log/kafka/produce-request.js";
 import type { Logger } from "../../infra/logging.js";
 import { groups, measureGroupLag } from "../group-lag.js";
 import { topicSettings } from "../topics.js";
@@ -12,12 +19,12 @@ import { type Check, type Finding, note, ok, wrong } from "./finding.js";
 
 const RETRIES = 2;
 const APPLY = "run `tickplant topics apply` with this configuration";
-/** What the plant asks with: request, its key, and the version that it must take. */
+/** What the plant asks with: request, its key, and the versions of which a broker must take one. */
 const requests = [
-  { request: "Produce", key: 0, version: 7 },
-  { request: "InitProducerId", key: 22, version: 0 },
-  { request: "TxnOffsetCommit", key: 28, version: 0 },
-] as const;
+  { request: "Produce", key: 0, versions: from(PRODUCE_VERSIONS) },
+  { request: "Fetch", key: 1, versions: from(FETCH_VERSIONS) },
+  ...libraryRequests(),
+];
 const MANY = 10_000;
 /** Its tasks write transactions under their own names. */
 const RAW = "market.raw";
@@ -81,12 +88,12 @@ class Look {
     for (const { nodeId, host, port } of brokers) {
       try {
         const { versions } = await this.cluster.findBroker({ nodeId });
-        const old = requests.filter(({ key, version }) => !takes(versions?.[key], version));
+        const old = requests.filter((one) => !one.versions.some((version) => takes(versions?.[one.key], version)));
         if (old.length > 0)
           findings.push(
             wrong(
               name,
-              `${host}:${port} takes not ${old.map(({ request, version }) => `${request} v${version}`).join(", ")}`,
+              `${host}:${port} takes not ${old.map(({ request, versions }) => `${request} v${versions[0]} to v${versions.at(-1)}`).join(", ")}`,
               "run a Kafka from 2.1 to 4.x",
             ),
           );
@@ -187,6 +194,10 @@ class Look {
     const { namespace } = this.config;
     return namespace === "" ? name : `${namespace}.${name}`;
   }
+}
+
+function from({ min, max }: { readonly min: number; readonly max: number }): number[] {
+  return Array.from({ length: max - min + 1 }, (_, at) => min + at);
 }
 
 const takes = (range: { minVersion: number; maxVersion: number } | undefined, version: number): boolean =>

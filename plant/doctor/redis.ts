@@ -1,6 +1,9 @@
 import { Redis } from "ioredis";
 import type { RedisConfig } from "../../infra/config/services-config.js";
 import { tlsOptions } from "../../infra/config/tls-options.js";
+import { addressOf } from "../../infra/redis/address.js";
+import { addressesOf } from "../../infra/redis/options.js";
+import { primaryOf } from "../../infra/redis/primary-connector.js";
 import { type Check, clockFinding, type Finding, ok, reason, wrong } from "./finding.js";
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -9,22 +12,55 @@ const LEAST_VERSION = [6, 2] as const;
 /** Sharded pub/sub. */
 const LEAST_CLUSTER_VERSION = [7, 0] as const;
 
-/** Every node that the configuration names: a server, or some of a cluster. */
+/** Every node that the configuration names: a server, some of a cluster, or the sentinels and the primary that they name. */
 export function redisCheck(redis: RedisConfig): Check {
-  const todo = `start it, or mend bus.redis (${redis.nodes.join(", ")}: nodes, user, password, tls)`;
+  const todo = `start it, or mend bus.redis (${addressesOf(redis).join(", ")}: addresses, user, password, tls)`;
   return {
     name: "redis",
     todo,
-    run: async () => (await Promise.all(redis.nodes.map((node) => nodeFindings(redis, node, todo)))).flat(),
+    run: async () => {
+      if (redis.sentinels !== undefined) return sentinelFindings(redis, redis.sentinels, todo);
+      return (await Promise.all(redis.nodes.map((node) => nodeFindings(redis, node, todo)))).flat();
+    },
   };
+}
+
+async function sentinelFindings(
+  redis: RedisConfig,
+  sentinels: NonNullable<RedisConfig["sentinels"]>,
+  todo: string,
+): Promise<Finding[]> {
+  const asked = await Promise.all(
+    sentinels.nodes.map(async (node) => {
+      const name = `sentinel ${node}`;
+      try {
+        const { host, port } = await primaryOf({ ...sentinels, nodes: [node] });
+        const primary = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+        return { primary, finding: ok(name, `${sentinels.name} is at ${primary}`) };
+      } catch (error) {
+        return { primary: undefined, finding: wrong(name, reason(error), todo) };
+      }
+    }),
+  );
+  const findings = asked.map(({ finding }) => finding);
+  const primaries = new Set(asked.flatMap(({ primary }) => primary ?? []));
+  if (primaries.size > 1) {
+    findings.push(
+      wrong(
+        "sentinels",
+        `they differ: ${[...primaries].join(", ")}`,
+        "see that they reach each other, or wait for a fail-over's end",
+      ),
+    );
+  }
+  const servers = await Promise.all([...primaries].map((node) => nodeFindings(redis, node, todo)));
+  return [...findings, ...servers.flat()];
 }
 
 async function nodeFindings(redis: RedisConfig, node: string, todo: string): Promise<Finding[]> {
   const name = `redis ${node}`;
-  const colon = node.lastIndexOf(":");
   const client = new Redis({
-    host: node.slice(0, colon).replace(/^\[|\]$/g, ""),
-    port: Number(node.slice(colon + 1)),
+    ...addressOf(node),
     ...(redis.user !== "" && { username: redis.user }),
     ...(redis.password !== "" && { password: redis.password }),
     ...(redis.tls && { tls: tlsOptions(redis.tls) }),
@@ -76,7 +112,13 @@ async function findingsOf(client: Redis, name: string, redis: RedisConfig): Prom
       ),
     );
   if (info.get("role") === "slave" && !redis.cluster)
-    findings.push(wrong(name, "it is a replica, which takes no writes", "name the primary in bus.redis.nodes"));
+    findings.push(
+      wrong(
+        name,
+        "it is a replica, which takes no writes",
+        "name the primary in bus.redis.nodes, or its sentinels in bus.redis.sentinels",
+      ),
+    );
   if (mode === "cluster") {
     const state = infoOf((await client.cluster("INFO")) as string).get("cluster_state");
     if (state !== "ok")

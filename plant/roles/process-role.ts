@@ -11,7 +11,8 @@ export async function startProcess({ data, logger, metrics }: RoleParts): Promis
   const { config, busPort } = data;
   const { log, close, waits } = await openLog(config, { logger, metrics });
   const codecs = await codecsOf(config);
-  const bus: Bus = busPort === undefined ? (await openRedisBus(config, logger))! : new ThreadBus(busPort as MessagePort);
+  const bus: Bus =
+    busPort === undefined ? (await openRedisBus(config, logger))! : new ThreadBus(busPort as MessagePort);
   const { checkpointMs } = config.process;
   const settings = processSettings(config);
   const processing = await runProcess({ log, bus, codecs, settings, checkpointMs, metrics, logger });

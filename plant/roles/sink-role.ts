@@ -1,7 +1,8 @@
 import type { Log } from "../../infra/log/log.js";
 import { storedTopics } from "../../infra/store/store.js";
+import { wantOfRoom } from "../../infra/store/store-room.js";
 import { defaultSinkSettings, runSink } from "../../processors/sink/sink.js";
-import { codecsOf, openLog, storeAt } from "../parts.js";
+import { codecsOf, openLog, storeAt, storeFolder } from "../parts.js";
 import type { RoleParts, RunningRole } from "./role.js";
 
 /** From the log into the store. */
@@ -11,7 +12,9 @@ export async function startSink({ data, logger, metrics }: RoleParts): Promise<R
   const codecs = await codecsOf(config);
   const store = storeAt(place!, config);
   const settings = { ...defaultSinkSettings, ...config.sink };
-  const sink = await runSink({ log, store, codecs, metrics, logger, settings });
+  const folder = storeFolder(config);
+  const room = folder === undefined ? {} : { wantOfRoom: () => wantOfRoom(folder), waits };
+  const sink = await runSink({ log, store, codecs, metrics, logger, settings, ...room });
   return {
     failed: sink.failed,
     lag: () => storedLag(log, settings.group),

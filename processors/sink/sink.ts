@@ -1,3 +1,4 @@
+import type { DiskWaits } from "../../infra/disk.js";
 import type { Condition } from "../../infra/health.js";
 import { ConsumerWatch } from "../../infra/log/consumer-watch.js";
 import type { Log } from "../../infra/log/log.js";
@@ -39,7 +40,7 @@ export const defaultSinkSettings: SinkSettings = {
   rows: 50_000,
   bytes: 16 * 2 ** 20,
   ms: 1_000,
-  stopMs: 3_000,
+  stopMs: 1_500,
 };
 
 export interface SinkPorts {
@@ -49,6 +50,9 @@ export interface SinkPorts {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly settings: SinkSettings;
+  /** Of a store on this machine: why its disk has no room, and who is told of it. */
+  readonly wantOfRoom?: () => string | undefined;
+  readonly waits?: DiskWaits | undefined;
 }
 
 export interface Sink {
@@ -70,7 +74,7 @@ export async function runSink(
   const settings = { ...defaultSinkSettings, ...ports.settings };
   const complete: SinkPorts = { ...ports, settings };
   const { log, metrics, logger } = complete;
-  const writer = new StoreWriter(logger);
+  const writer = new StoreWriter(logger, ports.wantOfRoom, ports.waits);
   const owned = new OwnershipNotes(settings.group, logger);
   let handled = 0;
   let fail!: (error: unknown) => void;

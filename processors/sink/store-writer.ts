@@ -1,3 +1,4 @@
+import type { DiskWaits } from "../../infra/disk.js";
 import type { Condition } from "../../infra/health.js";
 import type { Logger } from "../../infra/logging.js";
 import { StoreRefused, StoreUnavailable } from "../../infra/store/store-errors.js";
@@ -7,6 +8,8 @@ const firstBackoffMs = 100;
 const lastBackoffMs = 5_000;
 /** Rows that wait longer say that the store does not take them; a large insert takes seconds. */
 const patienceMs = 8_000;
+/** What the store is called where waits for room are counted. */
+const PLACE = "store";
 
 /** The sink stops before the store took the rows: they were not committed and come again. */
 export class SinkStopped extends Error {}
@@ -17,7 +20,13 @@ export class StoreWriter {
   private readonly waiting = new Set<() => void>();
   private readonly underWay = new Set<BatchUnderWay>();
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    /** Why the store's disk has no room; what was inserted while it had none is not believed, and inserted again. */
+    private readonly wantOfRoom: () => string | undefined = () => undefined,
+    /** Is told of each wait for room. */
+    private readonly waits?: DiskWaits,
+  ) {}
 
   /** Gives up waiting for a store that is away. */
   stop(): void {
@@ -94,7 +103,10 @@ export class StoreWriter {
     let backoffMs = firstBackoffMs;
     for (;;) {
       try {
+        this.checkRoom();
         await this.unlessStopped(insert(from, to));
+        this.checkRoom();
+        this.waits?.written(PLACE);
         return undefined;
       } catch (error) {
         if (error instanceof StoreRefused) return error;
@@ -105,6 +117,14 @@ export class StoreWriter {
       await this.unlessStopped(new Promise((resolve) => setTimeout(resolve, backoffMs)));
       backoffMs = Math.min(backoffMs * 2, lastBackoffMs);
     }
+  }
+
+  /** @throws StoreUnavailable */
+  private checkRoom(): void {
+    const why = this.wantOfRoom();
+    if (why === undefined) return;
+    this.waits?.refused(PLACE, why, PLACE);
+    throw new StoreUnavailable(`the disk is full: ${why}`);
   }
 
   /** The work's result, or a rejection at once when the sink stops. */

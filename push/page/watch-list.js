@@ -47,6 +47,7 @@ export class WatchList {
 
   #head(venues) {
     this.#venues = venues;
+    document.documentElement.style.setProperty("--venues", venues.length);
     const titles = ["Market", "Price", "24 h", ...venues];
     byId("watch").tHead.replaceChildren(
       element("tr", {}, ...titles.map((title) => element("th", { scope: "col" }, title))),

@@ -24,8 +24,16 @@ const levels = {
 };
 const listOf = (items: JsonSchema): JsonSchema => ({ type: "array", items });
 
-function message(id: string, description: string, properties: Record<string, JsonSchema>): JsonSchema {
-  return { $id: id, type: "object", description, properties, required: Object.keys(properties) };
+/** What every message of the plant has; not required, since one that lies on the bus since an older version lacks it. */
+const times = {
+  log_time: { ...micros, description: "When it was made, by the log's clock, µs; 0: not known" },
+  receive_time: { ...micros, description: "When the newest tick in it was received, µs; 0: not known" },
+};
+const timed = new Set(["Instrument", "Ticker", "Depth", "Trade", "Kline", "Index", "Feed"]);
+
+function message(id: string, description: string, fields: Record<string, JsonSchema>): JsonSchema {
+  const properties = timed.has(id) ? { ...fields, ...times } : fields;
+  return { $id: id, type: "object", description, properties, required: Object.keys(fields) };
 }
 
 const place = { symbol: text, exchange: { type: "string", description: "The venue, or aggregate" } };

@@ -63,6 +63,9 @@ const wsLibrary = async (): Promise<OpenSockets> => (await import("./ws-server.j
 
 /** The library's own message begins with what it supports; what went wrong stands at its end. */
 function whyOf(error: unknown): string {
-  const [first = "", ...more] = (error as Error).message.trim().split("\n").filter((line) => line.trim() !== "");
+  const [first = "", ...more] = (error as Error).message
+    .trim()
+    .split("\n")
+    .filter((line) => line.trim() !== "");
   return (more.find((line) => line.includes("Error:")) ?? first).slice(0, 300);
 }

@@ -227,6 +227,14 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(positions((await bus.last(depth))!.increments)).toEqual([10_003]);
     });
 
+    test("a book in whose increments one is missing counts as gone until its next snapshot", async () => {
+      await bus.publish([message(depth, "snapshot", 10), ...run(depth, "increment", 11, 12)]);
+      await bus.publish([message(depth, "increment", 14)]);
+      expect(await bus.last(depth)).toBeUndefined();
+      await bus.publish([message(depth, "snapshot", 14), message(depth, "increment", 15)]);
+      expect(positions((await bus.last(depth))!.increments)).toEqual([15]);
+    });
+
     test("a new epoch's increments do not stand on an old epoch's snapshot", async () => {
       await bus.publish([message(depth, "snapshot", 1), message(depth, "increment", 1, 2)]);
       expect(await bus.last(depth)).toBeUndefined();

@@ -158,7 +158,7 @@ describe("the image", () => {
   it("is built in stages from an exact version and does not run as root", () => {
     const from = lines.filter((line) => line.startsWith("FROM "));
     expect(from.length).toBeGreaterThan(1);
-    for (const line of from) expect(line).toMatch(/^FROM node:20\.\d+\.\d+-[\w-]+(@sha256:[0-9a-f]{64})?( AS build)?$/);
+    for (const line of from) expect(line).toMatch(/^FROM node:24\.\d+\.\d+-[\w-]+(@sha256:[0-9a-f]{64})?( AS build)?$/);
     expect(lines.findLast((line) => line.startsWith("USER "))).toBe("USER node");
     expect(lines.some((line) => line.startsWith("HEALTHCHECK"))).toBe(true);
     expect(text).toContain('ENTRYPOINT ["node", "dist/main.js"]');

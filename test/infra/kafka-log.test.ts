@@ -1,32 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll } from "vitest";
-import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
-import { logContract } from "../conformance/log-contract.js";
-import { kafkaForTests, type SharedKafka } from "../services/shared-services.js";
-import { kafkaConfig, testLogger } from "./kafka-rig.js";
+import { kafkaContract } from "./kafka-contract.js";
 
-// what the plant is promised to run on: the last of the old line and the newest
-for (const version of ["3.9.1", "4.3.1"]) {
-  let kafka: SharedKafka;
-  beforeAll(async () => {
-    kafka = await kafkaForTests(version);
-  });
-  afterAll(() => kafka.stop());
-
-  logContract(`KafkaLog on Kafka ${version}`, async () => {
-    const namespace = `t${randomUUID().slice(0, 8)}`;
-    const open = () => KafkaLog.open({ kafka: kafkaConfig(kafka.brokers), namespace, logger: testLogger });
-    const opened = [await open()];
-    return {
-      log: opened[0]!,
-      reopen: async () => {
-        await opened.at(-1)!.close();
-        opened.push(await open());
-        return opened.at(-1)!;
-      },
-      cleanup: async () => {
-        for (const log of opened) await log.close();
-      },
-    };
-  });
-}
+// what the plant is promised to run on: the last of the old line and one of the new; torture/kafka-releases has the newest
+for (const version of ["3.9.1", "4.3.1"]) kafkaContract(version);

@@ -6,9 +6,15 @@ import { type AppendOutcome, appendErrors, outcomeOf } from "../../infra/log/kaf
 import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
 import { KafkaTransactions } from "../../infra/log/kafka/kafka-transactions.js";
-import { ensureKafka, type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
-import { freePort } from "../plant/plant-process.js";
-import { API, appendAnswer, boundVersions, KafkaProxy, type RequestHead } from "./kafka-proxy.js";
+import { ensureKafka, type KafkaHandle } from "../../scripts/services/kafka.mjs";
+import {
+  API,
+  appendAnswer,
+  boundVersions,
+  type KafkaProxy,
+  type RequestHead,
+  startProxiedKafka,
+} from "./kafka-proxy.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
 let kafka: KafkaHandle;
@@ -20,10 +26,7 @@ const physical = `${NAMESPACE}.${topic}`;
 const PARTITIONS = 1;
 
 beforeAll(async () => {
-  proxy = await KafkaProxy.start();
-  proxy.target = await freePort();
-  const advertised = { "advertised.listeners": `PLAINTEXT://${proxy.address}` };
-  kafka = await startKafka({ port: proxy.target, properties: advertised });
+  ({ proxy, kafka } = await startProxiedKafka());
   log = await KafkaLog.open({ kafka: kafkaConfig([proxy.address]), namespace: NAMESPACE, logger: testLogger });
   await log.createTopics([{ name: topic, partitions: PARTITIONS, cleanup: "delete" }]);
 });

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { type KafkaHandle, startKafka } from "../../scripts/services/kafka.mjs";
 import { freePort } from "../plant/plant-process.js";
 
 /** What stands in the header of a request that went through. */
@@ -28,6 +29,7 @@ export class KafkaProxy {
   /** Requests that the broker got, by key. */
   readonly seen = new Map<number, RequestHead[]>();
   #isSilent = false;
+  #isMute = false;
   readonly #sockets = new Set<Socket>();
 
   private constructor(
@@ -59,6 +61,15 @@ export class KafkaProxy {
     this.#isSilent = false;
   }
 
+  /** Requests arrive, and no answer comes back; connections that are open stay so for ever. */
+  mute(): void {
+    this.#isMute = true;
+  }
+
+  unmute(): void {
+    this.#isMute = false;
+  }
+
   /** Ends all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -83,6 +94,7 @@ export class KafkaProxy {
     const broker = connect({ host: "127.0.0.1", port: this.target });
     this.#keep(broker);
     const waiting = new Map<number, RequestHead>();
+    let isDumb = false;
     client.on(
       "data",
       framed((frame) => {
@@ -105,8 +117,9 @@ export class KafkaProxy {
         const head = waiting.get(frame.readInt32BE(0));
         waiting.delete(frame.readInt32BE(0));
         const answer = head === undefined ? frame : (this.rules.answer ?? ((_, bytes) => bytes))(head, frame);
+        isDumb ||= this.#isMute;
         const give = () => {
-          if (!hears() || client.destroyed) return;
+          if (isDumb || !hears() || client.destroyed) return;
           if (answer === undefined) client.destroy();
           else client.write(withLength(answer));
         };
@@ -126,6 +139,24 @@ export class KafkaProxy {
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
   }
+}
+
+/** A broker that clients reach over a proxy alone; itself, as the coordinator of transactions, it reaches without. */
+export async function startProxiedKafka(): Promise<{ kafka: KafkaHandle; proxy: KafkaProxy }> {
+  const [port, ownPort, controllerPort] = [await freePort(), await freePort(), await freePort()];
+  const proxy = await KafkaProxy.start(port);
+  const own = `INTERNAL://127.0.0.1:${ownPort}`;
+  const kafka = await startKafka({
+    port,
+    controllerPort,
+    properties: {
+      listeners: `PLAINTEXT://127.0.0.1:${port},${own},CONTROLLER://127.0.0.1:${controllerPort}`,
+      "advertised.listeners": `PLAINTEXT://${proxy.address},${own}`,
+      "inter.broker.listener.name": "INTERNAL",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    },
+  });
+  return { kafka, proxy };
 }
 
 /** Calls with each whole frame, without its length. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
-import { clusterOf, consumerOf } from "../../infra/log/kafka/kafkajs-internals.js";
+import { clusterOf, consumerOf, libraryRequests } from "../../infra/log/kafka/kafkajs-internals.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
 /** As kafkajs passes them on. */
@@ -74,6 +74,11 @@ test("the private parts have the shape that is described", async () => {
   const broker = brokerPool.createBroker({ connectionPool: pool, logger: noLogger });
   functions(broker, "connect isConnected disconnect listOffsets offsetFetch describeGroups offsetCommit");
   functions(broker, "initProducerId addPartitionsToTxn addOffsetsToTxn txnOffsetCommit endTxn");
+});
+
+test("what kafkajs can ask is known by name, key and version", () => {
+  for (const { request, key, versions } of libraryRequests())
+    expect({ request, key, some: versions.length > 0 }).toEqual({ request, key: expect.any(Number), some: true });
 });
 
 test("a consumer's own cluster is known, and is another than those before and after it", () => {

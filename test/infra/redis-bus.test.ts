@@ -117,7 +117,7 @@ describe("one server", () => {
       const at = randomUUID();
       const channels = [`depth:${at}`, `trade:${at}`, `ticker:${at}`];
       const kinds = ["increment", "increment", "increment", "snapshot", "value"] as const;
-      let sequence = 1;
+      const sequences = new Map<string, number>();
       for (let step = 0; step < 12; step++) {
         const batch = Array.from({ length: 1 + random(30) }, () => {
           const channel = channels[random(3)]!;
@@ -126,7 +126,8 @@ describe("one server", () => {
             : channel.startsWith("trade")
               ? "event"
               : "value";
-          sequence += random(10) === 0 ? -random(6) : 1;
+          const sequence = (sequences.get(channel) ?? 1) + (random(10) === 0 ? 2 - random(6) : 1);
+          sequences.set(channel, sequence);
           const epoch = 1_795_000_000_000_000 + Math.floor(step / 4) - (random(20) === 0 ? 1 : 0);
           return message(channel, Math.max(1, sequence), kind, { is_snapshot: kind !== "increment" }, epoch);
         });

@@ -68,11 +68,14 @@ export async function fillAndFree(rounds: number, fullMs: number): Promise<DiskR
     await load.stop();
     const count = async (what: string) =>
       Number(await query(storeUrl, `SELECT ${what} FROM tickplant.trades WHERE exchange = 'desk'`));
-    await until(
-      async () => (await count("uniqExact(trade_id)")) >= load.acknowledged,
+    // the engine begins anew when there is room again, and does not answer for a moment
+    const stored = await until(
+      async () => {
+        const found = await count("uniqExact(trade_id)").catch(() => 0);
+        return found >= load.acknowledged && found;
+      },
       () => plant.stderr,
     );
-    const stored = await count("uniqExact(trade_id)");
     const metrics = await (await fetch(`${restUrl}/metrics`)).text();
     const waits = [...metrics.matchAll(/^tickplant_disk_waits_total\{[^}]*\} (\d+)/gm)];
     return {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import kafkajs from "kafkajs";
 import WebSocket from "ws";
 import type { ConfigOverrides } from "../../infra/config/load-config.js";
 import type { Log } from "../../infra/log/log.js";
@@ -17,12 +18,55 @@ const roles = ["push", "process", "sink", "ingest"] as const;
 const GIVE_UP_MS = 120_000;
 const LOOK_EVERY_MS = 100;
 
-/** Seconds after the brokers' return until each role went on. */
-export type Recovery = Record<Role, number>;
+/** Seconds after the brokers' return until a new client was served, and until each role went on. */
+export type Recovery = Record<Role | "served", number>;
 
 interface Brokers {
   readonly brokers: string | readonly string[];
   stop(): Promise<unknown>;
+}
+
+/**
+ * Whether brokers serve, by a client of kafkajs alone that has nothing of the plant's: a broker that was away is elected
+ * again, and reads its groups again, before it serves anybody.
+ */
+class BrokerProbe {
+  /** Since when it was not refused any more, by performance.now(). */
+  servesSince = 0;
+  #stopped = false;
+  readonly #probing: Promise<void>;
+
+  constructor(brokers: readonly string[], namespace: string) {
+    this.#probing = this.#probe(brokers, namespace);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#probing;
+  }
+
+  async #probe(brokers: readonly string[], namespace: string): Promise<void> {
+    while (!this.#stopped) {
+      const kafka = new kafkajs.Kafka({
+        brokers: [...brokers],
+        logLevel: kafkajs.logLevel.NOTHING,
+        requestTimeout: 2_000,
+        retry: { retries: 0 },
+      });
+      const admin = kafka.admin();
+      try {
+        await admin.connect();
+        const names = (await admin.listTopics()).filter((name) => name.startsWith(`${namespace}.`));
+        for (const name of names) await admin.fetchTopicOffsets(name);
+        for (const group of ["process", "sink"]) await admin.fetchOffsets({ groupId: `${namespace}.${group}` });
+        await pause(LOOK_EVERY_MS);
+      } catch {
+        this.servesSince = performance.now();
+      } finally {
+        await admin.disconnect().catch(() => {});
+      }
+    }
+  }
 }
 
 /**
@@ -48,7 +92,7 @@ export class KafkaFaults<Kafka extends Brokers> {
     const simulator = await Simulator.start({ symbols: [symbol], rate: RATE, keepTrades: "all", paused: true });
     const venue = { id: exchange, restUrl: simulator.url, wsUrl: simulator.wsUrl, symbols: [symbol] };
     const cluster = await Cluster.over(kafka, {
-      logging: { level: process.env.TICKPLANT_TEST_LOG === "debug" ? "debug" : "warn" },
+      logging: { level: "warn" },
       process: { klineIntervals: ["1m"], checkpointMs: 500 },
       ...overrides,
       ingest: { ...overrides.ingest, venues: [venue], lease: { ttlMs: 3_000 } },
@@ -81,12 +125,17 @@ export class KafkaFaults<Kafka extends Brokers> {
   async recovery(): Promise<Recovery> {
     const newest = await until(() => this.#newestOfVenue(), "the venue makes trades");
     const begun = performance.now();
-    const found: Partial<Recovery> = {};
+    const found: Partial<Record<Role, number>> = {};
     const log = await this.cluster.openLog();
-    const checkpoints = await this.#checkpointed(log);
+    const probe = new BrokerProbe([this.cluster.kafka.brokers].flat(), this.cluster.config.namespace);
+    const checkpoints = await until(
+      () => this.#checkpointed(log).catch(() => undefined),
+      "the brokers serve",
+      GIVE_UP_MS,
+    );
     const done: Record<Role, () => Promise<boolean> | boolean> = {
       ingest: () => this.#newestAcknowledged() > newest,
-      process: async () => this.#pushed > newest && (await this.#checkpointed(log)) > checkpoints,
+      process: async () => this.#pushed > newest && (await this.#checkpointed(log).catch(() => 0)) > checkpoints,
       push: () => this.#pushed > newest,
       sink: async () => (await this.#newestStored()) > newest,
     };
@@ -101,9 +150,11 @@ export class KafkaFaults<Kafka extends Brokers> {
         await pause(LOOK_EVERY_MS);
       }
     } finally {
+      await probe.stop();
       await log.close();
     }
-    return found as Recovery;
+    const served = Math.round(Math.max(0, probe.servesSince - begun) / 100) / 10;
+    return { served, ...(found as Record<Role, number>) };
   }
 
   /** The venue rests, all that was acknowledged is stored: how much that is, and what of it is missing or there twice. */
@@ -181,9 +232,9 @@ export class KafkaFaults<Kafka extends Brokers> {
   }
 
   /** How the roles went on, and what they said. */
-  #said(found: Partial<Recovery>): string {
+  #said(found: object): string {
     const logs = [...this.cluster.roles.values()].map(
-      ({ name, process }) => `${name}: ${process.stdout.slice(-3_000)}`,
+      ({ name, process }) => `${name}: ${process.stderr.slice(-3_000)}`,
     );
     return `${JSON.stringify(found)}\n${logs.join("\n")}`;
   }

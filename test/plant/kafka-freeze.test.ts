@@ -16,15 +16,12 @@ afterAll(() => faults?.stop(), 120_000);
 it("a broker that freezes under all roles: each goes on soon after its return, nothing is lost, nothing doubled", async () => {
   faults.cluster.kafka.pause();
   await pause(FROZEN_MS);
-  console.log("resume at", Date.now());
   faults.cluster.kafka.resume();
   const recovery = await faults.recovery();
-  if (process.env.DUMP)
-    for (const r of faults.cluster.roles.values())
-      (await import("node:fs")).writeFileSync(`/tmp/kk/role-${r.name}.log`, r.process.stdout + r.process.stderr);
   const balance = await faults.balance();
   console.log(`frozen for ${FROZEN_MS / 1_000} s: ${JSON.stringify({ ...recovery, ...balance })}`);
-  expect(Math.max(...Object.values(recovery))).toBeLessThan(GOES_ON_WITHIN_S);
+  const { served, ...roles } = recovery;
+  expect(Math.max(...Object.values(roles)) - served).toBeLessThan(GOES_ON_WITHIN_S);
   expect(balance).toMatchObject({ lost: 0, doubled: 0 });
   expect(balance.acknowledged).toBeGreaterThan(100);
 }, 400_000);

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { expect } from "vitest";
 import { query } from "./outputs.js";
@@ -23,6 +24,7 @@ export async function killAndRestart(kills: number): Promise<number[]> {
     push: { restPort: rest, webSocketPort: webSocket },
     store: { port: store },
   });
+  const secretFile = `${config.dataFolder}/store.secret`;
   const started: PlantProcess[] = [];
   const took: number[] = [];
   try {
@@ -31,25 +33,33 @@ export async function killAndRestart(kills: number): Promise<number[]> {
     for (let kill = 0; kill <= kills; kill++) {
       const plant = await PlantProcess.start(config);
       started.push(plant);
+      await plant.said(({ stdout }) => stdout.includes("Ctrl-C"), "the greeting", 180_000);
       const { storeUrl } = await plant.running();
       if (kill > 0) took.push(Math.round(performance.now() - asked));
       const rows = "SELECT count(), uniqExact(trade_id) FROM tickplant.trades FORMAT TSV";
-      seen = await until(async () => {
-        const [count, unique] = (await query(storeUrl, rows).catch(() => "0\t0")).trim().split("\t").map(Number);
-        expect(unique).toBe(count);
-        return count! > seen && count;
-      }, "more trades than before");
+      seen = await until(
+        async () => {
+          const [count, unique] = (await query(storeUrl, rows).catch(() => "0\t0")).trim().split("\t").map(Number);
+          expect(unique).toBe(count);
+          return count! > seen && count;
+        },
+        "more trades than before",
+        180_000,
+      );
       if (kill === kills) break;
       const queries = [0, 1, 2].map(() => fetch(storeUrl, { method: "POST", body: endless }).catch(() => undefined));
-      await until(async () => {
-        const running =
-          "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%LIKE%'";
-        const { secret, port } = { secret: await plantSecret(config.dataFolder), port: store };
-        const answer = await fetch(`http://127.0.0.1:${port}/?query=${encodeURIComponent(running)}`, {
-          headers: { "X-ClickHouse-User": "plant", "X-ClickHouse-Key": secret },
-        });
-        return Number(await answer.text()) === 3;
-      }, "three queries run");
+      await until(
+        async () => {
+          const running =
+            "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%LIKE%'";
+          const answer = await fetch(`${storeUrl}/?query=${encodeURIComponent(running)}`, {
+            headers: { "X-ClickHouse-User": "plant", "X-ClickHouse-Key": await readFile(secretFile, "utf8") },
+          });
+          return Number(await answer.text()) === 3;
+        },
+        "three queries run",
+        180_000,
+      );
       asked = performance.now();
       plant.child.kill("SIGKILL");
       await plant.ended;
@@ -67,9 +77,4 @@ export async function killAndRestart(kills: number): Promise<number[]> {
     for (const plant of started) if (!plant.hasEnded) await plant.kill();
     await remove();
   }
-}
-
-async function plantSecret(dataFolder: string): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
-  return readFile(`${dataFolder}/store.secret`, "utf8");
 }

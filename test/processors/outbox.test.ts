@@ -234,7 +234,14 @@ test("tickers, indices, index inputs and dead letters say the same in Avro and i
   const aggregate = { weighted_price: null, median_price: "2", venues: ["binance"], timestamp: 8 };
   bench.outbox.ticker(ticker, { ...prices, ...aggregate });
   const identity = { symbol: "BTC/USDT", exchange: "binance" };
-  expectSame("market.ticker", ticker, { ...identity, ...prices, ...aggregate, epoch: 9, sequence_num: 1, ...timesNow() });
+  expectSame("market.ticker", ticker, {
+    ...identity,
+    ...prices,
+    ...aggregate,
+    epoch: 9,
+    sequence_num: 1,
+    ...timesNow(),
+  });
 
   const index = stream("market.index", "BTC");
   const constituent = { ...identity, price: "1.5", weight: "1", included: true, reason: "ok" };

@@ -12,7 +12,7 @@ const sockets = (process.env.TICKPLANT_TEST_SOCKETS ?? "auto") as PushSettings["
 
 /** A store that has nothing yet. */
 export const emptyStore: Store = {
-  migrate: async () => {},
+  migrate: async () => ({ applied: [], retention: [] }),
   insert: async () => {},
   query: async () => [],
   klines: async () => [],

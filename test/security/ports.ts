@@ -1,5 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { createLogger } from "../../infra/logging.js";
+import type { Metrics } from "../../infra/metrics.js";
 import { Simulator } from "../../ingest/simulator/server.js";
 import { serveHealth } from "../../plant/health-server.js";
 import { endpointRig, key, line } from "../ingest/endpoint/endpoint-rig.js";
@@ -24,6 +25,8 @@ export interface GuardedPort {
 export interface Ports {
   readonly ports: readonly GuardedPort[];
   readonly webSocketUrl: string;
+  /** Of push: what it refuses is counted there. */
+  readonly metrics: Metrics;
   /** What a request that got in would have changed or counted, as a text. */
   state(): Promise<string>;
   stop(): Promise<void>;
@@ -43,6 +46,7 @@ export async function openPorts(): Promise<Ports> {
   const json = { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" };
   return {
     webSocketUrl: push.webSocketUrl,
+    metrics: push.metrics,
     ports: [
       { name: "REST", url: push.restUrl, method: "GET", path: "/v1/tickers", opens: true, status: 200 },
       { name: "WebSocket", url: push.webSocketUrl.replace("ws:", "http:"), method: "GET", path: "/", status: 426 },

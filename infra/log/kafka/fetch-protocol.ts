@@ -4,7 +4,7 @@ import { AnswerReader, byTopic, lengthRoom, RequestWriter, textRoom } from "./re
 
 const FETCH = 1;
 /** Kafka 1.1, which has sessions, to the newest; from 13 on topics go by ids. */
-const VERSIONS = { min: 7, max: 12 };
+export const FETCH_VERSIONS = { min: 7, max: 12 };
 const FIRST_WITH_LEADER_EPOCH = 9;
 const FIRST_WITH_RACK = 11;
 const FIRST_FLEXIBLE = 12;
@@ -52,7 +52,7 @@ export function fetchRequest(request: FetchRequest): BrokerRequest<FetchAnswer> 
   return {
     apiKey: FETCH,
     apiName: "Fetch",
-    versions: VERSIONS,
+    versions: FETCH_VERSIONS,
     firstFlexible: FIRST_FLEXIBLE,
     write: (version) => [write(version, request)],
     decode,

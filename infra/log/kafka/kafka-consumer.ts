@@ -27,6 +27,12 @@ export interface KafkaConsumerOptions {
   readonly closed: () => void;
 }
 
+interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly lag: number;
+}
+
 const REJOIN_PAUSE_MS = 500;
 /** A batch that takes longer is worked on beside the loop that fetches: others go on. */
 const ASIDE_AFTER_MS = 100;
@@ -53,6 +59,7 @@ export class KafkaConsumer implements Consumer {
   #closed: Promise<void> | undefined;
   #stopped = false;
   #rejoining: Promise<void> | undefined;
+  #measuring: Promise<PartitionLag[]> | undefined;
   readonly #owned = new Map<string, OwnedPartition>();
   /** What was held before the end, for the lag. */
   readonly #handled = new Map<string, OwnedPartition>();
@@ -135,14 +142,22 @@ export class KafkaConsumer implements Consumer {
     return !this.#stopped && this.#membership?.isSure === true;
   }
 
-  async lag(): Promise<{ topic: string; partition: number; lag: number }[]> {
+  /** One question at a time: over brokers that do not answer, questions would pile up until they answer none. */
+  lag(): Promise<PartitionLag[]> {
+    this.#measuring ??= this.#measureLag().finally(() => {
+      this.#measuring = undefined;
+    });
+    return this.#measuring;
+  }
+
+  async #measureLag(): Promise<PartitionLag[]> {
     const { reader, nameOf } = this.options;
-    return Promise.all(
-      [...(this.#stopped ? this.#handled : this.#owned).values()].map(async ({ topic, partition, position }) => {
-        const { start, end } = await reader.offsets(topic, partition);
-        return { topic: nameOf(topic), partition, lag: Math.max(0, end - Math.max(position ?? start, start)) };
-      }),
-    );
+    const places = [...(this.#stopped ? this.#handled : this.#owned).values()];
+    const offsets = await reader.manyOffsets(places);
+    return places.map(({ topic, partition, position }, at) => {
+      const { start, end } = offsets[at]!;
+      return { topic: nameOf(topic), partition, lag: Math.max(0, end - Math.max(position ?? start, start)) };
+    });
   }
 
   /** Commits where the partition is this member's; elsewhere it is somebody else's to say. @returns whether it did */

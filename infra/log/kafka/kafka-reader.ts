@@ -1,11 +1,12 @@
 import { OffsetOutOfRange, UnknownTopic } from "../errors.js";
 import type { StoredRecord } from "../log.js";
-import { askBroker, recoverCluster } from "./broker-request.js";
+import { askBroker, leaderOf, recoverCluster } from "./broker-request.js";
 import { LogUnavailable, RecordsUnreadable, VersionsApart } from "./errors.js";
 import { fetchRequest } from "./fetch-protocol.js";
 import { REQUEST_TIMEOUT_MS } from "./kafka-client.js";
 import type { KafkaBroker, KafkaCluster } from "./kafkajs-internals.js";
 import { type DecodedRecords, decodeRecords } from "./record-set.js";
+import { byTopic } from "./request-bytes.js";
 
 const EARLIEST = "-2";
 const LATEST = "-1";
@@ -16,6 +17,11 @@ const NO_SESSION = { sessionId: 0, sessionEpoch: -1 };
 const RECORD_BYTES = 12;
 const ATTEMPTS = 8;
 const FIRST_BACKOFF_MS = 50;
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
 
 /** Reads at an offset and asks where partitions begin and end; by the names that topics have at the brokers. */
 export class KafkaReader {
@@ -48,6 +54,45 @@ export class KafkaReader {
       this.#offset(topic, partition, LATEST),
     ]);
     return { start, end };
+  }
+
+  /**
+   * The same of many partitions, in two questions a leader. Asked once: who wants to know it asks again later.
+   *
+   * @returns in the order of the places
+   */
+  async manyOffsets(places: readonly Place[]): Promise<{ start: number; end: number }[]> {
+    const [starts, ends] = await Promise.all([this.#offsetsAt(places, EARLIEST), this.#offsetsAt(places, LATEST)]);
+    return places.map(({ topic, partition }) => {
+      const name = `${topic}/${partition}`;
+      return { start: starts.get(name)!, end: ends.get(name)! };
+    });
+  }
+
+  async #offsetsAt(places: readonly Place[], timestamp: string): Promise<Map<string, number>> {
+    const byLeader = new Map<number, Place[]>();
+    for (const place of places) {
+      const leader = leaderOf(this.cluster, place.topic, place.partition);
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), place]);
+    }
+    const found = new Map<string, number>();
+    const asked = [...byLeader].map(async ([nodeId, ofLeader]) => {
+      const topics = [...byTopic(ofLeader)].map(([topic, parts]) => ({
+        topic,
+        partitions: parts.map(({ partition }) => ({ partition, timestamp })),
+      }));
+      const broker = await this.cluster.findBroker({ nodeId });
+      const { responses } = await broker.listOffsets({ replicaId: -1, isolationLevel: 0, topics });
+      for (const { topic, partitions } of responses)
+        for (const { partition, offset } of partitions) found.set(`${topic}/${partition}`, Number(offset));
+    });
+    try {
+      await Promise.all(asked);
+    } catch (error) {
+      await recoverCluster(this.cluster);
+      throw new LogUnavailable("where partitions begin and end", error);
+    }
+    return found;
   }
 
   /** The offset that a group has committed of a partition, if any. @throws LogUnavailable */

@@ -178,6 +178,12 @@ export interface RequestQueue {
   destroy(): void;
 }
 
+/**
+ * A broker answers the requests of a connection one after the other: with more of them under way the last ones would get
+ * their answers too late, be sent again, and so for ever.
+ */
+const MOST_IN_FLIGHT = 32;
+
 type CreateCluster = (options: object) => KafkaCluster;
 
 /** Where a client keeps the function that makes its clusters: of its consumers, admins and ours. */
@@ -202,7 +208,11 @@ export function withEveryCluster(kafka: Kafka, mend: (cluster: KafkaCluster) => 
 /** A cluster with connections of its own, made with the client's settings. */
 export function clusterOf(kafka: Kafka): KafkaCluster {
   const create = clusterMaker(kafka)[createClusterKey(kafka)]!;
-  return create.call(kafka, { metadataMaxAge: 60_000, allowAutoTopicCreation: false, maxInFlightRequests: null });
+  return create.call(kafka, {
+    metadataMaxAge: 60_000,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: MOST_IN_FLIGHT,
+  });
 }
 
 /** A member of a group, and the cluster that only it uses. */
@@ -237,14 +247,23 @@ export function destroyConnection(connection: KafkaConnection, why: Error): void
   socket.destroy(socket.connecting ? why : undefined);
 }
 
-/** Versions of the requests that kafkajs itself can write, by their keys. */
-export function libraryVersions(): ReadonlyMap<number, { readonly name: string; readonly versions: number[] }> {
+/** What the plant has kafkajs ask brokers. */
+const askedByLibrary = [
+  ...["ListOffsets", "Metadata", "OffsetCommit", "OffsetFetch", "GroupCoordinator", "JoinGroup", "Heartbeat"],
+  ...["LeaveGroup", "SyncGroup", "DescribeGroups", "CreateTopics", "InitProducerId", "AddPartitionsToTxn"],
+  ...["AddOffsetsToTxn", "EndTxn", "TxnOffsetCommit", "DescribeConfigs", "AlterConfigs", "CreatePartitions"],
+];
+
+/** The requests that the plant has kafkajs make, and which versions of them it can write. */
+export function libraryRequests(): { readonly request: string; readonly key: number; readonly versions: number[] }[] {
   const inside = createRequire(import.meta.url);
   const { requests } = inside("kafkajs/src/protocol/requests/index.js") as {
     requests: Record<string, { versions: string[] }>;
   };
   const keys = inside("kafkajs/src/protocol/requests/apiKeys.js") as Record<string, number>;
-  return new Map(
-    Object.entries(requests).map(([name, { versions }]) => [keys[name]!, { name, versions: versions.map(Number) }]),
-  );
+  return askedByLibrary.map((request) => ({
+    request,
+    key: keys[request]!,
+    versions: requests[request]!.versions.map(Number),
+  }));
 }

@@ -3,7 +3,7 @@ import { AnswerReader, byTopic, lengthRoom, RequestWriter, textRoom } from "./re
 
 const PRODUCE = 0;
 /** Kafka 1.0 to the newest; from 12 on a broker takes partitions into a transaction by itself, from 13 on by topic ids. */
-const VERSIONS = { min: 5, max: 11 };
+export const PRODUCE_VERSIONS = { min: 5, max: 11 };
 const FIRST_FLEXIBLE = 9;
 const FIRST_WITH_REASONS = 8;
 /** A leader waits no longer for its followers; it answers before the request's own deadline. */
@@ -41,7 +41,7 @@ export function produceRequest(
   return {
     apiKey: PRODUCE,
     apiName: "Produce",
-    versions: VERSIONS,
+    versions: PRODUCE_VERSIONS,
     firstFlexible: FIRST_FLEXIBLE,
     write: (version) => write(version, acks, transactionalId, batches),
     decode,

@@ -55,11 +55,6 @@ export function abandonCluster(cluster: KafkaCluster): void {
   for (const { connectionPool } of brokersOf(cluster.brokerPool)) destroyPool(connectionPool);
 }
 
-/** Throws the connections to a broker away. */
-export function abandonConnections({ connectionPool }: KafkaBroker): void {
-  destroyPool(connectionPool);
-}
-
 function brokersOf({ brokers, seedBroker }: BrokerPool): Set<KafkaBroker> {
   const found = new Set(Object.values(brokers));
   if (seedBroker !== undefined) found.add(seedBroker);

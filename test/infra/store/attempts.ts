@@ -190,7 +190,9 @@ export function attempts({ file, writes, url }: Bait): Attempt[] {
     // what other tables there are
     ...[
       "users",
-      "processes_of_nobody",
+      "processes",
+      "grants",
+      "disks",
       "query_log",
       "named_collections",
       "stack_trace",

@@ -7,14 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Trade } from "../../../schemas/messages.js";
 import { ensureColumnar } from "../../../scripts/services/columnar.mjs";
 import { trade } from "../../conformance/store-contract.js";
-import { type EmbeddedStore, openEmbeddedStore } from "./embedded-store.js";
+import { asPlant, type EmbeddedStore, openEmbeddedStore } from "./embedded-store.js";
 
 const run = promisify(execFile);
 /** Each reader's rows: place in the stream, price and quantity as exact text, side, time in µs, what it retracts. */
 const reader = `
-import json, sys
+import decimal, json, sys
 import duckdb, polars, pyarrow.parquet
 path = sys.argv[1]
+decimal.getcontext().prec = 80
 def text(value):
     return format(value.normalize(), "f")
 def rows(columns):
@@ -73,7 +74,8 @@ describe("the documented backup", () => {
 
   const post = async (query: string, body: string | Uint8Array<ArrayBuffer> = ""): Promise<Uint8Array<ArrayBuffer>> => {
     const url = body === "" ? opened.url : `${opened.url}/?query=${encodeURIComponent(query)}`;
-    const response = await fetch(url, { method: "POST", body: body === "" ? query : body });
+    const headers = query.startsWith("SELECT") ? {} : asPlant(opened.server);
+    const response = await fetch(url, { method: "POST", headers, body: body === "" ? query : body });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (!response.ok) throw new Error(Buffer.from(bytes).toString());
     return bytes;

@@ -33,6 +33,7 @@ export async function openEmbeddedStore(
     folder: join(folder, "chdb"),
     port: 0,
     logger: quiet,
+    database: options.database,
     ...serverOptions,
   });
   const store = new ClickHouseStore({ url: server.url, user: plantUser, password: server.secret, ...options });
