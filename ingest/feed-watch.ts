@@ -88,19 +88,11 @@ export class FeedWatch {
   ill(lines: readonly WatchedLine[]): IllStream[] {
     const { exchange } = this.options;
     const ill = [...this.#streams.ill(), ...this.refused.ill()];
-    for (const { subject = "", reason } of this.#clock.conditions()) {
-      // where the clock is off all that a feed brings is in doubt
+    if (this.#clock.conditions().length > 0) {
+      // all that a feed brings is in doubt then; by how much is in the condition, since it changes all the time
       const since = this.#clock.offSince;
-      for (const { plan } of lines) {
-        ill.push({
-          exchange: subject,
-          feed: plan.name,
-          symbol: "",
-          kind: "",
-          how: `clock off: ${reason.split(":")[0]}`,
-          since,
-        });
-      }
+      for (const { plan } of lines)
+        ill.push({ exchange, feed: plan.name, symbol: "", kind: "", how: "clock off", since });
     }
     const up = lines.filter(({ connection }) => connection.connected);
     if (up.length === 0 || up.length === lines.length) return ill;
