@@ -25,8 +25,10 @@ export class PlantHealth {
     this.health.start();
   }
 
+  /** What ends by itself on the way down is no trouble that the log should tell. */
   stopping(): void {
     this.#phase = "stops";
+    this.health.stop();
   }
 
   /** @returns what ends the asking */
