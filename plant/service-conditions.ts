@@ -36,5 +36,12 @@ export function expectsFeeds({ ingest }: PlantConfig): boolean {
 /** @param why the embedded store's disk has too little room; undefined when it has enough */
 export function roomConditions(why: string | undefined): Condition[] {
   if (why === undefined) return [];
-  return [{ name: "disk_full", subject: "store", reason: `history waits for room (${why})`, severity: "not_ready" }];
+  return [
+    {
+      name: "disk_full",
+      subject: "store",
+      reason: `the disk is full: history waits for room (${why})`,
+      severity: "not_ready",
+    },
+  ];
 }

@@ -124,7 +124,7 @@ export class StoreWriter {
     const why = this.wantOfRoom();
     if (why === undefined) return;
     this.waits?.refused(PLACE, why, PLACE);
-    throw new StoreUnavailable(`the disk is full: ${why}`);
+    throw new StoreUnavailable(`the disk is full: history waits for room (${why})`);
   }
 
   /** The work's result, or a rejection at once when the sink stops. */

@@ -61,6 +61,8 @@ async function held(from: number): Promise<string[]> {
 }
 
 const PATIENT_MS = 20_000;
+/** Where patience is to run out, and the writes after it have to do with the same. */
+const BRIEF_MS = 3_000;
 const IMPATIENT_MS = 500;
 /** One of each outcome, and those that are easily taken for another. */
 const repeated = new Set([46, 5, 19, -1, 3, 6, 7, 20, 999, 2, 10, 48, 47, 45]);
@@ -120,7 +122,7 @@ describe("a transaction whose append is answered with a code", () => {
     async ({ code, truth, often }) => {
       const name = randomUUID().slice(0, 8);
       const { end: from } = await log.offsets(topic, 0);
-      const first = await writer(name);
+      const first = await writer(name, often === "always" ? BRIEF_MS : PATIENT_MS);
       const acknowledged: string[] = [];
       answersWith(code, truth, often === "once" ? 1 : Number.POSITIVE_INFINITY);
       const end = await endOf(first.write([record("first")]));
