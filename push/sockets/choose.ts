@@ -43,20 +43,28 @@ function isGlibc(): boolean {
  */
 export async function chooseSockets(choice: SocketChoice, logger: Logger): Promise<OpenSockets> {
   if (choice === "ws") return wsLibrary();
+  const library = await uwsLibrary();
+  if (typeof library !== "string") {
+    logger.info({ sockets: "uws" }, "WebSockets are served by uWebSockets.js");
+    return (await import("./uws-server.js")).uwsSockets(library);
+  }
+  const why = library;
+  if (choice === "uws") throw new SocketsUnavailable(why);
+  logger.info({ sockets: "ws", why }, "WebSockets are served by ws, since no binary of uWebSockets.js runs here");
+  return wsLibrary();
+}
+
+/** uWebSockets.js from the first package whose binary runs here; else in words why none does. */
+export async function uwsLibrary(): Promise<UwsLibrary | string> {
   const faults: string[] = [];
   for (const load of packages) {
     try {
-      const library = (await load()) as UwsLibrary;
-      logger.info({ sockets: "uws" }, "WebSockets are served by uWebSockets.js");
-      return (await import("./uws-server.js")).uwsSockets(library);
+      return (await load()) as UwsLibrary;
     } catch (error) {
       faults.push(whyOf(error));
     }
   }
-  const why = `Node ${process.versions.node}, ${process.platform} ${process.arch}: ${faults.join("; ")}`;
-  if (choice === "uws") throw new SocketsUnavailable(why);
-  logger.info({ sockets: "ws", why }, "WebSockets are served by ws, since no binary of uWebSockets.js runs here");
-  return wsLibrary();
+  return `Node ${process.versions.node}, ${process.platform} ${process.arch}: ${faults.join("; ")}`;
 }
 
 const wsLibrary = async (): Promise<OpenSockets> => (await import("./ws-server.js")).wsSockets;

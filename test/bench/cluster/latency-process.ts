@@ -1,4 +1,4 @@
-import * as uWS from "uWebSockets.js";
+import type { us_listen_socket } from "uWebSockets.js";
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import kafkajs, { type Producer } from "kafkajs";
@@ -7,6 +7,7 @@ import { partitionOf } from "../../../infra/log/partitioner.js";
 import { Metrics } from "../../../infra/metrics.js";
 import { Publisher } from "../../../ingest/publisher.js";
 import { codecsOf, openKafkaLog } from "../../../plant/parts.js";
+import { uwsLibrary } from "../../../push/sockets/choose.js";
 import type { RawTick } from "../../../schemas/ticks.js";
 import { quiet } from "./services.js";
 import { SyntheticTicks } from "./synthetic-ticks.js";
@@ -143,6 +144,8 @@ async function relay(given: string): Promise<void> {
 async function serve(given: string): Promise<void> {
   const { topic, redisPort } = JSON.parse(given) as FloorPlaces;
   const redis = new Redis({ port: redisPort });
+  const uWS = await uwsLibrary();
+  if (typeof uWS === "string") throw new Error(`the floor needs uWebSockets.js: ${uWS}`);
   const app = uWS.App();
   app.ws("/*", {
     maxBackpressure: 64 * 1024 * 1024,
@@ -156,7 +159,7 @@ async function serve(given: string): Promise<void> {
   await redis.psubscribe(`${topic}.*`);
   await new Promise<void>((resolve) => {
     app.listen("127.0.0.1", 0, (socket) => {
-      process.send!({ port: uWS.us_socket_local_port(socket as uWS.us_listen_socket) });
+      process.send!({ port: uWS.us_socket_local_port(socket as us_listen_socket) });
       resolve();
     });
   });
