@@ -8,7 +8,7 @@ export interface RegistryAddress {
   readonly password?: string | undefined;
   /** Milliseconds that one request may take, its whole answer included. */
   readonly timeoutMs?: number | undefined;
-  /** How often a request is made again while the registry does not answer, with growing pauses. */
+  /** How often a request is made again while the registry does not answer, with growing pauses up to 5 s. */
   readonly retries?: number | undefined;
 }
 
@@ -33,6 +33,7 @@ interface Request {
 const defaultTimeoutMs = 3_000;
 const defaultRetries = 5;
 const firstPauseMs = 100;
+const longestPauseMs = 5_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 /** The wire format has four bytes for an id. */
 const mostId = 2 ** 31 - 1;
@@ -139,7 +140,7 @@ export class RegistryRequests {
         why = reasonOf(error, this.timeout);
       }
       if (tries >= this.retries) throw new RegistryUnavailable(this.url, why);
-      await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** tries));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(longestPauseMs, firstPauseMs * 2 ** tries)));
     }
   }
 

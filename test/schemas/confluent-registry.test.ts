@@ -172,7 +172,7 @@ describe("a Confluent-compatible registry that comes and goes", () => {
   });
 
   it("is waited for while it restarts", async () => {
-    const patient = new ConfluentRegistry({ url: server.url, namespace: "ns", retries: 8 });
+    const patient = new ConfluentRegistry({ url: server.url, namespace: "ns", retries: 25 });
     const id = await impatient().register("b-value", schemaOf(price));
     await server.kill();
     const [found] = await Promise.all([patient.lookup("b-value", schemaOf(price)), server.start()]);
