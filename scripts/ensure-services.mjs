@@ -1,6 +1,6 @@
 // Downloads or installs what the tests start as services: Kafka's releases, the schema registry, Redis;
 // and lets the Java ones write the archives of classes by which they start quickly.
-import { prepareKafka, kafkaVersions } from "./services/kafka.mjs";
+import { kafkaVersions, prepareKafka } from "./services/kafka.mjs";
 import { ensureRedis } from "./services/redis.mjs";
 import { prepareRegistry } from "./services/registry.mjs";
 
