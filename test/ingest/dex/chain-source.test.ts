@@ -11,8 +11,8 @@ import { connectRedis, type RedisClient } from "../../../infra/redis/connection.
 import { sourceCases } from "../../conformance/source-table.js";
 import { onePartition, TaskRig } from "../../processors/task-rig.js";
 import { redisForTests } from "../../services/shared-services.js";
+import { TcpLine } from "../../services/tcp-line.js";
 import { Anvil } from "../evm/anvil.js";
-import { TcpProxy } from "../evm/tcp-proxy.js";
 import { until } from "../live-rig.js";
 import { canonicalTrades, rounded } from "./canonical.js";
 import { ChainRig, poolsOf, standing, V2, V3 } from "./chain-rig.js";
@@ -97,7 +97,7 @@ describe.each(["http", "ws"])("over %s", (scheme) => {
 });
 
 conforms("V05 V10", "goes on behind the last block after its connections were lost; depth is the chain's", async () => {
-  const proxy = await TcpProxy.start(anvil.port);
+  const proxy = await TcpLine.start(anvil.port);
   try {
     const pools = poolsOf(uniswap);
     rig.start(anvil, { rpcUrls: [`ws://127.0.0.1:${proxy.port}`], startBlock: 0, pools });
