@@ -7,7 +7,6 @@ import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import { storedTopics } from "../infra/store/store.js";
 import type { Clock } from "../infra/wall-clock.js";
 import type { Codecs } from "../schemas/codec.js";
 import { schemaIdOf } from "../schemas/wire.js";
@@ -24,7 +23,7 @@ import type { Turn, Turns } from "./task/turns.js";
 
 export const PROCESS_GROUP = "process";
 /** What tasks append to. */
-const outputTopics = [...storedTopics, "index.input"];
+const outputTopics = ["trade", "ticker", "depth", "kline", "index", "dlq"].map((kind) => `market.${kind}`);
 /** Outputs of a batch of input after which they leave, though more of it is to be worked on. */
 const SEND_FROM = 1_000;
 
@@ -96,7 +95,7 @@ export class RunningTask {
       logger,
       task: task.name,
       metrics,
-      topics: outputTopics,
+      topics: [...outputTopics, "index.input"],
       published: (logTime) => {
         const latency = (performance.timeOrigin + performance.now()) / 1000 - logTime / 1_000_000;
         metrics.endToEndLatency.observe({ topic }, Math.max(0, latency));
