@@ -8,6 +8,11 @@ import { version } from "./version.js";
  */
 export function watchProcess(metrics: Metrics, roles: readonly string[]): void {
   collectDefaultMetrics({ register: metrics.registry });
+  // prom-client leaves it out where several registries are put together
+  metrics.registry.removeSingleMetric(START);
+  metrics
+    .gauge(START, "Start time of the process since unix epoch in seconds.", [], "max")
+    .set(Math.round(Date.now() / 1000 - process.uptime()));
   metrics.buildInfo.set({ version, node: process.version, roles: roles.join("+") }, 1);
 }
 
@@ -19,4 +24,5 @@ export function watchThread(metrics: Metrics, thread: string): void {
     if (OF_A_THREAD.test(metric.name)) metrics.registry.registerMetric(all.getSingleMetric(metric.name)!);
 }
 
+const START = "process_start_time_seconds";
 const OF_A_THREAD = /^nodejs_(eventloop_lag|heap_size|gc_duration|external_memory)/;

@@ -3,9 +3,12 @@
  * Places and reasons of `tickplant_dropped_total` where something is lost.
  */
 export const watchedDrops: Readonly<Record<string, readonly string[]>> = {
-  publisher: ["buffer_full", "closed", "hole", "unwritable"].flatMap((reason) =>
-    ["depth", "trade", "quote", "ticker", "oracle", "instrument"].map((kind) => `${reason}_${kind}`),
-  ),
+  publisher: [
+    "closed",
+    ...["buffer_full", "closed", "hole", "unwritable"].flatMap((reason) =>
+      ["depth", "trade", "quote", "ticker", "oracle", "instrument"].map((kind) => `${reason}_${kind}`),
+    ),
+  ],
   log: ["damaged_frame"],
   log_read: ["damaged_frame"],
   sink: ["retention", "dead_letter_refused"],
