@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { AggregatorRegistry } from "prom-client";
 import { expect, it } from "vitest";
 import { AppendCounts } from "../../infra/log/append-counts.js";
 import { LagGauge } from "../../infra/log/lag-gauge.js";
@@ -61,6 +62,18 @@ it("an append counts each topic's records, as error for each attempt and as ok o
     )!;
   expect(of("sum", "market.trade").value).toBeCloseTo(0.025);
   expect(of("count", "market.depth").value).toBe(1);
+});
+
+it("a lag that a member and its process both measured is not added up", async () => {
+  const both = await Promise.all(
+    [9_000, 8_000].map(async (lag) => {
+      const metrics = new Metrics();
+      metrics.consumerLag.set({ topic: "market.raw", partition: "0", consumer_group: "process" }, lag);
+      return metrics.registry.getMetricsAsJSON();
+    }),
+  );
+  const text = await AggregatorRegistry.aggregate(both as never).metrics();
+  expect(text).toMatch(/^mq_consumer_lag\{.*\} 9000$/m);
 });
 
 it("the lag of a partition that is somebody else's now is told no more", async () => {
