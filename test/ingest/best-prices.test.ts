@@ -84,19 +84,19 @@ describe("best prices", () => {
     expect(best.isCrossed).toBe(true);
     best.take(tick("increment", [], [["10000.50", "0"]]));
     expect(best.isCrossed).toBe(false);
-    // forty of the best go; the next is known
+    // ten of the best go; the next is known
     best.take(
       tick(
         "increment",
         bids
           .slice()
           .sort(([a], [b]) => Number(b) - Number(a))
-          .slice(0, 40)
+          .slice(0, 10)
           .map(([p]) => [p, "0"]),
         [],
       ),
     );
-    best.take(tick("increment", [], [["9960.5", "1"]]));
+    best.take(tick("increment", [], [["9990.5", "1"]]));
     expect(best.isCrossed).toBe(true);
   });
 
