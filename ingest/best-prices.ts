@@ -3,8 +3,8 @@ import type { DecimalText } from "../schemas/words.js";
 import { isZeroText } from "./decimal-order.js";
 
 /** Prices that a side has room for, and how many of the best it keeps when it is full. */
-const ROOM = 48;
-const KEPT = 16;
+const ROOM = 24;
+const KEPT = 8;
 /** Updates in a row that were in one order before it is relied on, and how often it is looked at from then on. */
 const TRUSTED_AFTER = 32;
 const LOOK_EVERY = 64;
