@@ -236,19 +236,28 @@ export class BookFeed {
   private onFreshSnapshot(snapshot: DepthTick): void {
     if (snapshot.updateId > this.lastUpdateId) {
       this.sequence.snapshot(snapshot);
-      this.publishSnapshot(snapshot);
-      this.checkSnapshot(snapshot);
+      this.publishFresh(snapshot, []);
       return;
     }
     const following = this.following(snapshot);
-    if ((following?.at(-1) ?? snapshot).updateId === this.lastUpdateId) {
-      const merged = mergeSnapshot(snapshot, following ?? []);
-      this.publishSnapshot(merged);
-      this.checkSnapshot(merged);
+    if (snapshot.updateId === this.lastUpdateId) {
+      this.sequence.snapshot(snapshot);
+      // futures: an update that ends at the snapshot's own id
+      this.publishFresh(snapshot, following ?? []);
+      return;
+    }
+    if (following?.at(-1)?.updateId === this.lastUpdateId) {
+      this.publishFresh(snapshot, following);
       return;
     }
     this.sequence.snapshot({ ...snapshot, updateId: this.lastUpdateId });
     this.askSoon(snapshot.receiveTime);
+  }
+
+  private publishFresh(snapshot: DepthTick, following: readonly DepthTick[]): void {
+    const merged = mergeSnapshot(snapshot, following);
+    this.publishSnapshot(merged);
+    this.checkSnapshot(merged);
   }
 
   /** A book that is crossed anew, or still, is asked for again, after a pause. */

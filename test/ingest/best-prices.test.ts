@@ -84,20 +84,61 @@ describe("best prices", () => {
     expect(best.isCrossed).toBe(true);
     best.take(tick("increment", [], [["10000.50", "0"]]));
     expect(best.isCrossed).toBe(false);
-    // forty of the best go; the next is known
+    // five of the best go; the next is known
     best.take(
       tick(
         "increment",
         bids
           .slice()
           .sort(([a], [b]) => Number(b) - Number(a))
-          .slice(0, 40)
+          .slice(0, 5)
           .map(([p]) => [p, "0"]),
         [],
       ),
     );
-    best.take(tick("increment", [], [["9960.5", "1"]]));
+    best.take(tick("increment", [], [["9995.5", "1"]]));
     expect(best.isCrossed).toBe(true);
+  });
+
+  it.each([1, -1])("updates in one order are read from their best price; another order is noticed (%i)", (order) => {
+    const random = seeded("best-prices-order");
+    const best = new BestPrices();
+    const whole = new WholeBook();
+    let middle = 1_000_000;
+    const levelsOf = (sign: number): LevelText[] =>
+      Array.from({ length: 40 }, (_, at) => middle + sign * at * (1 + random(3)))
+        .sort((a, b) => order * (a - b))
+        .map((units) => [(units / 100).toFixed(2), random(3) === 0 ? "0.00" : "1.50"]);
+    const both = (bids: LevelText[], asks: LevelText[]) => {
+      const next = tick("increment", bids, asks);
+      best.take(next);
+      whole.take(next);
+      if (best.isCrossed) expect(whole.isCrossed).toBe(true);
+    };
+    for (let turn = 0; turn < 2_000; turn++) {
+      middle += random(9) - 4;
+      both(levelsOf(-1), levelsOf(1));
+    }
+    // a few in disorder: from the next snapshot on nothing is passed over
+    for (let turn = 0; turn < 200; turn++) {
+      const next = tick(
+        "increment",
+        levelsOf(-1).sort(() => random(3) - 1),
+        levelsOf(1).reverse(),
+      );
+      best.take(next);
+      whole.take(next);
+    }
+    const snapshot = tick("snapshot", [["10000.00", "1"]], [["10000.01", "1"]]);
+    best.take(snapshot);
+    whole.take(snapshot);
+    for (let turn = 0; turn < 2_000; turn++) {
+      middle = 1_000_000 + random(40) - 20;
+      both(
+        levelsOf(-1).sort(() => random(3) - 1),
+        levelsOf(1).sort(() => random(3) - 1),
+      );
+    }
   });
 
   it("prices beyond safe integers are not followed until the next snapshot", () => {

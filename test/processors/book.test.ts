@@ -30,6 +30,14 @@ test("where the venue says what an update follows, that decides", () => {
   expect(storyOf(first, follows(11, 10), follows(13, 12))).toEqual(["live 10", "live 11", "stale 13 sequence_gap"]);
 });
 
+test("of venues that say it, an update that ends at the snapshot's id counts once: the snapshot may be without it", () => {
+  const atId = up(10, { firstUpdateId: 5, previousUpdateId: 4 });
+  const later = up(12, { firstUpdateId: 11, previousUpdateId: 10 });
+  expect(storyOf(first, atId, atId, later, atId)).toEqual(["live 10", "live 10", "live 12"]);
+  expect(storyOf(first, later, atId)).toEqual(["live 10", "live 12"]);
+  expect(storyOf(first, up(10, { firstUpdateId: 5 }), up(11))).toEqual(["live 10", "live 11"]);
+});
+
 test("a book that crosses is stale: the venue would not have it so", () => {
   expect(storyOf(first, up(11, { bids: [["101", "1"]] }), up(12))).toEqual(["live 10", "stale 11 crossed"]);
   expect(storyOf(snapshot(START, 10, [["101", "1"]], [["101", "1"]]))).toEqual(["stale 10 crossed"]);

@@ -254,6 +254,14 @@ describe("the chain's own topics", () => {
 
     const blocks = await rig.messages("block.new");
     expect(blocks.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 4]);
+    // counted as other producers' are, so that no alert takes them for refusals
+    const counted = (await rig.metrics.producerMessages.get()).values;
+    expect(new Set(counted.map(({ labels }) => labels.status))).toEqual(new Set(["ok", "error", "dropped"]));
+    const ofBlocks = counted.filter(({ labels }) => labels.topic === "block.new");
+    expect(Object.fromEntries(ofBlocks.map(({ labels, value }) => [labels.status, value]))).toEqual({
+      ok: 6,
+      error: 0,
+    });
     expect(blocks.at(-1)).toMatchObject({
       chain: "local",
       hash,

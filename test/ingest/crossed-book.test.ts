@@ -1,0 +1,39 @@
+import { afterEach, expect, it } from "vitest";
+import { venueOf } from "../../ingest/venues/index.js";
+import { liveRig, until } from "./live-rig.js";
+import { MoodyExchange } from "./moody-exchange.js";
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+it("a book that one update crosses is told, and asked for at once", async () => {
+  const exchange = await MoodyExchange.start(["BTC"], 50);
+  stops.push(() => exchange.stop());
+  const choice = { symbols: ["BTC/USDT"], kinds: ["depth"] as const };
+  const rig = await liveRig({}, { venues: [{ venue: venueOf("binance", exchange.settings), ...choice }] });
+  stops.push(() => rig.stop());
+  const isRight = () => rig.ingest.isReady;
+  await until(isRight, "ready");
+  const asked = () => exchange.requests.get("/api/v3/depth") ?? 0;
+  for (const levels of [
+    { bids: [["101.50", "1"]], asks: [] },
+    { bids: [], asks: [["99.00", "2"]] },
+  ] as { bids: [string, string][]; asks: [string, string][] }[]) {
+    const before = { asked: asked(), ticks: (await rig.depthOf("BTC/USDT")).length };
+    exchange.mood.nextLevels = levels;
+    await until(() => asked() > before.asked, "asked for");
+    await until(isRight, "right again");
+    const logged = async () => (await rig.depthOf("BTC/USDT")).slice(before.ticks);
+    await until(async () => (await logged()).some(({ action }) => action === "snapshot"), "a snapshot in the log");
+    const since = await logged();
+    const crossing = since.findIndex(({ bids, asks }) => bids[0]?.[0] === "101.50" || asks[0]?.[0] === "99.00");
+    const mending = since.findIndex(({ action }, at) => at > crossing && action === "snapshot");
+    expect(crossing).toBeGreaterThanOrEqual(0);
+    // it went out, without a gap, and the snapshot after it
+    expect(mending).toBeGreaterThan(crossing);
+    expect(since.filter(({ action }) => action === "gap")).toEqual([]);
+    expect(asked()).toBe(before.asked + 1);
+  }
+}, 60_000);
