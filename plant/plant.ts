@@ -30,6 +30,7 @@ import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
 import { expectsFeeds, roomConditions, storeConditions } from "./service-conditions.js";
+import { ServiceWatch } from "./service-watch.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
@@ -134,6 +135,7 @@ class PlantStart {
       this.#health.health.watch(() => pulse.conditions());
       stops.push(async () => pulse.stop());
     }
+    this.#watchServices();
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
@@ -175,8 +177,7 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
-        // processors refuse what is further ahead: it is said before that
-        clockBoundMs: config.process.futureToleranceMs * 0.8,
+        clockBoundMs: clockBoundMs(config),
         publisher: config.ingest.publisher,
         ...(journal && { journal }),
         ...(leases && { leases: { leases, ttlMs: config.ingest.lease.ttlMs } }),
@@ -278,6 +279,14 @@ class PlantStart {
     return place;
   }
 
+  /** Those that all processes share. */
+  #watchServices(): void {
+    const { config, metrics, logger } = this;
+    const watch = new ServiceWatch({ config, clockBoundMs: clockBoundMs(config), metrics, logger });
+    this.#health.health.watch(() => watch.conditions());
+    this.stops.push(() => watch.stop());
+  }
+
   /** What a full disk means for the embedded store. */
   #watchRoom(server: EmbeddedStoreServer): void {
     const folder = storeFolder(this.config)!;
@@ -340,3 +349,6 @@ class PlantStart {
     ];
   }
 }
+
+/** Processors refuse what is further ahead: it is said before that. */
+const clockBoundMs = ({ process }: PlantConfig): number => process.futureToleranceMs * 0.8;

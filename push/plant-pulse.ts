@@ -6,8 +6,11 @@ import type { Envelope, PulseMessage } from "../schemas/messages.js";
 import { AGGREGATE } from "../schemas/words.js";
 import type { Channel } from "./channels.js";
 
-/** Signs of life come every second of log time: after so long without one a partition stands still. */
-const STILL_MS = 6_000;
+/**
+ * Signs of life come every second of log time: after so long without one a partition stands still. A loaded machine is
+ * late by seconds, and clients are to know within 15.
+ */
+const STILL_MS = 10_000;
 /** After a start so long is waited for the first one. */
 const FIRST_MS = 10_000;
 const MOST_NAMED = 10;

@@ -4,6 +4,7 @@ const words = { connecting: "Connecting", live: "Live", stale: "Stale", disconne
 let returnsAt;
 let linkText = "";
 const stale = new Map();
+let troubles = [];
 
 /** Says in the bar, and in a banner where it matters, whether what one sees is live. */
 export function showLinkState({ state, retryInMs, silentMs, reason }) {
@@ -33,10 +34,16 @@ export function forgetChannelStatus() {
   for (const channel of [...stale.keys()]) showChannelStatus(channel, undefined);
 }
 
+/** What keeps the plant from being ready, beside what its channels say. */
+export function showHealth(reasons) {
+  troubles = reasons;
+  banner(linkText);
+}
+
 function banner(text) {
   linkText = text;
   const node = byId("banner");
-  const said = text || staleText();
+  const said = text || staleText() || troubleText();
   node.hidden = said === "";
   setText(node, said);
 }
@@ -47,6 +54,12 @@ function staleText() {
   if (onView.length === 0) return stale.size === 0 ? "" : `Stale: ${stale.values().next().value}.`;
   const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].join(", ");
   return `Stale (${kinds}): ${onView[0][1]}. What is shown may not hold any more.`;
+}
+
+function troubleText() {
+  if (troubles.length === 0) return "";
+  const more = troubles.length > 1 ? ` (and ${troubles.length - 1} more)` : "";
+  return `The plant is not well: ${troubles[0]}${more}.`;
 }
 
 function returning() {
