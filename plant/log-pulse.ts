@@ -4,7 +4,7 @@ import { KIND_HEARTBEAT, RawBatchReader } from "../schemas/raw-batch-reader.js";
 import type { HeartbeatTick, IllStream } from "../schemas/ticks.js";
 
 const TOPIC = "market.raw";
-const EVERY_MS = 2_000;
+const EVERY_MS = 1_000;
 const DEADLINE_MS = 5_000;
 /** Heartbeats come every 250 ms; a log whose newest is so old has no ingest. */
 const SILENT_MS = 8_000;
@@ -110,13 +110,14 @@ export class LogPulse {
 /** Feeds that are down or ill as a whole, then the streams of those that are not. */
 function feedConditions({ feeds, ill = [] }: HeartbeatTick): Condition[] {
   const troubles = feeds.flatMap(({ exchange, feed, connected }) => {
-    if (!connected) return [{ subject: `${exchange} ${feed}`, name: "feed_down", how: "no connection to" }];
+    const about = { subject: `${exchange} ${feed}` };
+    if (!connected) return [{ ...about, name: "feed_down", reason: `no connection to ${exchange} (${feed})` }];
     const whole = ill.find((one) => one.exchange === exchange && one.feed === feed && one.symbol === "");
-    return whole === undefined ? [] : [{ subject: `${exchange} ${feed}`, name: "feed_ill", how: `${whole.how}:` }];
+    return whole === undefined ? [] : [{ ...about, name: "feed_ill", reason: `${exchange} (${feed}): ${whole.how}` }];
   });
   const severity = troubles.length === feeds.length ? "not_ready" : "note";
   return [
-    ...troubles.map(({ subject, name, how }): Condition => ({ name, subject, reason: `${how} ${subject}`, severity })),
+    ...troubles.map((trouble): Condition => ({ ...trouble, severity })),
     ...streamConditions(ill.filter(({ symbol }) => symbol !== "")),
   ];
 }

@@ -17,6 +17,8 @@ const BY_TIME = 1.1;
 /** And so many standard deviations beyond the mean of its newest gaps, as when a night falls; this much at most. */
 const BY_RECENT = 12;
 const MOST_BY_RECENT = 2.9;
+/** So many times its patience. */
+const OUTAGE = 2;
 const LOOK_AGAIN = 256;
 const FEW_GAPS = 100;
 const RECENT = 1 / 40;
@@ -152,7 +154,8 @@ export class StreamWatch {
     const off = gap - stream.recentGap;
     stream.recentGap += off * weight;
     stream.recentVariance += (off * off - stream.recentVariance) * weight;
-    this.#history.record(stream.number, gap);
+    // a gap far beyond patience was an outage, by which nothing is judged after it
+    this.#history.record(stream.number, gap > stream.patience * OUTAGE ? stream.patience : gap);
     if (stream.gaps >= stream.nextLook) this.#lookAt(stream, time);
     // it spoke: whether it is slow is looked at where it is not late
     if (stream.usualGap > 0 && stream.recentGap < stream.usualGap * 4) stream.slowSince = 0;

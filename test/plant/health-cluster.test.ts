@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, it } from "vitest";
 import { HealthRig } from "./health-rig.js";
 import { states } from "./health-states.js";
 import { type Told, tableOf, walk } from "./health-table.js";
@@ -24,6 +24,7 @@ it.each(states.filter(({ name }) => only === undefined || only.includes(name)))(
   async (state) => {
     const lines = await walk(rig, state);
     table.push(...lines);
+  console.info(tableOf(lines));
     for (const { place, told, takenBack } of lines) {
       if (Math.max(told, takenBack) > PROMISED_S) console.warn(`${state.name}: ${place} ${told} ${takenBack}`);
     }

@@ -40,6 +40,7 @@ export class HealthRig {
   ) {}
 
   static async start(): Promise<HealthRig> {
+    const t0 = performance.now(); const say = (w: string) => console.info(w, Math.round(performance.now() - t0));
     const exchange = await MoodyExchange.start(["BTC", "NEW"], EVERY_MS);
     const [cluster, browser] = await Promise.all([
       Cluster.start({
@@ -49,7 +50,12 @@ export class HealthRig {
       }),
       launchChromium(),
     ]);
-    const started = await Promise.all(roles.map((role) => startRole(cluster, role)));
+    say("services");
+    const started = await Promise.all(roles.map((role) => startRole(cluster, role))).catch(async (error) => {
+      await Promise.all([cluster.stop(), exchange.stop(), browser.close()]);
+      throw error;
+    });
+    say("roles");
     const of = <Value>(value: (one: (typeof started)[number]) => Value) =>
       Object.fromEntries(started.map((one) => [one.role, value(one)])) as Record<Role, Value>;
     const { webSocketUrl } = cluster.urls(started.find(({ role }) => role === "push")!.process);
@@ -70,11 +76,14 @@ export class HealthRig {
       () => `all well at the start: ${JSON.stringify(rig.last)}`,
       120_000,
     );
+    say("well");
     await rig.page.goto(`${urls.push}/#symbol=NEW%2FUSDT&venue=${venue}`);
     await rig.page.locator("#tape tr").first().waitFor();
+    say("page");
     // enough of a history to be judged by
     const trades = `trade:NEW/USDT@${venue}`;
     await until(() => rig.client.envelopes(trades).length > 130, "trades", 120_000);
+    say("history");
     return rig;
   }
 

@@ -1,0 +1,186 @@
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { StreamWatch } from "../../ingest/streams/stream-watch.js";
+import { venueOf } from "../../ingest/venues/index.js";
+import type { DepthTick, OracleTick, RawTick } from "../../schemas/ticks.js";
+import { recording, recordings } from "../recordings.js";
+import { cryptofeedFrames, hftbacktestFrames, lines, lookupOf } from "./recorded-frames.js";
+import { lateAfter, quantiles, quote, randomOf, replay, SECOND, seed, trade } from "./stream-replay.js";
+
+const CUTS = 100;
+/** A stream is known after so many ticks and so long; in the first seconds silence says nothing. */
+const KNOWN = 100;
+const KNOWN_AFTER = 25 * SECOND;
+const PROMISED = 15 * SECOND;
+
+/** µs of a recording's own clock. */
+type Times = readonly number[];
+
+/**
+ * Late within the larger of 15 s and three times the 99.9 % gap, which is counted: 99.9 % of the gaps are not longer. Where
+ * a gap of the healthy stream itself is longer than that, whoever is never wrong can not be that quick; there the 99.9 %
+ * gap is by time: at 99.9 % of the instants the gap at hand is not longer.
+ */
+function bound(times: Times): number {
+  const { byCount, byTime, longest } = quantiles(times);
+  const counted = Math.max(PROMISED, 3 * byCount);
+  return longest > counted ? Math.max(PROMISED, 3 * byTime) : counted;
+}
+
+/** Cuts a stream at seeded instants. @returns how long the longest took to be called late, and the bound, µs */
+function cutAnywhere(times: Times, tickAt: (time: number) => RawTick): { worst: number; bound: number } {
+  const { kind, symbol } = tickAt(times[0]!);
+  const random = randomOf(seed);
+  const known = Math.max(KNOWN, times.findIndex((time) => time > times[0]! + KNOWN_AFTER));
+  const instants = Array.from({ length: CUTS }, () => known + Math.ceil(random() * (times.length - known)));
+  const watch = new StreamWatch();
+  let at = 0;
+  let worst = 0;
+  for (const cut of instants.sort((a, b) => a - b)) {
+    for (; at < cut; at++) watch.seen(tickAt(times[at]!));
+    // the silence that is judged is not learned: nothing but a tick changes what is known
+    worst = Math.max(worst, lateAfter(watch, times[cut - 1]!, kind, symbol));
+  }
+  return { worst, bound: bound(times) };
+}
+
+function check(name: string, times: Times, tickAt: (time: number) => RawTick): void {
+  expect(replay(times.map(tickAt)).said, name).toEqual([]);
+  const { worst, bound } = cutAnywhere(times, tickAt);
+  const { byCount, byTime, longest } = quantiles(times);
+  const [late, most, counted, timed, most2] = [worst, bound, byCount, byTime, longest].map((one) => one / SECOND);
+  console.info(
+    `${name} (seed ${seed}): late after ${late!.toFixed(1)} s at most, bound ${most!.toFixed(1)} s;`,
+    `99.9 % gap ${counted} s by count, ${timed} s by time, longest ${most2} s`,
+  );
+  expect(late, name).toBeLessThanOrEqual(most!);
+}
+
+const depth = (receiveTime: number): DepthTick => ({
+  ...{ kind: "depth", exchange: "x", symbol: "A/B", exchangeTime: receiveTime, receiveTime },
+  ...{ action: "increment", firstUpdateId: 1, updateId: 1, bids: [], asks: [] },
+});
+const oracle = (receiveTime: number): RawTick =>
+  ({ kind: "oracle", exchange: "x", symbol: "A/B", exchangeTime: receiveTime, receiveTime }) as OracleTick;
+const filesOf = (folder: string) => readdirSync(recording(folder)).filter((name) => name.endsWith(".gz"));
+const column = (name: string, at: number) =>
+  lines(name)
+    .slice(1)
+    .map((line) => line.split(",")[at]!);
+const utc = (text: string) => Date.parse(`${text.replace(" ", "T")}Z`) * 1000;
+
+it.each(filesOf("qubx/quotes"))("a day of recorded quotes, %s: never late, and in time when cut", (file) => {
+  const times = column(`qubx/quotes/${file}`, 0).map(utc);
+  expect(times.length).toBeGreaterThan(40_000);
+  check(file, times, (time) => quote(time));
+});
+
+describe("Binance as hftbacktest recorded it, each stream by itself: never late, and in time when cut", () => {
+  const kinds: Readonly<Record<string, (time: number) => RawTick>> = {
+    trade: (time) => trade(time),
+    bookTicker: (time) => quote(time),
+    depth,
+  };
+  const folders = ["spot", "usdm", "cm", "history"];
+  it.each(folders.flatMap((folder) => filesOf(`hftbacktest/${folder}`).map((file) => `${folder}/${file}`)))(
+    "%s",
+    (file) => {
+      const streams = new Map<string, number[]>();
+      for (const line of lines(`hftbacktest/${file}`)) {
+        const stream = /^\d+ \{"stream":"\w+@(\w+)/.exec(line)?.[1];
+        if (stream === undefined) continue;
+        const times = streams.get(stream) ?? [];
+        streams.set(stream, times);
+        times.push(Math.floor(Number(line.slice(0, line.indexOf(" "))) / 1000));
+      }
+      expect([...streams.keys()].sort()).toEqual(["bookTicker", "depth", "trade"]);
+      for (const [stream, times] of streams) check(`${file} ${stream}`, times, kinds[stream]!);
+    },
+  );
+});
+
+it("trades of 93 minutes with two holes of the recorder: late in these alone, and in time when cut", () => {
+  const times = column("qubx/trades/BTCUSDT.trades.csv.gz", 0).map((text) => Math.floor(Number(text) / 1000));
+  const holes = replay(times.map((time) => trade(time))).said;
+  expect(holes.map(({ how, since }) => [how, Math.round(since)])).toEqual([
+    ["stalled", 870],
+    ["stalled", 83],
+  ]);
+  expect(cutAnywhere(times, (time) => trade(time)).worst).toBeLessThanOrEqual(PROMISED);
+});
+
+it("oracles' rounds of 275 days and pools' swaps of twelve hours: never late, and in time when cut", () => {
+  for (const file of filesOf("ape-chainlink-fetcher")) {
+    const updates = column(`ape-chainlink-fetcher/${file}`, 4).map((text) => Number(text) * SECOND);
+    check(
+      file,
+      updates.filter((time) => time > 0).sort((a, b) => a - b),
+      oracle,
+    );
+  }
+  for (const file of filesOf("demeter-fetch").filter((name) => name.includes(".raw."))) {
+    check(file, column(`demeter-fetch/${file}`, 1).map(utc), (time) => trade(time));
+  }
+});
+
+describe("recordings at their own pace, read by the connectors", () => {
+  const heard = (id: string, frames: readonly Parameters<ReturnType<typeof venueOf>["read"]>[0][]) => {
+    const venue = venueOf(id);
+    const lookup = lookupOf(id);
+    const ticks: RawTick[] = [];
+    for (const frame of frames) {
+      if ("socket" in frame.origin) venue.read(frame, lookup, (tick) => ticks.push(tick));
+    }
+    return ticks;
+  };
+
+  it.each([
+    ["binance", "BINANCE"],
+    ["binanceusdm", "BINANCE_FUTURES"],
+    ["okx", "OKX.shared-symbols"],
+    ["bitstamp", "BITSTAMP"],
+  ])("%s as cryptofeed recorded it: no stream is late", (id, file) => {
+    const ticks = heard(id, cryptofeedFrames(`cryptofeed/v3/${file}.jsonl.gz`));
+    const { said, watch } = replay(ticks);
+    expect(said).toEqual([]);
+    expect(watch.size).toBeGreaterThan(3);
+  });
+
+  it("ten minutes of Binance: none is late, and each of those that are known is soon late when cut", () => {
+    const ticks = heard("binance", hftbacktestFrames("hftbacktest/spot/btcusdt_20240808.gz", "BTCUSDT"));
+    const { said, watch } = replay(ticks);
+    expect(said).toEqual([]);
+    const end = ticks.at(-1)!.receiveTime;
+    for (const kind of ["trade", "quote", "depth"] as const) {
+      expect(lateAfter(watch, end, kind, "BTCUSDT") / SECOND, kind).toBeLessThanOrEqual(15);
+    }
+  });
+
+  it("every connection of every other recording, frame by frame: none is late", () => {
+    let connections = 0;
+    const look = (name: string, times: number[]) => {
+      connections += 1;
+      expect(replay(times.map((time) => quote(time))).said, name).toEqual([]);
+    };
+    for (const file of readdirSync(`${recordings}/cryptofeed/v3`).filter((name) => name.endsWith(".gz"))) {
+      const times = new Map<string, number[]>();
+      for (const { receiveTime, origin } of cryptofeedFrames(`cryptofeed/v3/${file}`)) {
+        if (!("socket" in origin)) continue;
+        times.set(origin.socket, [...(times.get(origin.socket) ?? []), receiveTime]);
+      }
+      for (const [name, one] of times) look(`${file} ${name}`, one);
+    }
+    for (const file of filesOf("cryptofeed/v2raw").filter((name) => name.includes(".ws."))) {
+      look(
+        file,
+        lines(`cryptofeed/v2raw/${file}`).map((line) => Math.round(Number.parseFloat(line) * SECOND)),
+      );
+    }
+    const hyperliquid = lines("hftbacktest/hyperliquid/btcusd_20250126.gz");
+    look(
+      "hyperliquid",
+      hyperliquid.map((line) => Math.floor(Number(line.slice(0, line.indexOf(" "))) / 1000)),
+    );
+    expect(connections).toBeGreaterThan(18);
+  });
+});
