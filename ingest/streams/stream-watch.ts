@@ -10,9 +10,9 @@ const KNOWN_AFTER: Micros = 10_000_000;
 const KNOWN_TRADES = 50;
 const KNOWN_TRADES_AFTER: Micros = 20_000_000;
 /** Nothing is late sooner. */
-const LEAST_PATIENCE: Micros = 12_000_000;
+const LEAST_PATIENCE: Micros = 11_000_000;
 /** Patience beyond the 99.9 % gap, by count and by time. Below 100 gaps the longest is no such gap yet, hence more. */
-const BY_COUNT = 2.75;
+const BY_COUNT = 2.6;
 const BY_TIME = 1.1;
 /** And so many standard deviations beyond the mean of its newest gaps, as when a night falls; this much at most. */
 const BY_RECENT = 12;
@@ -21,6 +21,7 @@ const MOST_BY_RECENT = 2.9;
 const OUTAGE = 2;
 const LOOK_AGAIN = 256;
 const FEW_GAPS = 100;
+const MOST_BY_FEW: Micros = 14_000_000;
 const RECENT = 1 / 40;
 const ALL_KINDS = ["trade", "quote", "ticker", "depth", "oracle"] as const;
 
@@ -169,10 +170,11 @@ export class StreamWatch {
     if (stream.gaps < (isTrade ? KNOWN_TRADES : KNOWN_GAPS)) return;
     const { gaps, time, byCount, byTime } = this.#history.summary(stream.number);
     if (time < (isTrade ? KNOWN_TRADES_AFTER : KNOWN_AFTER) && now > 0) return;
-    const cold = 1 + (2 * Math.max(0, FEW_GAPS - gaps)) / FEW_GAPS;
+    const few = 1 + (2 * Math.max(0, FEW_GAPS - gaps)) / FEW_GAPS;
+    const cold = Math.min(BY_COUNT * few * byCount, MOST_BY_FEW);
     const mean = stream.recentGap;
     const recent = Math.min(mean + BY_RECENT * Math.sqrt(stream.recentVariance), MOST_BY_RECENT * byCount);
-    stream.patience = Math.max(LEAST_PATIENCE, BY_COUNT * cold * byCount, BY_TIME * byTime, recent);
+    stream.patience = Math.max(LEAST_PATIENCE, BY_COUNT * byCount, cold, BY_TIME * byTime, recent);
     stream.usualGap = time / gaps;
   }
 

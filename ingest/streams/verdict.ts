@@ -4,7 +4,7 @@ import type { Lateness, Stream } from "./stream.js";
 /** The market moved so often while a stream of it said nothing: that is no quiet market. */
 const MANY_MOVES = 10;
 /** Witnessed or not, nothing is late sooner. */
-const LEAST: Micros = 12_000_000;
+const LEAST: Micros = 11_000_000;
 /** A stream that never spoke, though its market need not have moved. Trades wait for a witness: some markets have none for days. */
 const NEVER_SPOKE: Micros = 60_000_000;
 /** Before it, a stream's history says little of how often it comes. */

@@ -43,7 +43,7 @@ export function showHealth(reasons) {
 function banner(text) {
   linkText = text;
   const node = byId("banner");
-  const said = text || staleText() || troubleText();
+  const said = text || [staleText(), troubleText()].filter(Boolean).join(" ");
   node.hidden = said === "";
   setText(node, said);
 }
@@ -56,10 +56,12 @@ function staleText() {
   return `Stale (${kinds}): ${onView[0][1]}. What is shown may not hold any more.`;
 }
 
+/** Beside what is stale by it. */
 function troubleText() {
-  if (troubles.length === 0) return "";
-  const more = troubles.length > 1 ? ` (and ${troubles.length - 1} more)` : "";
-  return `The plant is not well: ${troubles[0]}${more}.`;
+  const others = troubles.filter((reason) => ![...stale.values()].includes(reason));
+  if (others.length === 0) return "";
+  const more = others.length > 1 ? ` (and ${others.length - 1} more)` : "";
+  return `The plant is not well: ${others[0]}${more}.`;
 }
 
 function returning() {

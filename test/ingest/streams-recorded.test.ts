@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { StreamKind } from "../../ingest/streams/stream.js";
 import { StreamWatch } from "../../ingest/streams/stream-watch.js";
 import { venueOf } from "../../ingest/venues/index.js";
 import type { DepthTick, OracleTick, RawTick } from "../../schemas/ticks.js";
@@ -8,9 +9,6 @@ import { cryptofeedFrames, hftbacktestFrames, lines, lookupOf } from "./recorded
 import { lateAfter, quantiles, quote, randomOf, replay, SECOND, seed, trade } from "./stream-replay.js";
 
 const CUTS = 100;
-/** A stream is known after so many ticks and so long; in the first seconds silence says nothing. */
-const KNOWN = 100;
-const KNOWN_AFTER = 25 * SECOND;
 const PROMISED = 15 * SECOND;
 
 /** µs of a recording's own clock. */
@@ -27,11 +25,22 @@ function bound(times: Times): number {
   return longest > counted ? Math.max(PROMISED, 3 * byTime) : counted;
 }
 
+/** How many ticks it takes until a stream is known: before that silence says nothing. */
+function knownAt(times: Times, tickAt: (time: number) => RawTick): number {
+  const watch = new StreamWatch();
+  const { exchange, symbol, kind } = tickAt(times[0]!);
+  const isKnown = () => watch.find(exchange, symbol, kind as StreamKind)?.patience !== Number.POSITIVE_INFINITY;
+  return times.findIndex((time) => {
+    watch.seen(tickAt(time));
+    return isKnown();
+  });
+}
+
 /** Cuts a stream at seeded instants. @returns how long the longest took to be called late, and the bound, µs */
 function cutAnywhere(times: Times, tickAt: (time: number) => RawTick): { worst: number; bound: number } {
   const { kind, symbol } = tickAt(times[0]!);
   const random = randomOf(seed);
-  const known = Math.max(KNOWN, times.findIndex((time) => time > times[0]! + KNOWN_AFTER));
+  const known = knownAt(times, tickAt);
   const instants = Array.from({ length: CUTS }, () => known + Math.ceil(random() * (times.length - known)));
   const watch = new StreamWatch();
   let at = 0;

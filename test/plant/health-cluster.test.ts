@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, it } from "vitest";
 import { HealthRig } from "./health-rig.js";
 import { states } from "./health-states.js";
@@ -14,6 +15,8 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
+  for (const { name, process } of Object.values(rig.processes))
+    writeFileSync(`/tmp/ready-role-${name}.log`, process.stderr);
   await rig?.stop();
   console.info(tableOf(table));
 }, 60_000);
@@ -24,7 +27,7 @@ it.each(states.filter(({ name }) => only === undefined || only.includes(name)))(
   async (state) => {
     const lines = await walk(rig, state);
     table.push(...lines);
-  console.info(tableOf(lines));
+    console.info(tableOf(lines));
     for (const { place, told, takenBack } of lines) {
       if (Math.max(told, takenBack) > PROMISED_S) console.warn(`${state.name}: ${place} ${told} ${takenBack}`);
     }

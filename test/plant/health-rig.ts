@@ -40,7 +40,8 @@ export class HealthRig {
   ) {}
 
   static async start(): Promise<HealthRig> {
-    const t0 = performance.now(); const say = (w: string) => console.info(w, Math.round(performance.now() - t0));
+    const t0 = performance.now();
+    const say = (w: string) => console.info(w, Math.round(performance.now() - t0));
     const exchange = await MoodyExchange.start(["BTC", "NEW"], EVERY_MS);
     const [cluster, browser] = await Promise.all([
       Cluster.start({
@@ -80,11 +81,13 @@ export class HealthRig {
     await rig.page.goto(`${urls.push}/#symbol=NEW%2FUSDT&venue=${venue}`);
     await rig.page.locator("#tape tr").first().waitFor();
     say("page");
-    // enough of a history to be judged by
-    const trades = `trade:NEW/USDT@${venue}`;
-    await until(() => rig.client.envelopes(trades).length > 130, "trades", 120_000);
-    say("history");
     return rig;
+  }
+
+  /** Enough of a history is known for a stream to be judged by. */
+  async streamsAreKnown(): Promise<void> {
+    const trades = `trade:NEW/USDT@${venue}`;
+    await until(() => this.client.envelopes(trades).length > 130, "trades", 120_000);
   }
 
   /** What each role said last, for messages. */

@@ -105,7 +105,10 @@ export const states: readonly State[] = [
   },
   {
     name: "feed silent",
-    begin: (rig) => (rig.exchange.mood.silent = () => true),
+    async begin(rig) {
+      await rig.streamsAreKnown();
+      rig.exchange.mood.silent = () => true;
+    },
     end: (rig) => (rig.exchange.mood.silent = () => false),
     roles: {
       ingest: not(/^binance \(market-1\) is connected and has brought nothing for \d+ s$/),

@@ -55,18 +55,21 @@ export function tableOf(lines: readonly Told[]): string {
 async function each(state: State, what: string, places: readonly Place[], holds: (place: Place) => Promise<boolean>) {
   const from = performance.now();
   const seconds = new Map<Place, number>();
+  const missing: string[] = [];
   await Promise.all(
     places.map(async (place) => {
       while (!(await holds(place).catch(() => false))) {
         if (performance.now() - from > GIVE_UP_MS) {
-          const said = await Promise.resolve(place.hear()).catch(String);
-          throw new Error(`${state.name}: not ${what} by ${place.name} within ${GIVE_UP_MS} ms (it says: ${said})`);
+          missing.push(`${place.name} (${await Promise.resolve(place.hear()).catch(String)})`);
+          return;
         }
         await pause(LOOK_MS);
       }
       seconds.set(place, (performance.now() - from) / 1000);
     }),
   );
+  if (missing.length > 0)
+    throw new Error(`${state.name}: not ${what} within ${GIVE_UP_MS} ms by ${missing.join(", ")}`);
   return seconds;
 }
 
