@@ -21,7 +21,7 @@ export const services = {
     answers: (brokers) => kafkaAnswers(list(brokers)),
     plant: (brokers) => [`TICKPLANT__LOG__KAFKA__BROKERS=${quoted(list(brokers))}`],
     async start({ port, folder }) {
-      const kafka = await startKafka({ port, controllerPort: port + 1, folder });
+      const kafka = await startKafka({ port, controllerPort: port + 1, folder, isMeasured: true });
       return { ...running(kafka), address: kafka.brokers, about: `Kafka ${kafka.version}` };
     },
   },
@@ -32,7 +32,7 @@ export const services = {
     answers: registryAnswers,
     plant: (url) => [`TICKPLANT__REGISTRY__URL=${url}`],
     async start({ port, folder }) {
-      const registry = await startRegistry({ port, folder });
+      const registry = await startRegistry({ port, folder, isMeasured: true });
       return { ...running(registry), address: registry.url, about: "Apicurio" };
     },
   },

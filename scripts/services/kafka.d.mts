@@ -7,6 +7,8 @@ export interface KafkaOptions {
   readonly controllerPort?: number | undefined;
   /** A temporary folder when missing. */
   readonly folder?: string | undefined;
+  /** Its code is compiled thoroughly, as in production, which costs time at the start. */
+  readonly isMeasured?: boolean;
   /** Lines of server.properties that differ. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>;
   /** Users from the beginning, e.g. `SCRAM-SHA-256=[name=plant,password=secret]`. */

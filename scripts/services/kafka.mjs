@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { cached } from "./cache.mjs";
 import { freePort, mustBeFree } from "./free-port.mjs";
+import { quickStart } from "./java-classes.mjs";
 import { kafkaAnswers } from "./kafka-answers.mjs";
 import { fetchLibraries } from "./maven.mjs";
 import { ensureJava, runProgram } from "./programs.mjs";
@@ -30,10 +31,18 @@ export async function ensureKafka(version = defaultKafkaVersion()) {
   return join(folder, "libs");
 }
 
+/** Downloads a release and writes its archive of classes, where they are not in the cache yet. */
+export async function prepareKafka(version = defaultKafkaVersion()) {
+  const [libs, java] = await Promise.all([ensureKafka(version), ensureJava()]);
+  await quickFlags(java, version);
+  return libs;
+}
+
 /**
  * Starts a Kafka of one node (KRaft) on 127.0.0.1.
  *
  * @param options.properties lines of server.properties that differ; the plaintext listener must stay, to be asked
+ * @param options.isMeasured its code is compiled thoroughly, as in production, which costs time at the start
  * @param options.scramUsers users from the beginning, e.g. `SCRAM-SHA-256=[name=plant,password=secret]`
  * @returns when it answers; its handle, which may kill, pause and start it again on the same data and port
  */
@@ -98,12 +107,23 @@ export async function startKafkaCluster(options = {}) {
   return { brokers: addresses, nodes: running.slice(1), controller: running[0], stop };
 }
 
+/** The flags of a quick start, by which a node of its own writes the archive of classes. */
+const quickFlags = (java, version) =>
+  quickStart(java, `kafka-${version}`, async (flags) => {
+    const [port, controllerPort] = [await freePort(), await freePort()];
+    const properties = { ...commonProperties, ...oneNodeProperties(port, controllerPort) };
+    const brokers = [`127.0.0.1:${port}`];
+    const node = await startNode({ version, name: "kafka", properties, flags }, {}, () => kafkaAnswers(brokers));
+    await node.stop();
+  });
+
 /** Starts one process of a Kafka; `name` is that of its log file. */
 async function startNode(options, more, answers) {
-  const { version = defaultKafkaVersion(), heapMb = 512, scramUsers = [], name, properties } = options;
+  const { version = defaultKafkaVersion(), heapMb = 512, scramUsers = [], name, properties, isMeasured } = options;
   const [libs, java] = await Promise.all([ensureKafka(version), ensureJava()]);
   const jars = readdirSync(libs).filter((name) => name.endsWith(".jar") && !otherBinding.test(name));
   const classPath = jars.map((name) => join(libs, name)).join(":");
+  const flags = options.flags ?? (isMeasured ? [] : await quickFlags(java, version));
 
   const command = async (folder) => {
     const file = join(folder, "server.properties");
@@ -116,7 +136,10 @@ async function startNode(options, more, answers) {
     }
     // What the JVM and its libraries write beside the data goes with the folder.
     const own = [`-Djava.io.tmpdir=${folder}`, "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
-    return { path: java, args: [`-Xmx${heapMb}m`, "-XX:+UseSerialGC", ...own, "-cp", classPath, "kafka.Kafka", file] };
+    return {
+      path: java,
+      args: [`-Xmx${heapMb}m`, "-XX:+UseSerialGC", ...flags, ...own, "-cp", classPath, "kafka.Kafka", file],
+    };
   };
   const service = new ServiceProcess({ name, folder: options.folder, command, answers });
   await service.start();

@@ -4,6 +4,8 @@ export interface RegistryOptions {
   readonly port?: number | undefined;
   /** A temporary folder when missing. */
   readonly folder?: string | undefined;
+  /** Its code is compiled thoroughly, as in production, which costs time at the start. */
+  readonly isMeasured?: boolean;
 }
 
 export interface RegistryHandle extends ServiceHandle {

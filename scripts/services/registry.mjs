@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cached } from "./cache.mjs";
 import { freePort, mustBeFree } from "./free-port.mjs";
+import { quickStart } from "./java-classes.mjs";
 import { fetchArchive } from "./maven.mjs";
 import { ensureJava } from "./programs.mjs";
 import { ServiceProcess } from "./service-process.mjs";
@@ -20,9 +21,31 @@ export async function ensureRegistry() {
   return cached(`apicurio-${version}`, (part) => fetchArchive(part, archive));
 }
 
-/** Starts a schema registry on 127.0.0.1, whose schemas lie in its folder. @returns its handle, when it answers */
+/**
+ * Starts a schema registry on 127.0.0.1, whose schemas lie in its folder.
+ *
+ * @param options.isMeasured its code is compiled thoroughly, as in production, which costs time at the start
+ * @returns its handle, when it answers
+ */
 export async function startRegistry(options = {}) {
-  const [home, java] = await Promise.all([ensureRegistry(), ensureJava()]);
+  const java = await ensureJava();
+  return start(options, java, options.isMeasured ? [] : await quickFlags(java));
+}
+
+/** Downloads it and writes its archive of classes, where they are not in the cache yet. @returns its folder */
+export async function prepareRegistry() {
+  await quickFlags(await ensureJava());
+  return ensureRegistry();
+}
+
+/** The flags of a quick start, by which a registry of its own writes the archive of classes. */
+const quickFlags = (java) =>
+  quickStart(java, `apicurio-${version}`, async (flags) => {
+    await (await start({}, java, flags)).stop();
+  });
+
+async function start(options, java, javaFlags) {
+  const home = await ensureRegistry();
   const jar = readdirSync(home).find((name) => name.endsWith("-runner.jar"));
   if (jar === undefined) throw new Error(`${home} holds no registry: delete it, and it is fetched anew`);
   const port = options.port ?? (await freePort());
@@ -44,7 +67,7 @@ export async function startRegistry(options = {}) {
     const flags = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
     return {
       path: java,
-      args: ["-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", ...flags, "-jar", join(home, jar)],
+      args: ["-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", ...javaFlags, ...flags, "-jar", join(home, jar)],
     };
   };
   const service = new ServiceProcess({

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const startDeadlineMs = 180_000;
-const stopDeadlineMs = 15_000;
+const stopDeadlineMs = 60_000;
 const pollMs = 100;
 
 /**

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { kafkaClient } from "../../infra/log/kafka/kafka-client.js";
-import { clusterOf, consumerOf, libraryRequests } from "../../infra/log/kafka/kafkajs-internals.js";
+import { clusterOf, libraryRequests } from "../../infra/log/kafka/kafkajs-internals.js";
 import { kafkaConfig, testLogger } from "./kafka-rig.js";
 
 /** As kafkajs passes them on. */
@@ -17,9 +17,6 @@ const sources = {
   "src/cluster/brokerPool.js": "9994863e891ac2ab",
   "src/cluster/connectionPoolBuilder.js": "05a6be8bbf9e2bb9",
   "src/cluster/index.js": "3831a6845e4e9fb0",
-  "src/consumer/consumerGroup.js": "f3e461738585a8dc",
-  "src/consumer/index.js": "cdf5b3d7c67364b2",
-  "src/consumer/runner.js": "fad3247df2e3ba48",
   "src/index.js": "38d0022e448f0aaa",
   "src/network/connection.js": "2a993b2e74421ca6",
   "src/network/connectionPool.js": "ecba4ba6fc4f2a6e",
@@ -51,7 +48,8 @@ test("the private parts have the shape that is described", async () => {
     names.split(" ").map((name) => `${name}: ${typeof (whole as Record<string, unknown>)[name]}`);
   const functions = (whole: object, names: string) =>
     expect(kinds(whole, names)).toEqual(names.split(" ").map((name) => `${name}: function`));
-  functions(cluster, "connect disconnect removeBroker refreshMetadata addMultipleTargetTopics metadata");
+  functions(cluster, "connect disconnect removeBroker refreshMetadata refreshMetadataIfNecessary");
+  functions(cluster, "addMultipleTargetTopics metadata");
   functions(cluster, "findTopicPartitionMetadata findBroker findGroupCoordinator isConnected");
   const { brokerPool } = cluster;
   functions(brokerPool, "createBroker connect findBroker findConnectedBroker withBroker");
@@ -73,20 +71,13 @@ test("the private parts have the shape that is described", async () => {
   expect(connection.requestQueue.inflight).toBeInstanceOf(Map);
   const broker = brokerPool.createBroker({ connectionPool: pool, logger: noLogger });
   functions(broker, "connect isConnected disconnect listOffsets offsetFetch describeGroups offsetCommit");
+  functions(broker, "joinGroup syncGroup heartbeat leaveGroup");
   functions(broker, "initProducerId addPartitionsToTxn addOffsetsToTxn txnOffsetCommit endTxn");
 });
 
 test("what kafkajs can ask is known by name, key and version", () => {
   for (const { request, key, versions } of libraryRequests())
     expect({ request, key, some: versions.length > 0 }).toEqual({ request, key: expect.any(Number), some: true });
-});
-
-test("a consumer's own cluster is known, and is another than those before and after it", () => {
-  const client = kafkaClient(kafkaConfig(["127.0.0.1:9"]), testLogger);
-  const [first, second] = [consumerOf(client, { groupId: "a" }), consumerOf(client, { groupId: "b" })];
-  expect(first.cluster.brokerPool).toBeDefined();
-  expect(second.cluster).not.toBe(first.cluster);
-  expect(clusterOf(client)).not.toBe(second.cluster);
 });
 
 test("nothing else of the plant reaches into kafkajs", () => {

@@ -1,6 +1,6 @@
 import { LogUnavailable, VersionsApart } from "./errors.js";
+import { inTime, soonest } from "./in-time.js";
 import { destroyConnection, type KafkaBroker, type KafkaCluster, type KafkaConnection } from "./kafkajs-internals.js";
-import { soonest } from "./sound-cluster.js";
 
 /** What goes on longer goes on beside. */
 const RECOVERY_MS = 10_000;
@@ -41,12 +41,11 @@ export async function askBroker<Answer extends { readonly throttleMs: number }>(
   connection.failIfNotConnected();
   const version = commonVersion(broker, request);
   const isFlexible = version >= request.firstFlexible;
-  const payload = await withinDeadline(
-    write(connection, request, version, isFlexible),
-    connection,
-    new LogUnavailable(what, new Error(`no answer within ${deadlineMs} ms`)),
-    deadlineMs,
-  );
+  const payload = await inTime(write(connection, request, version, isFlexible), deadlineMs, () => {
+    const late = new LogUnavailable(what, new Error(`no answer within ${deadlineMs} ms`));
+    destroyConnection(connection, late);
+    return late;
+  });
   const answer = request.decode(payload, version);
   connection.requestQueue.maybeThrottle(answer.throttleMs);
   return answer;
@@ -65,30 +64,6 @@ export function commonVersion(
     throw new VersionsApart(place, apiName, range, `${own.min} to ${own.max}`);
   }
   return version;
-}
-
-function withinDeadline<Answer>(
-  work: Promise<Answer>,
-  connection: KafkaConnection,
-  late: Error,
-  deadlineMs: number,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(late);
-      destroyConnection(connection, late);
-    }, deadlineMs);
-    work.then(
-      (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }
 
 /**

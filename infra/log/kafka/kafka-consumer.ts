@@ -5,11 +5,11 @@ import type { Consumer, PartitionHandler } from "../log.js";
 import { HandlerStalled, LogUnavailable, WriterLost } from "./errors.js";
 import { type Fetched, Fetcher } from "./fetcher.js";
 import { GroupMembership } from "./group-membership.js";
+import { soonest } from "./in-time.js";
 import type { KafkaReader } from "./kafka-reader.js";
 import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
 import { OwnedPartition, partitionName } from "./owned-partition.js";
 import { PartitionOwnership } from "./partition-ownership.js";
-import { soonest } from "./sound-cluster.js";
 
 export interface KafkaConsumerOptions {
   readonly kafka: Kafka;
@@ -37,8 +37,6 @@ const REJOIN_PAUSE_MS = 500;
 /** A batch that takes longer is worked on beside the loop that fetches: others go on. */
 const ASIDE_AFTER_MS = 100;
 const WATCH_MS = 500;
-/** A member that the group has not heard of for so much longer than the session's time is one no more. */
-const SILENCE_MS = 20_000;
 /** How long a stop waits for what the log does not take. */
 const STOP_MS = 15_000;
 
@@ -89,7 +87,7 @@ export class KafkaConsumer implements Consumer {
     const cluster = clusterOf(kafka);
     const fetcher = this.#fetcherOf(cluster);
     const membership = new GroupMembership({
-      ...{ kafka, groupId, topics, sessionTimeoutMs },
+      ...{ kafka, groupId, topics, sessionTimeoutMs, logger },
       holding: () => [...this.#owned.keys()],
       joined: (memberId, assignment) => {
         this.#joined(memberId, assignment);
@@ -308,15 +306,8 @@ export class KafkaConsumer implements Consumer {
 
   /** A handler that is stuck: no more signs of life, and the brokers give its partitions to others. */
   #watch(): void {
-    const { stallMs, nameOf, sessionTimeoutMs, logger, groupId } = this.options;
+    const { stallMs, nameOf } = this.options;
     const now = performance.now();
-    if (!this.#stopped && this.#rejoining === undefined && this.#membership !== undefined) {
-      const { silentMs } = this.#membership;
-      if (silentMs > sessionTimeoutMs + SILENCE_MS) {
-        logger.warn({ groupId, silentMs: Math.round(silentMs) }, "the group is silent; joining again");
-        void this.#rejoin();
-      }
-    }
     for (const owned of this.#owned.values()) {
       if (owned.failed || owned.busySince === 0 || now - owned.busySince < stallMs) continue;
       owned.giveUp();

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
-import type { Consumer, ConsumerConfig, Kafka } from "kafkajs";
+import type { GroupMember, Kafka } from "kafkajs";
 
 /**
  * Everything of kafkajs that is not its public face and that the plant uses, and nothing of it is used elsewhere. Below
@@ -15,6 +15,8 @@ export interface KafkaCluster {
   /** Ends the connections to a broker: the next request makes others. */
   removeBroker(place: { host: string; port: number }): void;
   refreshMetadata(): Promise<void>;
+  /** The same where what is known is older than a minute. */
+  refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   /** Of all topics where none is named. */
   metadata(of: { topics: readonly string[] }): Promise<{
@@ -83,6 +85,28 @@ export interface KafkaBroker {
     groups: readonly { members: readonly { memberId: string }[] }[];
   }>;
   offsetCommit(request: unknown): Promise<unknown>;
+  /** Joins under the id that the group gives where none is named. */
+  joinGroup(request: {
+    readonly groupId: string;
+    readonly sessionTimeout: number;
+    readonly rebalanceTimeout: number;
+    readonly memberId: string;
+    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
+  }): Promise<{
+    readonly generationId: number;
+    readonly memberId: string;
+    readonly leaderId: string;
+    /** Of the leader's answer alone. */
+    readonly members: readonly GroupMember[];
+  }>;
+  syncGroup(
+    request: GroupMemberName & {
+      readonly generationId: number;
+      readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[];
+    },
+  ): Promise<{ readonly memberAssignment: Buffer }>;
+  heartbeat(request: GroupMemberName & { readonly groupGenerationId: number }): Promise<unknown>;
+  leaveGroup(request: GroupMemberName): Promise<unknown>;
   /** These throw what has a `type`, Kafka's name of the error. */
   initProducerId(request: {
     readonly transactionalId: string;
@@ -98,6 +122,12 @@ export interface KafkaBroker {
     request: ProducerIdentity & { readonly groupId: string; readonly topics: readonly OffsetsOfTopic[] },
   ): Promise<unknown>;
   endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
+}
+
+/** A member of a group. */
+export interface GroupMemberName {
+  readonly groupId: string;
+  readonly memberId: string;
 }
 
 /** Who writes a transaction. */
@@ -213,22 +243,6 @@ export function clusterOf(kafka: Kafka): KafkaCluster {
     allowAutoTopicCreation: false,
     maxInFlightRequests: MOST_IN_FLIGHT,
   });
-}
-
-/** A member of a group, and the cluster that only it uses. */
-export function consumerOf(kafka: Kafka, config: ConsumerConfig): { consumer: Consumer; cluster: KafkaCluster } {
-  const key = createClusterKey(kafka);
-  const create = clusterMaker(kafka)[key]!;
-  let cluster: KafkaCluster | undefined;
-  clusterMaker(kafka)[key] = (options) => {
-    cluster = create.call(kafka, options);
-    return cluster;
-  };
-  try {
-    return { consumer: kafka.consumer(config), cluster: cluster! };
-  } finally {
-    clusterMaker(kafka)[key] = create;
-  }
 }
 
 /**

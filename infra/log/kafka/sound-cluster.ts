@@ -1,4 +1,5 @@
 import kafkajs from "kafkajs";
+import { inTime, soonest } from "./in-time.js";
 import {
   type BrokerPool,
   type ConnectionPool,
@@ -227,25 +228,8 @@ const timedOut = ({ host, port }: Place) =>
     code: "ETIMEDOUT",
   });
 
-function withinHandshake<Result>(work: Promise<Result>, giveUp: () => void, place: Place): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(timedOut(place));
-      giveUp();
-    }, HANDSHAKE_MS);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+const withinHandshake = <Result>(work: Promise<Result>, giveUp: () => void, place: Place): Promise<Result> =>
+  inTime(work, HANDSHAKE_MS, () => {
+    giveUp();
+    return timedOut(place);
   });
-}
-
-/** Waits until something is over, however it ends, and no longer than a while. Never rejects. */
-export function soonest(work: Promise<unknown>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    work
-      .catch(() => {})
-      .finally(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-  });
-}

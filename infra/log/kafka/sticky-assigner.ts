@@ -1,8 +1,9 @@
-import kafkajs, { type Assigner, type GroupMember, type PartitionAssigner } from "kafkajs";
+import kafkajs, { type GroupMember } from "kafkajs";
 import type { KafkaCluster } from "./kafkajs-internals.js";
 
 const { AssignerProtocol } = kafkajs;
-const NAME = "tickplant-sticky";
+/** As members name it to the group. */
+export const GROUP_PROTOCOL = "tickplant-sticky";
 const VERSION = 0;
 
 interface TopicPartition {
@@ -10,47 +11,42 @@ interface TopicPartition {
   readonly partition: number;
 }
 
+/** What a member says when it joins. @param held what it holds now, as `topic/partition` */
+export const subscription = (topics: readonly string[], held: readonly string[]): Buffer =>
+  AssignerProtocol.MemberMetadata.encode({
+    version: VERSION,
+    topics: [...topics],
+    userData: Buffer.from(JSON.stringify(held)),
+  });
+
 /**
- * Spreads each topic's partitions evenly and leaves them where they are as far as that goes: a moved partition costs
- * its task a restore. Members say in their subscription what they hold.
+ * What the member that leads a group tells the others. It spreads each topic's partitions evenly and leaves them where they
+ * are as far as that goes: a moved partition costs its task a restore.
  *
- * @param held what this member holds now, as `topic/partition`
+ * @param cluster knows how many partitions the topics have
  */
-export function stickyAssigner(held: () => readonly string[]): PartitionAssigner {
-  return ({ cluster }) => {
-    const assigner: Assigner = {
-      name: NAME,
+export function shareOut(
+  members: readonly GroupMember[],
+  topics: readonly string[],
+  cluster: Pick<KafkaCluster, "findTopicPartitionMetadata">,
+): { memberId: string; memberAssignment: Buffer }[] {
+  const all = topics.flatMap((topic) =>
+    cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })),
+  );
+  const owned = new Map(members.map(({ memberId, memberMetadata }) => [memberId, heldOf(memberMetadata)]));
+  return [...assignPartitions(owned, all)].map(([memberId, partitions]) => ({
+    memberId,
+    memberAssignment: AssignerProtocol.MemberAssignment.encode({
       version: VERSION,
-      async assign({ members, topics }: { members: GroupMember[]; topics: string[] }) {
-        const all = topics.flatMap((topic) =>
-          (cluster as unknown as KafkaCluster)
-            .findTopicPartitionMetadata(topic)
-            .map(({ partitionId }) => ({ topic, partition: partitionId })),
-        );
-        const owned = new Map(members.map(({ memberId, memberMetadata }) => [memberId, heldOf(memberMetadata)]));
-        return [...assignPartitions(owned, all)].map(([memberId, partitions]) => ({
-          memberId,
-          memberAssignment: AssignerProtocol.MemberAssignment.encode({
-            version: VERSION,
-            assignment: byTopic(partitions),
-            userData: Buffer.alloc(0),
-          }),
-        }));
-      },
-      protocol({ topics }: { topics: string[] }) {
-        return {
-          name: NAME,
-          metadata: AssignerProtocol.MemberMetadata.encode({
-            version: VERSION,
-            topics,
-            userData: Buffer.from(JSON.stringify(held())),
-          }),
-        };
-      },
-    };
-    return assigner;
-  };
+      assignment: byTopic(partitions),
+      userData: Buffer.alloc(0),
+    }),
+  }));
 }
+
+/** By topic, which partitions a member has; none where the leader said nothing. */
+export const decodeAssignment = (memberAssignment: Buffer): Record<string, number[]> =>
+  AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {};
 
 function heldOf(memberMetadata: Buffer): string[] {
   try {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { CoordinatorLookup, GROUP, TRANSACTION } from "./coordinator-lookup.js";
 import type { KafkaBroker, KafkaCluster, OffsetsOfTopic, ProducerIdentity } from "./kafkajs-internals.js";
 
 /** This producer's epoch is over: a newer one of the same transactional id was opened. */
@@ -23,7 +24,6 @@ export interface TransactionCoordinatorOptions {
   readonly patienceMs: number;
 }
 
-const TRANSACTION = 1;
 const FIRST_BACKOFF_MS = 20;
 const LAST_BACKOFF_MS = 1_000;
 
@@ -59,9 +59,13 @@ export class TransactionCoordinator {
   /** The coordinator may know of a transaction. */
   #isOpen = false;
   #isSpent = false;
-  readonly #known = new Map<string, KafkaBroker>();
+  readonly #coordinator: CoordinatorLookup;
+  /** Of the groups whose offsets were committed. */
+  readonly #groups = new Map<string, CoordinatorLookup>();
 
-  constructor(private readonly options: TransactionCoordinatorOptions) {}
+  constructor(private readonly options: TransactionCoordinatorOptions) {
+    this.#coordinator = new CoordinatorLookup(options.cluster, options.transactionalId, TRANSACTION);
+  }
 
   get producerId(): bigint {
     return BigInt(this.#id);
@@ -80,7 +84,7 @@ export class TransactionCoordinator {
   async open(): Promise<void> {
     const { transactionalId, timeoutMs } = this.options;
     const request = { transactionalId, transactionTimeout: timeoutMs };
-    const found = await this.#ask("opening", transactionalId, TRANSACTION, (broker) => broker.initProducerId(request));
+    const found = await this.#ask("opening", this.#coordinator, (broker) => broker.initProducerId(request));
     this.#id = found.answer.producerId;
     this.#epoch = found.answer.producerEpoch;
   }
@@ -98,8 +102,7 @@ export class TransactionCoordinator {
       topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     };
     this.#isOpen = true;
-    const { transactionalId } = this.options;
-    await this.#ask("joining", transactionalId, TRANSACTION, (broker) => broker.addPartitionsToTxn(request));
+    await this.#ask("joining", this.#coordinator, (broker) => broker.addPartitionsToTxn(request));
     for (const { topic, partition } of parts) this.#joined.add(`${topic}/${partition}`);
   }
 
@@ -107,9 +110,10 @@ export class TransactionCoordinator {
   async commitOffsets(groupId: string, topics: readonly OffsetsOfTopic[]): Promise<void> {
     const request = { ...this.#identity(), groupId };
     this.#isOpen = true;
-    const { transactionalId } = this.options;
-    await this.#ask("adding offsets", transactionalId, TRANSACTION, (broker) => broker.addOffsetsToTxn(request));
-    await this.#ask("committing offsets", groupId, 0, (broker) => broker.txnOffsetCommit({ ...request, topics }));
+    await this.#ask("adding offsets", this.#coordinator, (broker) => broker.addOffsetsToTxn(request));
+    await this.#ask("committing offsets", this.#ofGroup(groupId), (broker) =>
+      broker.txnOffsetCommit({ ...request, topics }),
+    );
   }
 
   /** @throws ProducerFenced, OutcomeUnknown: whether it was committed is not known */
@@ -140,8 +144,7 @@ export class TransactionCoordinator {
   async #end(transactionResult: boolean): Promise<void> {
     const request = { ...this.#identity(), transactionResult };
     const what = transactionResult ? "a commit" : "an abort";
-    const { transactionalId } = this.options;
-    const { wasLost } = await this.#ask(what, transactionalId, TRANSACTION, (broker) => broker.endTxn(request));
+    const { wasLost } = await this.#ask(what, this.#coordinator, (broker) => broker.endTxn(request));
     this.#ended();
     if (wasLost) this.#isSpent = true;
   }
@@ -158,17 +161,15 @@ export class TransactionCoordinator {
   /** Repeats a request until it is answered for good. @returns the answer, and whether one before it was lost */
   async #ask<Answer>(
     what: string,
-    coordinated: string,
-    coordinatorType: 0 | 1,
+    coordinator: CoordinatorLookup,
     request: (broker: KafkaBroker) => Promise<Answer>,
   ): Promise<{ answer: Answer; wasLost: boolean }> {
     const { transactionalId, patienceMs } = this.options;
-    const place = `${coordinatorType}/${coordinated}`;
     const until = performance.now() + patienceMs;
     let wasLost = false;
     for (let attempt = 1; ; attempt++) {
       let failure: unknown;
-      const broker = await this.#coordinator(place, coordinated, coordinatorType).catch((error: unknown) => {
+      const broker = await coordinator.broker().catch((error: unknown) => {
         failure = error;
         return undefined;
       });
@@ -183,7 +184,7 @@ export class TransactionCoordinator {
           const text = `${what} of ${transactionalId}: ${messageOf(error)}`;
           throw wasLost ? new OutcomeUnknown(text, error) : new CoordinatorRefused(text, { cause: error });
         }
-        if (code !== 51) this.#known.delete(place);
+        if (code !== 51) coordinator.forget();
       }
       if (performance.now() >= until) {
         const text = `${what} of ${transactionalId} is not answered`;
@@ -193,12 +194,12 @@ export class TransactionCoordinator {
     }
   }
 
-  /** Asked for once, and again when it is another. */
-  async #coordinator(place: string, coordinated: string, coordinatorType: 0 | 1): Promise<KafkaBroker> {
-    const known = this.#known.get(place);
-    if (known?.isConnected()) return known;
-    const found = await this.options.cluster.findGroupCoordinator({ groupId: coordinated, coordinatorType });
-    this.#known.set(place, found);
+  #ofGroup(groupId: string): CoordinatorLookup {
+    let found = this.#groups.get(groupId);
+    if (found === undefined) {
+      found = new CoordinatorLookup(this.options.cluster, groupId, GROUP);
+      this.#groups.set(groupId, found);
+    }
     return found;
   }
 }

@@ -55,8 +55,8 @@ export class Services {
     const folders = await temporaryFolder();
     return new Services(
       folders,
-      await kafka.startKafka(),
-      await registry.startRegistry(),
+      await kafka.startKafka({ isMeasured: true }),
+      await registry.startRegistry({ isMeasured: true }),
       await redis.startRedis(),
       await EmbeddedStoreServer.start({
         folder: join(folders.folder, "store"),
