@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { endWithOutput } from "./commands/closed-output.js";
 import { complaintOf } from "./commands/complaint.js";
 import { letHeapsGrow } from "./infra/heap-growth.js";
-import { version } from "./push/settings.js";
+import { version } from "./infra/version.js";
 
 type Add = (program: Command) => void;
 

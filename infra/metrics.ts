@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { diskPlaces, watchedDrops } from "./watched-series.js";
 
 const latencySeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
@@ -14,11 +15,13 @@ export class Metrics {
     "topic",
     "consumer_group",
   ]);
-  readonly consumerLag = this.gauge("mq_consumer_lag", "Records between the group's position and the end", [
-    "topic",
-    "partition",
-    "consumer_group",
-  ]);
+  /** A member measures its own partitions, a process of a cluster those of all groups: nothing is to be added up. */
+  readonly consumerLag = this.gauge(
+    "mq_consumer_lag",
+    "Records between the group's position and the end",
+    ["topic", "partition", "consumer_group"],
+    "max",
+  );
   readonly consumerProcessing = this.histogram("mq_consumer_processing_seconds", "Handling of one fetched batch", [
     "topic",
     "consumer_group",
@@ -37,6 +40,14 @@ export class Metrics {
     "Writes that found no room on the disk and are repeated, by place",
     ["place"],
   );
+  readonly storeRows = this.counter(
+    "tickplant_store_rows_total",
+    "Rows that were sent to the store, by topic: ok, error (sent again), refused (a dead letter)",
+    ["topic", "status"],
+  );
+  readonly storeInserts = this.histogram("tickplant_store_insert_seconds", "An insert of rows that went well", [
+    "topic",
+  ]);
   readonly feedConnected = this.gauge(
     "tickplant_feed_connected",
     "1 while the feed's connection is up",
@@ -104,6 +115,19 @@ export class Metrics {
 
   /** Set by the process as a whole, never by its threads. */
   readonly ready = this.gauge("tickplant_ready", "1 while /readyz says 200", ["role"], "min");
+
+  readonly buildInfo = this.gauge(
+    "tickplant_build_info",
+    "1; the versions of plant and Node, and the roles that run in this process",
+    ["version", "node", "roles"],
+    "max",
+  );
+
+  constructor() {
+    for (const [place, reasons] of Object.entries(watchedDrops))
+      for (const reason of reasons) this.dropped.inc({ place, reason }, 0);
+    for (const place of diskPlaces) this.diskWaits.inc({ place }, 0);
+  }
 
   counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });

@@ -1,3 +1,4 @@
+import { AppendCounts } from "../infra/log/append-counts.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
@@ -59,13 +60,16 @@ export function frameLetter(frame: RefusedFrame): DeadLetter {
 
 /** Frames that could not be read, with their original bytes, into `market.dlq`. Never throws and never blocks. */
 export class DeadLetters {
-  private readonly queue: { letter: DeadLetter; key: string }[] = [];
+  private readonly queue: { letter: DeadLetter; key: string; since: number }[] = [];
   private sending = Promise.resolve();
   private busy = false;
   private sequence = 0;
   private stopped = false;
+  private readonly counts: AppendCounts;
 
-  constructor(private readonly options: DeadLettersOptions) {}
+  constructor(private readonly options: DeadLettersOptions) {
+    this.counts = new AppendCounts(options.metrics, [deadLetterTopic]);
+  }
 
   /** Takes a frame that was refused at ingest. @param reason a stable word, e.g. `unreadable_frame` */
   frame(exchange: VenueId, text: string | Uint8Array, reason: string, detail: string, timestamp: Micros): void {
@@ -78,7 +82,7 @@ export class DeadLetters {
     this.sequence += 1;
     const { epoch, maxBytes } = this.options;
     const letter = frameLetter({ exchange, text, reason, detail, timestamp, epoch, sequence: this.sequence, maxBytes });
-    this.queue.push({ letter, key: exchange });
+    this.queue.push({ letter, key: exchange, since: performance.now() });
     if (this.busy) return;
     this.busy = true;
     this.sending = this.send();
@@ -101,18 +105,20 @@ export class DeadLetters {
     for (let attempt = 0; this.queue.length > 0 && !this.stopped; ) {
       const some = this.queue.slice(0, 50);
       try {
-        await log.append(
-          some.map(({ letter, key }) => ({
-            topic: deadLetterTopic,
-            ...(partition !== undefined && { partition }),
-            key,
-            value: encode(letter),
-            timestamp: letter.timestamp,
-          })),
-        );
+        const records = some.map(({ letter, key }) => ({
+          topic: deadLetterTopic,
+          ...(partition !== undefined && { partition }),
+          key,
+          value: encode(letter),
+          timestamp: letter.timestamp,
+        }));
+        this.counts.take(records);
+        await log.append(records);
         this.queue.splice(0, some.length);
+        this.counts.ok(performance.now() - some[0]!.since);
         attempt = 0;
       } catch (error) {
+        this.counts.error();
         if (attempt === 0) logger.warn({ err: error }, "dead letters could not be written; they wait");
         attempt += 1;
         await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, { baseMs: 50, capMs: 500 })));

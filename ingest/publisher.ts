@@ -74,6 +74,7 @@ export class Publisher {
     this.maxTicks = options.maxTicks ?? 10_000;
     this.maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
     const { log, schemaId, session, metrics, logger } = options;
+    for (const status of ["ok", "error", "dropped"]) metrics.producerMessages.inc({ topic: rawTopic, status }, 0);
     this.queues = Array.from(
       { length: log.partitions(rawTopic) },
       (_, partition) =>

@@ -10,6 +10,7 @@ import { type DiskWaits, ensureWritableFolder } from "../infra/disk.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
+import { watchProcess } from "../infra/process-metrics.js";
 import type { EmbeddedStoreServer } from "../infra/store/embedded-store-server.js";
 import type { Store } from "../infra/store/store.js";
 import { wantOfRoom, watchStoreRoom } from "../infra/store/store-room.js";
@@ -67,6 +68,7 @@ export interface Plant {
  */
 export async function startPlant(config: PlantConfig, logger: Logger): Promise<Plant> {
   const metrics = new Metrics();
+  watchProcess(metrics, config.roles);
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) {

@@ -46,6 +46,7 @@ export class RoleThread {
   #stopping = false;
   #conditions: readonly HeldCondition[] = [];
   #heardAt = performance.now();
+  #metrics: unknown;
   /** Rejects when the role can not go on; never resolves. */
   readonly failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
@@ -125,9 +126,13 @@ export class RoleThread {
     }
   }
 
-  /** The thread's metrics as prom-client's JSON; undefined when it does not answer in time. */
+  /**
+   * The thread's metrics as prom-client's JSON. One that does not answer in time is as it last was: without it counters
+   * of all threads would fall and rise again, which is growth to Prometheus. Undefined before its first answer.
+   */
   async metrics(): Promise<unknown> {
-    return this.#ask("metrics", METRICS_DEADLINE_MS);
+    this.#metrics = (await this.#ask("metrics", METRICS_DEADLINE_MS)) ?? this.#metrics;
+    return this.#metrics;
   }
 
   /** Records that wait for the role. */

@@ -1,6 +1,7 @@
 import { BufferPool } from "../infra/buffer-pool.js";
 import type { Condition } from "../infra/health.js";
 import { ConsumerWatch } from "../infra/log/consumer-watch.js";
+import { LagGauge } from "../infra/log/lag-gauge.js";
 import type { Consumer } from "../infra/log/log.js";
 import { OwnershipNotes } from "../infra/log/ownership-notes.js";
 import { wallClock } from "../infra/wall-clock.js";
@@ -65,14 +66,12 @@ export async function runProcess(ports: ProcessPorts): Promise<Processing> {
     },
   });
   const consumer = await consuming;
+  const shownLag = new LagGauge(metrics, PROCESS_GROUP);
   const watch = new ConsumerWatch({
     group: PROCESS_GROUP,
     consumer,
     handled: () => handled,
-    measured: (lags) => {
-      for (const { topic, partition, lag } of lags)
-        metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: PROCESS_GROUP }, lag);
-    },
+    measured: (lags) => shownLag.show(lags),
   });
   return {
     failed: consumer.failed,

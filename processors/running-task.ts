@@ -2,6 +2,7 @@ import { setImmediate as nextLoop } from "node:timers/promises";
 import type { BufferPool } from "../infra/buffer-pool.js";
 import type { Bus } from "../infra/bus/bus.js";
 import type { Condition } from "../infra/health.js";
+import { AppendCounts } from "../infra/log/append-counts.js";
 import type { Log, LogRecord, StoredRecord, TransactionalWriter } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
@@ -21,6 +22,8 @@ import { TaskMetrics } from "./task/task-metrics.js";
 import type { Turn, Turns } from "./task/turns.js";
 
 export const PROCESS_GROUP = "process";
+/** What tasks append to. */
+const outputTopics = ["trade", "ticker", "depth", "kline", "index", "dlq"].map((kind) => `market.${kind}`);
 /** Outputs of a batch of input after which they leave, though more of it is to be worked on. */
 const SEND_FROM = 1_000;
 
@@ -63,6 +66,7 @@ export class RunningTask {
   /** Somebody else waits for the partition. */
   #leaving = false;
   readonly #outgoing: Outgoing;
+  readonly #stateCounts: AppendCounts;
   /** What the state stands for is not in the log, or the task is over: nothing more is written. */
   #failed: Error | undefined;
   /** The next offset to read. */
@@ -84,11 +88,14 @@ export class RunningTask {
     const { log, bus, logger, metrics, checkpointMs, settings } = ports;
     // tasks that begin together do not write their states together: what is processed meanwhile would wait
     this.#lastCheckpoint = performance.now() - (checkpointMs * (partition % settings.partitions)) / settings.partitions;
+    this.#stateCounts = new AppendCounts(metrics, [STATE_TOPIC]);
     this.#outgoing = new Outgoing({
       log,
       bus,
       logger,
       task: task.name,
+      metrics,
+      topics: [...outputTopics, "index.input"],
       published: (logTime) => {
         const latency = (performance.timeOrigin + performance.now()) / 1000 - logTime / 1_000_000;
         metrics.endToEndLatency.observe({ topic }, Math.max(0, latency));
@@ -320,9 +327,13 @@ export class RunningTask {
     const { topic, partition } = this;
     const position = { group: PROCESS_GROUP, topic, partition, offset: next ?? 0, released };
     try {
+      this.#stateCounts.take(records);
+      const since = performance.now();
       await this.writer.write(records, next === undefined ? [] : [position]);
       this.#unwritten.clear();
+      this.#stateCounts.ok(performance.now() - since);
     } catch (error) {
+      this.#stateCounts.error();
       if (!isPassing(error) || this.#stopping) throw error;
       const { code, message } = error;
       const said = { code, task: this.name, why: message };

@@ -12,6 +12,7 @@ import { CannotListen } from "../infra/cannot-listen.js";
 import { httpServer } from "../infra/http-server.js";
 import type { Logger } from "../infra/logging.js";
 import type { Store } from "../infra/store/store.js";
+import { version } from "../infra/version.js";
 import type { PushMetrics } from "./metrics.js";
 import type { PlantPulse } from "./plant-pulse.js";
 import { RestError } from "./rest/errors.js";
@@ -23,7 +24,7 @@ import { checkParameters } from "./rest/parameters.js";
 import { type PlantState, plantRoutes } from "./rest/plant-routes.js";
 import { RecentKlines } from "./rest/recent-klines.js";
 import { checkNames, messageSchemas } from "./rest/schemas.js";
-import { type PushSettings, version } from "./settings.js";
+import type { PushSettings } from "./settings.js";
 
 export interface RestServer {
   readonly port: number;

@@ -62,5 +62,3 @@ export const defaultPushSettings: PushSettings = {
   },
   rateLimit: { requestsPerMinute: 1_200, connectionsPerSecond: 50, messagesPerSecond: 20, workPerSecond: 1_000 },
 };
-
-export const version = "0.1.0";

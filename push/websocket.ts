@@ -2,13 +2,14 @@ import type { Bus } from "../infra/bus/bus.js";
 import { guardRefusal, policyOf } from "../infra/http-door.js";
 import type { GuardedRequest } from "../infra/http-guard.js";
 import type { Logger } from "../infra/logging.js";
+import { version } from "../infra/version.js";
 import { Addresses } from "./addresses.js";
 import { Hub, type Publish } from "./hub.js";
 import type { PushMetrics } from "./metrics.js";
 import type { PlantPulse } from "./plant-pulse.js";
 import { answers } from "./protocol.js";
 import type { PlantState } from "./rest/plant-routes.js";
-import { type PushSettings, version } from "./settings.js";
+import type { PushSettings } from "./settings.js";
 import { chooseSockets } from "./sockets/choose.js";
 import type { HttpAnswer, SocketHandlers, SocketServer } from "./sockets/socket-server.js";
 

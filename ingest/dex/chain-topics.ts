@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { AppendCounts } from "../../infra/log/append-counts.js";
 import type { Log } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
@@ -26,6 +27,13 @@ export interface ChainTopicsOptions {
   readonly maxQueued?: number;
 }
 
+interface Waiting {
+  readonly message: ChainMessage;
+  readonly sequence: number;
+  /** When it came, by performance.now(). */
+  readonly since: number;
+}
+
 /** Records in one append. */
 const BATCH = 200;
 
@@ -37,13 +45,15 @@ const BATCH = 200;
 export class ChainTopics {
   readonly #options: ChainTopicsOptions;
   readonly #sequences = new Map<string, number>();
-  #queue: { readonly message: ChainMessage; readonly sequence: number }[] = [];
+  #queue: Waiting[] = [];
   #sending: Promise<void> | undefined;
   #waiters: (() => void)[] = [];
   #closed = false;
+  readonly #counts: AppendCounts;
 
   constructor(options: ChainTopicsOptions) {
     this.#options = options;
+    this.#counts = new AppendCounts(options.metrics);
   }
 
   write(message: ChainMessage): void {
@@ -52,7 +62,7 @@ export class ChainTopics {
       return;
     }
     const sequence = this.#next(`${message.topic} ${message.key}`);
-    this.#queue.push({ message, sequence });
+    this.#queue.push({ message, sequence, since: performance.now() });
     if (message.topic === "pool.sync") this.#options.channels?.publish(message, this.#options.epoch);
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
@@ -90,16 +100,19 @@ export class ChainTopics {
   }
 
   async #send(): Promise<void> {
-    const { log, logger, metrics } = this.#options;
+    const { log, logger } = this.#options;
     for (let attempt = 0; this.#queue.length > 0 && !this.#closed; ) {
       const some = this.#queue.slice(0, BATCH);
       try {
-        await log.append(some.map(({ message, sequence }) => this.#record(message, sequence)));
+        const records = some.map(({ message, sequence }) => this.#record(message, sequence));
+        this.#counts.take(records);
+        await log.append(records);
         this.#queue.splice(0, some.length);
-        for (const { message } of some) metrics.producerMessages.inc({ topic: message.topic, status: "acknowledged" });
+        this.#counts.ok(performance.now() - some[0]!.since);
         attempt = 0;
         if (this.#hasRoom) for (const resolve of this.#waiters.splice(0)) resolve();
       } catch (error) {
+        this.#counts.error();
         if (attempt === 0) logger.warn({ err: error }, "the chain's topics could not be written; they wait");
         await delay(backoffMs(attempt++, { baseMs: 50, capMs: 1_000 }));
       }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { EngineConfig } from "../../infra/config/engine-config.js";
 import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
+import { LagGauge } from "../../infra/log/lag-gauge.js";
 import type { Consumer, PartitionHandler, StoredRecord } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import { ConfluentRegistry } from "../../schemas/confluent-registry.js";
@@ -41,6 +42,7 @@ class EngineSource implements Source {
   readonly #partitions = new Map<string, PartitionTicks>();
   readonly #readers: ReadonlyMap<string, TopicReader>;
   readonly #abort = new AbortController();
+  readonly #shownLag: LagGauge;
   #running: Promise<void> | undefined;
   #consumer: Consumer | undefined;
   #connected = false;
@@ -54,6 +56,7 @@ class EngineSource implements Source {
     const { config } = options;
     this.#logger = parts.logger.child({ exchange: config.id });
     this.#since = parts.clock();
+    this.#shownLag = new LagGauge(parts.metrics, config.group);
     this.#markets = new EngineMarkets(options, parts);
     const avro = config.registry && new AvroValues(new ConfluentRegistry(config.registry));
     const topics = [...new Set(config.streams.map(({ topic }) => topic))];
@@ -84,16 +87,12 @@ class EngineSource implements Source {
 
   onTime(now: Micros): void {
     this.#markets.onTime(now);
-    const { metrics } = this.parts;
     if (now - this.#lagAskedAt < (this.options.lagEveryMs ?? 5_000) * 1000 || this.#consumer === undefined) return;
     this.#lagAskedAt = now;
     this.#consumer.lag().then(
       (lags) => {
         this.#setConnected(this.#consumer !== undefined);
-        const consumer_group = this.options.config.group;
-        for (const { topic, partition, lag } of lags) {
-          metrics.consumerLag.set({ topic, partition: String(partition), consumer_group }, lag);
-        }
+        this.#shownLag.show(lags);
       },
       () => this.#setConnected(false),
     );

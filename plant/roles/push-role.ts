@@ -110,14 +110,17 @@ function stateOf({ data, metrics, host }: RoleParts, own: () => Condition[]): Pl
       return { ready: false, live: false, reasons: [reason, ...reasons], conditions: [stuck] };
     }
   });
+  let told: MetricsJson[] = [];
   const metricsText = shared(METRICS_SHARED_MS, async () => {
+    // a host that does not answer is as it last was: a sum without it would fall, and its return would be growth
     const [{ ready }, others] = await Promise.all([
       Promise.race([readiness(), delay(READINESS_MS, { ready: false }, { ref: false })]),
-      (host.ask({ of: "metrics" }, STATE_DEADLINE_MS) as Promise<MetricsJson[]>).catch((): MetricsJson[] => []),
+      host.ask({ of: "metrics" }, STATE_DEADLINE_MS).catch(() => told),
     ]);
+    told = others as MetricsJson[];
     metrics.ready.set({ role: data.config.roles.join("+") }, ready ? 1 : 0);
     const own = (await metrics.registry.getMetricsAsJSON()) as unknown as MetricsJson;
-    return AggregatorRegistry.aggregate([own, ...others] as never).metrics();
+    return AggregatorRegistry.aggregate([own, ...told] as never).metrics();
   });
   return { readiness, metricsText };
 }

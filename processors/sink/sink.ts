@@ -1,6 +1,7 @@
 import type { DiskWaits } from "../../infra/disk.js";
 import type { Condition } from "../../infra/health.js";
 import { ConsumerWatch } from "../../infra/log/consumer-watch.js";
+import { LagGauge } from "../../infra/log/lag-gauge.js";
 import type { Log } from "../../infra/log/log.js";
 import { OwnershipNotes } from "../../infra/log/ownership-notes.js";
 import type { Logger } from "../../infra/logging.js";
@@ -108,14 +109,12 @@ export async function runSink(
   });
   const failed = Promise.race([consumer.failed, broken]);
   failed.catch(() => undefined);
+  const shownLag = new LagGauge(metrics, settings.group);
   const watch = new ConsumerWatch({
     group: settings.group,
     consumer,
     handled: () => handled,
-    measured: (lags) => {
-      for (const { topic, partition, lag } of lags)
-        metrics.consumerLag.set({ topic, partition: String(partition), consumer_group: settings.group }, lag);
-    },
+    measured: (lags) => shownLag.show(lags),
   });
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

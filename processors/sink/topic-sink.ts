@@ -2,6 +2,7 @@ import type { StoredRecord } from "../../infra/log/log.js";
 import { type RowText, rowTexts, UnfitValue } from "../../infra/store/row-text.js";
 import { RowTranscoder } from "../../infra/store/row-transcoder.js";
 import type { StoredTopic } from "../../infra/store/store.js";
+import { StoreRefused } from "../../infra/store/store-errors.js";
 import { IncompatibleSchema, UnknownSchema, UnreadableRecord } from "../../schemas/errors.js";
 import type { DeadLetter, MessageOfTopic } from "../../schemas/messages.js";
 import type { Micros } from "../../schemas/words.js";
@@ -42,6 +43,7 @@ export class TopicSink<Topic extends StoredTopic> {
     this.codec = ports.codecs[topic];
     this.rowText = rowTexts[topic] as RowText<MessageOfTopic[Topic]>;
     this.rows = new RowTranscoder(topic, this.codec.schemaId);
+    for (const status of ["ok", "error", "refused"]) ports.metrics.storeRows.inc({ topic, status }, 0);
   }
 
   /** Takes records over; resolves when there is room for more. */
@@ -115,7 +117,9 @@ export class TopicSink<Topic extends StoredTopic> {
     const { log, store, metrics, settings } = this.ports;
     const { ends, letters, positions } = batch;
     const refused = await this.writer.write(ends.length, (from, to) =>
-      store.insertRows(this.topic, rows.subarray(from === 0 ? 0 : ends[from - 1], ends[to - 1])),
+      this.counted(to - from, () =>
+        store.insertRows(this.topic, rows.subarray(from === 0 ? 0 : ends[from - 1], ends[to - 1])),
+      ),
     );
     for (const { row, reason } of refused) {
       const [partition, offset] = [batch.partitions[row] ?? 0, batch.offsets[row] ?? 0];
@@ -127,6 +131,22 @@ export class TopicSink<Topic extends StoredTopic> {
       await this.writer.persist("the sink's position", () => log.commit(settings.group, this.topic, partition, offset));
     }
     metrics.consumerMessages.inc({ topic: this.topic, consumer_group: settings.group }, ends.length);
+  }
+
+  /** One attempt to insert rows. A refusal of several says nothing of each: they are tried apart. */
+  private async counted(rows: number, insert: () => Promise<void>): Promise<void> {
+    const { storeRows, storeInserts } = this.ports.metrics;
+    const { topic } = this;
+    const since = performance.now();
+    try {
+      await insert();
+      storeInserts.observe({ topic }, (performance.now() - since) / 1000);
+      storeRows.inc({ topic, status: "ok" }, rows);
+    } catch (error) {
+      if (!(error instanceof StoreRefused)) storeRows.inc({ topic, status: "error" }, rows);
+      else if (rows === 1) storeRows.inc({ topic, status: "refused" });
+      throw error;
+    }
   }
 
   /** The record's own bytes, read again: keeping a copy of each would cost every good one. */

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bus, BusMessage } from "../../infra/bus/bus.js";
 import type { Condition } from "../../infra/health.js";
+import { AppendCounts } from "../../infra/log/append-counts.js";
 import { LogFull } from "../../infra/log/errors.js";
 import type { Log, LogRecord } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
+import type { Metrics } from "../../infra/metrics.js";
 import type { Micros } from "../../schemas/words.js";
 import { isPassing } from "./passing.js";
 
@@ -20,6 +22,9 @@ export interface OutgoingOptions {
   readonly logger: Logger;
   /** The task's name. */
   readonly task: string;
+  readonly metrics: Metrics;
+  /** That the task writes. */
+  readonly topics: readonly string[];
   /** Messages that were made at a log time (µs) are on the bus. */
   readonly published: (logTime: Micros) => void;
 }
@@ -30,8 +35,9 @@ export interface OutgoingOptions {
  * meanwhile gathers. A client may so see what is not in the log yet: after a crash the same comes again.
  */
 export class Outgoing {
-  /** Records behind the append that is under way. */
+  /** Records behind the append that is under way, and since when the oldest waits, by performance.now(). */
   #records: LogRecord[] = [];
+  #recordsSince = 0;
   /** Records that were sent, and that are in the log, since the beginning. */
   #sent = 0;
   #appended = 0;
@@ -46,7 +52,11 @@ export class Outgoing {
   #failed: Error | undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(private readonly options: OutgoingOptions) {}
+  readonly #counts: AppendCounts;
+
+  constructor(private readonly options: OutgoingOptions) {
+    this.#counts = new AppendCounts(options.metrics, options.topics);
+  }
 
   /** Outputs that are not in the log or on the bus yet. */
   get waiting(): number {
@@ -88,8 +98,10 @@ export class Outgoing {
     if (messages.length > 0) this.#publish(messages, logTime);
     if (records.length === 0) return;
     this.#sent += records.length;
-    if (this.#records.length === 0) this.#records = records;
-    else for (const record of records) this.#records.push(record);
+    if (this.#records.length === 0) {
+      this.#records = records;
+      this.#recordsSince = performance.now();
+    } else for (const record of records) this.#records.push(record);
     if (!this.#isAppending) void this.#appendAll();
   }
 
@@ -157,9 +169,12 @@ export class Outgoing {
     this.#isAppending = true;
     while (this.#records.length > 0) {
       const records = this.#records;
+      const since = this.#recordsSince;
       this.#records = [];
+      this.#counts.take(records);
       try {
         await this.#append(records);
+        this.#counts.ok(performance.now() - since);
       } catch (error) {
         this.#failed ??= error as Error;
         this.#giveUp();
@@ -182,6 +197,7 @@ export class Outgoing {
         if (attempt > 0) logger.info({ task }, "the log takes outputs again");
         return;
       } catch (error) {
+        this.#counts.error();
         if (!isPassing(error) || this.#stopped) throw error;
         this.#refusal = error;
         const { code, message } = error;

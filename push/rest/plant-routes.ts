@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { HeldCondition } from "../../infra/health.js";
-import { version } from "../settings.js";
+import { version } from "../../infra/version.js";
 import { byLength } from "./intervals.js";
 import type { LastValues } from "./last-values.js";
 import { ref, route } from "./schemas.js";

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parser } from "@prometheus-io/lezer-promql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { Metrics } from "../../infra/metrics.js";
+import { watchProcess } from "../../infra/process-metrics.js";
 import { PushMetrics } from "../../push/metrics.js";
+import { defaultPushSettings } from "../../push/settings.js";
+import { prometheusLabels as always, askedBy, prometheusMetrics } from "./promql.js";
+import { shippedAlerts } from "./shipped-alerts.js";
 import { type EmbeddedStore, openEmbeddedStore } from "./store/embedded-store.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -12,35 +15,13 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 const metrics = new Metrics();
 new PushMetrics(metrics);
+watchProcess(metrics, []);
 /** Labels of each metric that the code makes, and what Prometheus itself knows of a process. */
-const labels = new Map<string, readonly string[]>([["up", []]]);
+const labels = new Map(prometheusMetrics);
 for (const { name, type } of await metrics.registry.getMetricsAsJSON()) {
   const own = (metrics.registry.getSingleMetric(name) as unknown as { labelNames: string[] }).labelNames;
   const parts = String(type) === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
   for (const part of parts) labels.set(name + part, part === "_bucket" ? [...own, "le"] : own);
-}
-const always = ["job", "instance", "namespace", "pod"];
-
-/** What a PromQL expression asks for. @throws Error where it is none */
-function askedBy(expression: string): { metrics: string[]; labels: string[] } {
-  const found = { metrics: [] as string[], labels: [] as string[] };
-  parser.parse(expression).iterate({
-    enter(node) {
-      const text = expression.slice(node.from, node.to);
-      if (node.type.isError) throw new Error(`not PromQL at ${node.from}: ${expression}`);
-      if (node.name === "Identifier") found.metrics.push(text);
-      if (node.name === "LabelName") found.labels.push(text);
-    },
-  });
-  return found;
-}
-
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly for: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
 }
 interface Panel {
   readonly id: number;
@@ -50,9 +31,7 @@ interface Panel {
   readonly targets: readonly { readonly expr?: string; readonly rawSql?: string; readonly legendFormat?: string }[];
 }
 
-const rules = (parse(read("infra/prometheus/alerts.yml")) as { groups: { rules: Rule[] }[] }).groups.flatMap(
-  (group) => group.rules,
-);
+const rules = shippedAlerts;
 const { panels } = JSON.parse(read("infra/grafana/dashboards/tickplant.json")) as { panels: Panel[] };
 const adapter = parse(read("infra/kubernetes/prometheus-adapter.yaml")) as {
   rules: { external: { seriesQuery: string; metricsQuery: string }[] };
@@ -90,7 +69,7 @@ describe("dashboards and alerts", () => {
       panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => (expr ? askedBy(expr).metrics : []))),
     );
     for (const name of labels.keys()) {
-      if (name !== "up" && !/_(sum|count)$/.test(name)) expect(shown).toContain(name);
+      if (/^(mq|tickplant)_/.test(name) && !/_(sum|count)$/.test(name)) expect(shown).toContain(name);
     }
   });
 
@@ -143,6 +122,16 @@ describe("dashboards and alerts", () => {
       scrape_configs.flatMap((job) => job.dns_sd_configs.map(({ names, port }) => [names[0], port])),
     );
     expect(ports).toEqual({ ingest: 9100, process: 9100, sink: 9100, push: 8080 });
+    expect(rule_files).toEqual(["alerts.yml"]);
+  });
+
+  it("Prometheus finds a plant of one command where its configuration has it by default", () => {
+    const { scrape_configs, rule_files } = parse(read("infra/prometheus/embedded.yml")) as {
+      scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+      rule_files: string[];
+    };
+    const { host, restPort } = defaultPushSettings;
+    expect(scrape_configs).toEqual([{ job_name: "tickplant", static_configs: [{ targets: [`${host}:${restPort}`] }] }]);
     expect(rule_files).toEqual(["alerts.yml"]);
   });
 });

@@ -141,7 +141,9 @@ describe("publisher", () => {
     const { publisher, metrics } = publisherOn(log);
     log.refuse = new Error("disk full");
     for (let id = 0; id < 250; id++) publisher.publish(trade("BTC/USDT", id));
-    while (((await metrics.producerMessages.get()).values[0]?.value ?? 0) === 0) await new Promise(setImmediate);
+    const errors = async () =>
+      (await metrics.producerMessages.get()).values.find(({ labels }) => labels.status === "error")!.value;
+    while ((await errors()) === 0) await new Promise(setImmediate);
     log.refuse = undefined;
     await publisher.flushed();
     expect(log.ticks().map((tick) => tick.number)).toEqual(Array.from({ length: 250 }, (_, i) => i + 1));

@@ -19,6 +19,8 @@ export interface RoleProcess {
   readonly name: string;
   readonly role: Role;
   readonly process: PlantProcess;
+  /** Of health and metrics. */
+  readonly healthUrl: string;
 }
 export type Role = "ingest" | "process" | "sink" | "push";
 
@@ -92,10 +94,19 @@ export class Cluster<Kafka extends Brokers = KafkaHandle> {
   /** Starts a role; resolves when it runs. */
   async role(role: Role, name: string = role, overrides: Partial<PlantConfig> = {}): Promise<RoleProcess> {
     const { config } = this;
-    const own = { ...config, dataFolder: join(this.folders.folder, `data-${name}`), ...overrides };
+    const metricsPort = await freePort();
+    const own = { ...config, metricsPort, dataFolder: join(this.folders.folder, `data-${name}`), ...overrides };
     const file = await this.#configFile(name, own);
     const process = new PlantProcess([role, "--config", file]);
-    const running = { name, role, process };
+    const atRest = () => /page (\S+)\/,/.exec(process.stdout)?.[1] ?? "";
+    const running = {
+      name,
+      role,
+      process,
+      get healthUrl() {
+        return role === "push" ? atRest() : `http://127.0.0.1:${own.metricsPort}`;
+      },
+    };
     this.roles.set(name, running);
     await process.said((plant) => plant.stdout.includes("Ctrl-C"), `${role} runs`);
     return running;

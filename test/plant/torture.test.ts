@@ -9,6 +9,7 @@ import type { OutputSink } from "../../processors/outbox.js";
 import { RawTask } from "../../processors/task/raw-task.js";
 import type { Kline } from "../../schemas/messages.js";
 import { seeded } from "../infra/seeded.js";
+import { missingIn } from "../infra/shipped-alerts.js";
 import { Cluster, type Role, type RoleProcess } from "./cluster-rig.js";
 import { query } from "./outputs.js";
 import { pause, signalGroup, until } from "./plant-process.js";
@@ -264,6 +265,20 @@ describe(`a cluster for ${seconds} s with ${faultsWanted} faults`, () => {
     }
     return ids;
   }
+
+  it("its roles together export every metric and label that an alert asks for", async () => {
+    // the last of these begin with a dead letter and a late stream
+    const elsewhere = ["tickplant_oracle_stale", "mq_dead_letter_messages_total", "tickplant_stream_late"];
+    let missing: string[] = [];
+    await until(
+      async () => {
+        const texts = living().map(async ({ healthUrl }) => (await fetch(`${healthUrl}/metrics`)).text());
+        missing = missingIn(await Promise.all(texts), elsewhere);
+        return missing.length === 0;
+      },
+      () => `every metric: ${missing.join(", ")}`,
+    );
+  });
 
   it(
     "loses nothing that was acknowledged, doubles nothing, and ends with the venue's books and an undisturbed run's K-lines",
