@@ -1,11 +1,10 @@
-import { writeFileSync } from "node:fs";
-import { afterAll, beforeAll, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { HealthRig } from "./health-rig.js";
-import { states } from "./health-states.js";
-import { type Told, tableOf, walk } from "./health-table.js";
+import { stateOf } from "./health-states.js";
+import { type Told, tableOf, tooLate, walk } from "./health-table.js";
 
-/** What is promised, to whoever is told and to whoever is told that it is over. */
-const PROMISED_S = 15;
+/** What is promised is 15 s, to which the long form holds the plant; here other tests have the machine, too. */
+const BEARABLE_S = 30;
 
 let rig: HealthRig;
 const table: Told[] = [];
@@ -15,22 +14,25 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
-  for (const { name, process } of Object.values(rig.processes))
-    writeFileSync(`/tmp/ready-role-${name}.log`, process.stderr);
   await rig?.stop();
   console.info(tableOf(table));
 }, 60_000);
 
-const only = process.env.HEALTH_ONLY?.split(",");
-it.each(states.filter(({ name }) => only === undefined || only.includes(name)))(
-  "$name",
-  async (state) => {
-    const lines = await walk(rig, state);
+/** Those that have nothing to do with each other at the same time. */
+it.each([
+  ["Redis gone"],
+  ["Redis read-only"],
+  ["feed silent"],
+  ["clock 6 s off"],
+  ["subscription refused"],
+  ["log frozen", "store hung"],
+  ["log gone", "store gone"],
+])(
+  "%s %s: told by each role, an alert, a client and the page, and taken back",
+  async (...names) => {
+    const lines = await walk(rig, ...names.filter(Boolean).map(stateOf));
     table.push(...lines);
-    console.info(tableOf(lines));
-    for (const { place, told, takenBack } of lines) {
-      if (Math.max(told, takenBack) > PROMISED_S) console.warn(`${state.name}: ${place} ${told} ${takenBack}`);
-    }
+    expect(tooLate(lines, BEARABLE_S)).toEqual([]);
   },
-  400_000,
+  200_000,
 );

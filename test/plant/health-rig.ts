@@ -1,7 +1,12 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
+import { parse } from "yaml";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
 import type { HeldCondition } from "../../infra/health.js";
 import { runningCheck } from "../../plant/doctor/running.js";
+import { type PrometheusHandle, startPrometheus } from "../../scripts/services/prometheus.mjs";
+import { prometheusFolder, shippedAlerts } from "../infra/shipped-alerts.js";
 import { MoodyExchange } from "../ingest/moody-exchange.js";
 import { launchChromium } from "../push/chromium.js";
 import { TestClient } from "../push/client.js";
@@ -35,13 +40,12 @@ export class HealthRig {
     readonly configs: Readonly<Record<Role, PlantConfig>>,
     readonly processes: Readonly<Record<Role, RoleProcess>>,
     readonly client: TestClient,
+    private readonly prometheus: PrometheusHandle,
     private readonly browser: Browser,
     readonly page: Page,
   ) {}
 
   static async start(): Promise<HealthRig> {
-    const t0 = performance.now();
-    const say = (w: string) => console.info(w, Math.round(performance.now() - t0));
     const exchange = await MoodyExchange.start(["BTC", "NEW"], EVERY_MS);
     const [cluster, browser] = await Promise.all([
       Cluster.start({
@@ -51,12 +55,10 @@ export class HealthRig {
       }),
       launchChromium(),
     ]);
-    say("services");
     const started = await Promise.all(roles.map((role) => startRole(cluster, role))).catch(async (error) => {
       await Promise.all([cluster.stop(), exchange.stop(), browser.close()]);
       throw error;
     });
-    say("roles");
     const of = <Value>(value: (one: (typeof started)[number]) => Value) =>
       Object.fromEntries(started.map((one) => [one.role, value(one)])) as Record<Role, Value>;
     const { webSocketUrl } = cluster.urls(started.find(({ role }) => role === "push")!.process);
@@ -68,6 +70,7 @@ export class HealthRig {
       of(({ config }) => config),
       of(({ process }) => process),
       await TestClient.connect(webSocketUrl),
+      await watchedBy(cluster, started),
       browser,
       await browser.newPage(),
     );
@@ -77,10 +80,8 @@ export class HealthRig {
       () => `all well at the start: ${JSON.stringify(rig.last)}`,
       120_000,
     );
-    say("well");
     await rig.page.goto(`${urls.push}/#symbol=NEW%2FUSDT&venue=${venue}`);
     await rig.page.locator("#tape tr").first().waitFor();
-    say("page");
     return rig;
   }
 
@@ -106,10 +107,6 @@ export class HealthRig {
     return (await fetch(`${this.urls[role]}/livez`, { signal: AbortSignal.timeout(5_000) })).ok;
   }
 
-  async metrics(role: Role): Promise<string> {
-    return (await fetch(`${this.urls[role]}/metrics`, { signal: AbortSignal.timeout(8_000) })).text();
-  }
-
   /** What the doctor says of a role that runs here. */
   async doctor(role: Role): Promise<string[]> {
     const findings = await runningCheck(this.configs[role]).run(new AbortController().signal);
@@ -123,6 +120,15 @@ export class HealthRig {
 
   logEnd(role: Role): number {
     return this.processes[role].process.stderr.length;
+  }
+
+  /** What the shipped rule ConditionHolds finds of such a condition, in a Prometheus that scrapes as it is shipped. */
+  async alertOf(condition: RegExp): Promise<string | undefined> {
+    const { expr, alert } = shippedAlerts.find((rule) => rule.alert === "ConditionHolds")!;
+    const answer = await fetch(`${this.prometheus.url}/api/v1/query?query=${encodeURIComponent(expr)}`);
+    const { data } = (await answer.json()) as { data: { result: { metric: Record<string, string> }[] } };
+    const found = data.result.find(({ metric }) => condition.test(metric.condition!));
+    return found && `${alert}: ${found.metric.role} ${found.metric.condition}`;
   }
 
   /** What the page's banner says; "" while there is none. */
@@ -166,7 +172,7 @@ export class HealthRig {
   async stop(): Promise<void> {
     clearInterval(this.#hanging);
     this.client.close();
-    await this.browser.close();
+    await Promise.all([this.browser.close(), this.prometheus.stop()]);
     await this.cluster.stop();
     await this.exchange.stop();
   }
@@ -179,4 +185,17 @@ async function startRole(cluster: Cluster, role: Role) {
   const process = await cluster.role(role, role, own);
   const config: PlantConfig = { ...cluster.config, roles: [role], ...own };
   return { role, process, url: `http://127.0.0.1:${port}`, config };
+}
+
+/** A Prometheus with the rules and times that are shipped, over the roles where they are here. */
+function watchedBy(cluster: Cluster, started: readonly { role: Role; url: string }[]): Promise<PrometheusHandle> {
+  const shipped = parse(readFileSync(join(prometheusFolder, "prometheus.yml"), "utf8")) as { global: object };
+  const file = join(cluster.folders.folder, "prometheus.yml");
+  const scrape_configs = started.map(({ role, url }) => ({
+    job_name: `tickplant-${role}`,
+    static_configs: [{ targets: [new URL(url).host] }],
+  }));
+  const rule_files = [join(prometheusFolder, "alerts.yml")];
+  writeFileSync(file, JSON.stringify({ global: shipped.global, rule_files, scrape_configs }));
+  return startPrometheus({ config: file });
 }

@@ -12,6 +12,10 @@ export interface Expected {
 /** Something that may be wrong with a cluster, made and mended with the real parts. */
 export interface State {
   readonly name: string;
+  /** A condition by which an alert tells it. */
+  readonly condition: RegExp;
+  /** What has to hold before it begins. */
+  prepare?(rig: HealthRig): unknown;
   begin(rig: HealthRig): unknown;
   end(rig: HealthRig): unknown;
   readonly roles: Readonly<Record<Role, Expected>>;
@@ -24,6 +28,7 @@ const not = (says: RegExp): Expected => ({ says, ready: false });
 const note = (says: RegExp): Expected => ({ says, ready: true });
 
 const ofLog = {
+  condition: /^log_not_(readable|writable)$/,
   roles: {
     ingest: not(/^the log has taken nothing of market\.raw for \d+ s: /),
     process: not(/^the log does not answer: /),
@@ -36,6 +41,7 @@ const ofLog = {
 
 const redisAway = /Redis (does not take writes|does not answer|does not renew them)|^no lease is held/;
 const ofRedis = {
+  condition: /^bus_not_writable$/,
   roles: {
     ingest: not(/^no lease is held: Redis does not renew them/),
     process: not(/^Redis does not take writes: /),
@@ -47,6 +53,7 @@ const ofRedis = {
 };
 
 const ofStore = {
+  condition: /^store_(unreachable|not_writable)$/,
   roles: {
     ingest: note(/^the store does not answer: /),
     process: note(/^the store does not answer: /),
@@ -105,10 +112,9 @@ export const states: readonly State[] = [
   },
   {
     name: "feed silent",
-    async begin(rig) {
-      await rig.streamsAreKnown();
-      rig.exchange.mood.silent = () => true;
-    },
+    condition: /^feed_(silent|ill)$/,
+    prepare: (rig) => rig.streamsAreKnown(),
+    begin: (rig) => (rig.exchange.mood.silent = () => true),
     end: (rig) => (rig.exchange.mood.silent = () => false),
     roles: {
       ingest: not(/^binance \(market-1\) is connected and has brought nothing for \d+ s$/),
@@ -121,6 +127,7 @@ export const states: readonly State[] = [
   },
   {
     name: "subscription refused",
+    condition: /^subscription_refused$/,
     begin(rig) {
       rig.exchange.mood.refuses = (stream) => stream === "newusdt@trade";
       rig.exchange.drop();
@@ -137,6 +144,7 @@ export const states: readonly State[] = [
   },
   {
     name: "clock 6 s off",
+    condition: /^clock_off$/,
     begin: (rig) => (rig.exchange.mood.aheadMs = 6_000),
     end: (rig) => (rig.exchange.mood.aheadMs = 0),
     roles: {
@@ -149,3 +157,5 @@ export const states: readonly State[] = [
     client: /^binance: clock off$/,
   },
 ];
+
+export const stateOf = (name: string): State => states.find((state) => state.name === name)!;

@@ -5,6 +5,7 @@ import { pause } from "./plant-process.js";
 
 /** Somebody who is to hear of a state: a role's `/readyz`, its metrics, its log, the doctor beside it; a client; the page. */
 interface Place {
+  readonly state: string;
   readonly name: string;
   /** What it says of the state; undefined while it says nothing. */
   hear(): Promise<string | undefined> | string | undefined;
@@ -24,25 +25,33 @@ export interface Told {
 const GIVE_UP_MS = 60_000;
 const LOOK_MS = 100;
 
-/** Makes a state, waits until all have told it, mends it, waits until all have taken it back. */
-export async function walk(rig: HealthRig, state: State): Promise<Told[]> {
-  const places = placesOf(rig, state);
+/** Makes states, waits until all have told each of them, mends them, waits until all have taken them back. */
+export async function walk(rig: HealthRig, ...states: readonly State[]): Promise<Told[]> {
+  const places = states.flatMap((state) => placesOf(rig, state));
   const words = new Map<Place, string>();
-  await state.begin(rig);
-  const told = await each(state, "told", places, async (place) => {
+  const endAll = () => Promise.all(states.map((state) => state.end(rig)));
+  for (const state of states) await state.prepare?.(rig);
+  await Promise.all(states.map((state) => state.begin(rig)));
+  const told = await each("told", places, async (place) => {
     const said = await place.hear();
     if (said !== undefined) words.set(place, said);
     return said !== undefined;
-  }).finally(() => state.end(rig));
-  const takenBack = await each(state, "taken back", places, async (place) => (await place.hear()) === undefined);
+  }).finally(endAll);
+  const takenBack = await each("taken back", places, async (place) => (await place.hear()) === undefined);
   return places.map((place) => ({
-    state: state.name,
+    state: place.state,
     place: place.name,
     told: told.get(place)!,
     takenBack: takenBack.get(place)!,
     words: words.get(place)!,
   }));
 }
+
+/** Those that took longer than is promised. */
+export const tooLate = (lines: readonly Told[], promisedS: number): string[] =>
+  lines
+    .filter(({ told, takenBack }) => Math.max(told, takenBack) > promisedS)
+    .map(({ state, place, told, takenBack }) => `${state}, ${place}: ${told.toFixed(1)} s, ${takenBack.toFixed(1)} s`);
 
 export function tableOf(lines: readonly Told[]): string {
   const rows = lines.map(({ state, place, told, takenBack, words }) =>
@@ -52,7 +61,7 @@ export function tableOf(lines: readonly Told[]): string {
 }
 
 /** @returns by place, after how many seconds it held */
-async function each(state: State, what: string, places: readonly Place[], holds: (place: Place) => Promise<boolean>) {
+async function each(what: string, places: readonly Place[], holds: (place: Place) => Promise<boolean>) {
   const from = performance.now();
   const seconds = new Map<Place, number>();
   const missing: string[] = [];
@@ -60,7 +69,7 @@ async function each(state: State, what: string, places: readonly Place[], holds:
     places.map(async (place) => {
       while (!(await holds(place).catch(() => false))) {
         if (performance.now() - from > GIVE_UP_MS) {
-          missing.push(`${place.name} (${await Promise.resolve(place.hear()).catch(String)})`);
+          missing.push(`${place.state}, ${place.name} (${await Promise.resolve(place.hear()).catch(String)})`);
           return;
         }
         await pause(LOOK_MS);
@@ -68,14 +77,13 @@ async function each(state: State, what: string, places: readonly Place[], holds:
       seconds.set(place, (performance.now() - from) / 1000);
     }),
   );
-  if (missing.length > 0)
-    throw new Error(`${state.name}: not ${what} within ${GIVE_UP_MS} ms by ${missing.join(", ")}`);
+  if (missing.length > 0) throw new Error(`not ${what} within ${GIVE_UP_MS} ms by ${missing.join(", ")}`);
   return seconds;
 }
 
 function placesOf(rig: HealthRig, state: State): Place[] {
-  return [
-    ...roles.flatMap((role) => placesOfRole(rig, state, role)),
+  const others: Omit<Place, "state">[] = [
+    { name: "alert", hear: () => rig.alertOf(state.condition) },
     { name: "client", hear: () => rig.told().find((text) => state.client.test(text)) },
     {
       name: "page",
@@ -85,9 +93,13 @@ function placesOf(rig: HealthRig, state: State): Place[] {
       },
     },
   ];
+  return [...roles.flatMap((role) => placesOfRole(rig, state, role)), ...others].map((place) => ({
+    state: state.name,
+    ...place,
+  }));
 }
 
-function placesOfRole(rig: HealthRig, state: State, role: Role): Place[] {
+function placesOfRole(rig: HealthRig, state: State, role: Role): Omit<Place, "state">[] {
   const { says, ready } = state.roles[role];
   const from = rig.logEnd(role);
   return [
@@ -100,7 +112,6 @@ function placesOfRole(rig: HealthRig, state: State, role: Role): Place[] {
         return answer.conditions.find(({ reason, severity }) => says.test(reason) && isAsBad(severity))?.reason;
       },
     },
-    { name: `${role} /metrics`, hear: async () => heldIn(await rig.metrics(role), ready) },
     { name: `${role} log`, hear: () => heldByLog(rig.logSince(role, from)).find((reason) => says.test(reason)) },
     {
       name: `${role} doctor`,
@@ -108,13 +119,6 @@ function placesOfRole(rig: HealthRig, state: State, role: Role): Place[] {
       hear: async () => (await rig.doctor(role)).find((found) => says.test(found.replace(/ \(since \S+\)$/, ""))),
     },
   ];
-}
-
-/** The series that the rule ConditionHolds is about; of what is only worth knowing, its note. */
-function heldIn(metrics: string, isNote: boolean): string | undefined {
-  return metrics
-    .split("\n")
-    .find((line) => /^tickplant_condition\{.*\} [1-9]/.test(line) && line.includes('severity="note"') === isNote);
 }
 
 /** Reasons of conditions that began in these lines and are not over in them. */
