@@ -54,5 +54,5 @@ function keyOf({ ready, reasons, conditions = [] }: Readiness): string {
   const held = conditions
     .filter(({ severity }) => severity !== "note")
     .map(({ name, subject }) => `${name}|${subject}`);
-  return held.length > 0 ? held.sort().join("\n") : reasons.join("\n");
+  return held.length > 0 ? held.sort().join("\n") : reasons.join("\n").replace(/\d+/g, "");
 }

@@ -3,7 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { AggregatorRegistry } from "prom-client";
 import type { Bus } from "../../infra/bus/bus.js";
 import { EmbeddedBus } from "../../infra/bus/embedded-bus.js";
-import type { Condition, HeldCondition } from "../../infra/health.js";
+import type { Condition } from "../../infra/health.js";
 import type { IntakeAnswer } from "../../ingest/endpoint/intake.js";
 import { endpointRoutes } from "../../ingest/endpoint/routes.js";
 import { startPush } from "../../push/push.js";
@@ -12,14 +12,13 @@ import { codecsOf, openLog, openRedisBus, storeAt } from "../parts.js";
 import { seedLastValues } from "../seed-last-values.js";
 import { busConditions, busProbe, expectsFeeds, storeProbe } from "../service-conditions.js";
 import { shared } from "../shared-answer.js";
+import { HostReadiness } from "./host-readiness.js";
 import type { RoleParts, RunningRole } from "./role.js";
 
 /** How old an answer may be that several who ask at the same time share: nobody can ask for work at will. */
 const READINESS_SHARED_MS = 200;
 const METRICS_SHARED_MS = 500;
 const STATE_DEADLINE_MS = 3_000;
-/** A main thread that has said nothing for so long is stuck: it takes nothing in, and only a restart helps. */
-const HOST_STUCK_MS = 60_000;
 /** What the metrics wait for the answer whether the plant is ready: a store that hangs must not take them with it. */
 const READINESS_MS = 1_000;
 /** Beyond the intake's own deadlines for a whole request. */
@@ -92,24 +91,9 @@ async function openBus({ data, logger, metrics }: RoleParts): Promise<Bus> {
 
 /** @param own what push says of itself, which the host has heard as well, half a second ago */
 function stateOf({ data, metrics, host }: RoleParts, own: () => Condition[]): PlantState {
-  let hostSpokeAt = performance.now();
-  const readiness = shared(READINESS_SHARED_MS, async (): Promise<Readiness> => {
-    try {
-      const told = (await host.ask({ of: "readiness" }, STATE_DEADLINE_MS)) as Readiness;
-      hostSpokeAt = performance.now();
-      const fresh = own().filter(({ severity, reason }) => severity !== "note" && !told.reasons.includes(reason));
-      const reasons = [...told.reasons, ...fresh.map(({ reason }) => reason)];
-      return { ...told, ready: told.ready && fresh.length === 0, reasons };
-    } catch (error) {
-      const reasons = [(error as Error).message, ...own().map(({ reason }) => reason)];
-      const silentMs = performance.now() - hostSpokeAt;
-      if (silentMs < HOST_STUCK_MS) return { ready: false, reasons };
-      const reason = `the main thread has not answered for ${Math.round(silentMs / 1000)} s`;
-      const since = Math.round(Date.now() - silentMs) * 1000;
-      const stuck: HeldCondition = { name: "thread_silent", subject: "main", reason, severity: "not_live", since };
-      return { ready: false, live: false, reasons: [reason, ...reasons], conditions: [stuck] };
-    }
-  });
+  const ask = () => host.ask({ of: "readiness" }, STATE_DEADLINE_MS) as Promise<Readiness>;
+  const all = new HostReadiness({ ask, own });
+  const readiness = shared(READINESS_SHARED_MS, () => all.readiness());
   let told: MetricsJson[] = [];
   const metricsText = shared(METRICS_SHARED_MS, async () => {
     // a host that does not answer is as it last was: a sum without it would fall, and its return would be growth

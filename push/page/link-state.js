@@ -52,7 +52,7 @@ function banner(text) {
 function staleText() {
   const onView = [...stale].filter(([channel]) => /^(trade|depth|kline):/.test(channel));
   if (onView.length === 0) return stale.size === 0 ? "" : `Stale: ${stale.values().next().value}.`;
-  const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].join(", ");
+  const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].sort().join(", ");
   return `Stale (${kinds}): ${onView[0][1]}. What is shown may not hold any more.`;
 }
 
