@@ -22,10 +22,6 @@ export function showLinkState({ state, retryInMs, silentMs, reason }) {
 export function showChannelStatus(channel, reason) {
   if (reason === undefined) stale.delete(channel);
   else stale.set(channel, reason);
-  for (const panel of document.querySelectorAll("[data-panel]")) {
-    const kind = panel.dataset.panel;
-    panel.dataset.stale = String([...stale.keys()].some((name) => name.startsWith(`${kind}:`)));
-  }
   banner(linkText);
 }
 
