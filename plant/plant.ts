@@ -110,7 +110,7 @@ class PlantStart {
     stops.push(this.#watched());
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close, waits } = await openLog(config, { logger, metrics });
+    const { log, close, waits, clockMs } = await openLog(config, { logger, metrics });
     this.#waits = waits;
     stops.push(close);
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
@@ -137,7 +137,7 @@ class PlantStart {
       this.#health.health.watch(() => pulse.conditions());
       stops.push(async () => pulse.stop());
     }
-    this.#watchServices();
+    this.#watchServices(clockMs);
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
@@ -282,9 +282,9 @@ class PlantStart {
   }
 
   /** Those that all processes share. */
-  #watchServices(): void {
+  #watchServices(brokersMs: (() => Promise<number | undefined>) | undefined): void {
     const { config, metrics, logger } = this;
-    const watch = new ServiceWatch({ config, clockBoundMs: clockBoundMs(config), metrics, logger });
+    const watch = new ServiceWatch({ config, clockBoundMs: clockBoundMs(config), brokersMs, metrics, logger });
     this.#health.health.watch(() => watch.conditions());
     this.stops.push(() => watch.stop());
   }

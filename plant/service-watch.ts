@@ -16,6 +16,8 @@ export interface ServiceWatchOptions {
   readonly config: PlantConfig;
   /** Clocks of services may differ by so much before times are in doubt. */
   readonly clockBoundMs: number;
+  /** The brokers' clock, ms; undefined where they do not tell it. */
+  readonly brokersMs?: (() => Promise<number | undefined>) | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -28,14 +30,17 @@ export interface ServiceWatchOptions {
 export class ServiceWatch {
   readonly #stops: (() => unknown)[] = [];
   readonly #probes: ServiceProbe[] = [];
-  readonly #redisClock: ServiceClock;
+  readonly #clocks: { readonly redis: ServiceClock; readonly brokers: ServiceClock };
   #redis: RedisConnection | undefined;
   #redisState: WriteState = { writable: true, why: "" };
   #stopped = false;
 
   constructor(private readonly options: ServiceWatchOptions) {
     const { config, clockBoundMs } = options;
-    this.#redisClock = new ServiceClock("Redis", clockBoundMs);
+    this.#clocks = {
+      redis: new ServiceClock("Redis", clockBoundMs),
+      brokers: new ServiceClock("the brokers", clockBoundMs),
+    };
     if (!needsStore(config) && config.store.url !== undefined) {
       const store = storeAt({ url: config.store.url }, config);
       const probe = storeProbe(store, "note");
@@ -46,6 +51,8 @@ export class ServiceWatch {
       );
     }
     if (config.bus.redis !== undefined) void this.#watchRedis(config.bus.redis);
+    const { brokersMs } = options;
+    if (brokersMs !== undefined) this.#every(() => this.#compare("brokers", brokersMs));
   }
 
   async stop(): Promise<void> {
@@ -58,7 +65,8 @@ export class ServiceWatch {
     return [
       ...this.#probes.flatMap((probe) => probe.conditions()),
       ...this.#redisConditions(),
-      ...this.#redisClock.conditions(),
+      ...this.#clocks.redis.conditions(),
+      ...this.#clocks.brokers.conditions(),
     ];
   }
 
@@ -80,21 +88,35 @@ export class ServiceWatch {
       }
     }
     if (this.#stopped) return this.#redis?.client.disconnect();
-    const asking = setInterval(() => void this.#askTime(), ASK_EVERY_MS).unref();
-    this.#stops.push(() => clearInterval(asking));
+    const { client } = this.#redis!;
+    this.#every(async () => {
+      if (!this.#redis!.state.writable) return;
+      await this.#compare("redis", async () => {
+        const [seconds, micros] = await client.time();
+        return Number(seconds) * 1000 + Number(micros) / 1000;
+      });
+    });
   }
 
-  async #askTime(): Promise<void> {
-    const { client, state } = this.#redis!;
-    if (!state.writable) return;
-    try {
-      const before = Date.now();
-      const [seconds, micros] = await client.time();
-      this.#redisClock.measured(Number(seconds) * 1000 + Number(micros) / 1000, before, Date.now());
-      this.options.metrics.serviceClockOffset.set({ service: "redis" }, this.#redisClock.offset!.aheadMs / 1000);
-    } catch {
-      // how the connection is its state says
-    }
+  #every(ask: () => Promise<void>): void {
+    let asking = false;
+    const timer = setInterval(async () => {
+      if (asking) return;
+      asking = true;
+      // how the service is others say
+      await ask().catch(() => {});
+      asking = false;
+    }, ASK_EVERY_MS).unref();
+    this.#stops.push(() => clearInterval(timer));
+  }
+
+  async #compare(service: "redis" | "brokers", ask: () => Promise<number | undefined>): Promise<void> {
+    const before = Date.now();
+    const serverMs = await ask();
+    if (serverMs === undefined) return;
+    const clock = this.#clocks[service];
+    clock.measured(serverMs, before, Date.now());
+    this.options.metrics.serviceClockOffset.set({ service }, clock.offset!.aheadMs / 1000);
   }
 }
 
