@@ -5,6 +5,7 @@ let returnsAt;
 let linkText = "";
 const stale = new Map();
 let troubles = [];
+const mostNamed = 3;
 
 /** Says in the bar, and in a banner where it matters, whether what one sees is live. */
 export function showLinkState({ state, retryInMs, silentMs, reason }) {
@@ -56,8 +57,8 @@ function staleText() {
 function troubleText() {
   const others = troubles.filter((reason) => ![...stale.values()].includes(reason));
   if (others.length === 0) return "";
-  const more = others.length > 1 ? ` (and ${others.length - 1} more)` : "";
-  return `The plant is not well: ${others[0]}${more}.`;
+  const more = others.length > mostNamed ? ` (and ${others.length - mostNamed} more)` : "";
+  return `The plant is not well: ${others.slice(0, mostNamed).join("; ")}${more}.`;
 }
 
 function returning() {

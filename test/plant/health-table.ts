@@ -1,7 +1,7 @@
 import type { Role } from "./cluster-rig.js";
 import { type HealthRig, roles } from "./health-rig.js";
 import type { State } from "./health-states.js";
-import { pause } from "./plant-process.js";
+import { pause, until } from "./plant-process.js";
 
 /** Somebody who is to hear of a state: a role's `/readyz`, its metrics, its log, the doctor beside it; a client; the page. */
 interface Place {
@@ -27,6 +27,11 @@ const LOOK_MS = 100;
 
 /** Makes states, waits until all have told each of them, mends them, waits until all have taken them back. */
 export async function walk(rig: HealthRig, ...states: readonly State[]): Promise<Told[]> {
+  await until(
+    () => rig.allWell(),
+    () => `all well before: ${JSON.stringify(rig.last)}`,
+    GIVE_UP_MS,
+  );
   const places = states.flatMap((state) => placesOf(rig, state));
   const words = new Map<Place, string>();
   const endAll = () => Promise.all(states.map((state) => state.end(rig)));

@@ -63,8 +63,9 @@ it("the page: a banner while channels are stale, while the plant is not well, an
   await pulse();
   await page.waitForFunction("!document.getElementById('banner').textContent.includes('Stale')");
   await says("The plant is not well: the store has not answered for 3 s.");
-  readiness = ill(storeIsAway(4), held("bus_unreachable", "Redis is away"));
-  await says("The plant is not well: the store has not answered for 4 s (and 1 more).");
+  const others = ["Redis is away", "the log is away", "the disk is full"].map((reason) => held(reason, reason));
+  readiness = ill(storeIsAway(4), ...others);
+  await says("The plant is not well: the store has not answered for 4 s; Redis is away; the log is away (and 1 more).");
   readiness = well;
   await banner().waitFor({ state: "hidden" });
 });
