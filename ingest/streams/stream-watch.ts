@@ -75,11 +75,10 @@ export class StreamWatch {
     stream.slowSince = 0;
   }
 
-  /** Nobody takes it in here any more. */
-  forget(exchange: VenueId, symbol: SymbolName): void {
-    this.#venues.get(exchange)?.delete(symbol);
-    const gone = (stream: Stream) => stream.market.exchange === exchange && stream.market.symbol === symbol;
-    for (let i = this.#streams.length - 1; i >= 0; i--) if (gone(this.#streams[i]!)) this.#streams.splice(i, 1);
+  /** Nobody takes it in here now. What it was like is kept: leases may come back. */
+  leave(exchange: VenueId, symbol: SymbolName): void {
+    const market = this.#venues.get(exchange)?.get(symbol);
+    for (const { kind } of Object.values(market?.streams ?? {})) this.down(exchange, symbol, kind);
   }
 
   /** All that are late at this instant. */

@@ -51,6 +51,32 @@ describe("a stream", () => {
     ]);
   });
 
+  it("that spoke for some seconds and never again is stalled after a minute; trades only with a witness", () => {
+    const watch = new StreamWatch();
+    for (const kind of ["trade", "quote"] as const) watch.expect("x", "A/B", kind, SECOND);
+    watch.expect("x", "C/D", "trade", SECOND);
+    for (let now = 2 * SECOND; now < 6 * SECOND; now += SECOND / 5) {
+      watch.seen(trade(now));
+      watch.seen(trade(now, "C/D"));
+      watch.seen(quote(now));
+    }
+    expect(watch.judge(60 * SECOND)).toEqual([]);
+    expect(watch.judge(67 * SECOND).map(({ kind, symbol, how }) => [kind, symbol, how])).toEqual([
+      ["trade", "A/B", "stalled"],
+      ["quote", "A/B", "stalled"],
+    ]);
+  });
+
+  it("whose symbol is another's meanwhile keeps its history for its return", () => {
+    const { watch } = replay(every(0.2, 200).map((time) => quote(time)));
+    const end = every(0.2, 200).at(-1)!;
+    watch.leave("x", "A/B");
+    expect(watch.judge(end + 3_600 * SECOND)).toEqual([]);
+    watch.expect("x", "A/B", "quote", end + 3_600 * SECOND);
+    watch.seen(quote(end + 3_601 * SECOND));
+    expect(watch.judge(end + 3_615 * SECOND)).toMatchObject([{ kind: "quote", how: "stalled" }]);
+  });
+
   it("whose connection is away is not judged, and what it was like is known after that", () => {
     const { watch } = replay(every(1, 300).map((time) => quote(time)));
     const end = every(1, 300).at(-1)!;
