@@ -6,7 +6,8 @@ import { createLogger } from "../infra/logging.js";
 import { Metrics } from "../infra/metrics.js";
 import { codecsOf, openLog } from "../plant/parts.js";
 import type { Codecs } from "../schemas/codec.js";
-import type { DeadLetter } from "../schemas/messages.js";
+import { IncompatibleSchema, UnknownSchema, UnreadableRecord } from "../schemas/errors.js";
+import type { DeadLetter, MessageTimes } from "../schemas/messages.js";
 import { decodeTick } from "../schemas/raw-batch-reader.js";
 import { RawBatchWriter } from "../schemas/raw-batch-writer.js";
 import { type ConfigOptions, configOf, configOptions, defaultConfigFile } from "./options.js";
@@ -32,8 +33,11 @@ interface Filter {
 interface Found {
   readonly partition: number;
   readonly offset: number;
-  readonly letter: DeadLetter;
+  readonly letter: Letter;
 }
+
+/** What the commands show of one. */
+type Letter = Omit<DeadLetter, "epoch" | "sequence_num" | keyof MessageTimes>;
 
 interface Opened {
   readonly log: Log;
@@ -90,7 +94,7 @@ async function list(opened: Opened, filter: Filter): Promise<void> {
 async function show({ log, codecs }: Opened, { partition, offset }: Place): Promise<void> {
   const record = await recordAt(log, partition, offset);
   if (record === undefined || record.value === null) throw new NoLetter(`${partition}/${offset}`);
-  const { original, ...letter } = await codecs[DLQ].read(record.value);
+  const { original, ...letter } = await letterOf(codecs, partition, record);
   const tick = tickOf({ ...letter, original });
   const text = Buffer.from(original).toString("utf8");
   const readable = !text.includes("\ufffd");
@@ -136,7 +140,7 @@ async function replay(opened: Opened, filter: Filter, dryRun: boolean): Promise<
 }
 
 /** The tick of a letter that was refused by a processor; undefined for frames and records. */
-function tickOf({ topic, index, original }: DeadLetter) {
+function tickOf({ topic, index, original }: Letter) {
   if (topic !== RAW || index < 0) return undefined;
   try {
     return decodeTick(original);
@@ -150,12 +154,12 @@ async function lettersOf({ log, codecs }: Opened, filter: Filter): Promise<{ fou
   let all = 0;
   for (let partition = 0; partition < log.partitions(DLQ); partition++) {
     for await (const records of log.readToEnd(DLQ, partition, 0, READ_BYTES)) {
-      for (const { offset, value } of records) {
-        if (value === null) continue;
-        const letter = await codecs[DLQ].read(value);
+      for (const record of records) {
+        if (record.value === null) continue;
+        const letter = await letterOf(codecs, partition, record);
         if (!matches(letter, filter)) continue;
         all += 1;
-        found.push({ partition, offset, letter });
+        found.push({ partition, offset: record.offset, letter });
       }
       if (found.length > 2 * filter.limit) newest(found, filter.limit);
     }
@@ -164,12 +168,35 @@ async function lettersOf({ log, codecs }: Opened, filter: Filter): Promise<{ fou
   return { found, all };
 }
 
+/** Somebody else's record in the topic is shown as a letter about itself, and spoils no list. */
+async function letterOf(
+  codecs: Codecs,
+  partition: number,
+  { offset, value, timestamp }: StoredRecord,
+): Promise<Letter> {
+  try {
+    return await codecs[DLQ].read(value!);
+  } catch (error) {
+    if (!isOfTheRecord(error)) throw error;
+    return {
+      ...{ topic: DLQ, partition, offset, index: -1, exchange: "", symbol: "", timestamp },
+      reason: "unreadable_record",
+      detail: error.message,
+      // a view of what is read next
+      original: Uint8Array.from(value!),
+    };
+  }
+}
+
+const isOfTheRecord = (error: unknown): error is Error =>
+  error instanceof UnreadableRecord || error instanceof UnknownSchema || error instanceof IncompatibleSchema;
+
 function newest(found: Found[], limit: number): void {
   found.sort((a, b) => a.letter.timestamp - b.letter.timestamp || a.partition - b.partition || a.offset - b.offset);
   found.splice(0, Math.max(0, found.length - limit));
 }
 
-function matches(letter: DeadLetter, { reason, exchange, symbol }: Filter): boolean {
+function matches(letter: Letter, { reason, exchange, symbol }: Filter): boolean {
   return (
     (reason === undefined || letter.reason === reason) &&
     (exchange === undefined || letter.exchange === exchange) &&

@@ -1,5 +1,6 @@
 import type { DepthTick, LevelText, TickSink } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
+import { BestPrices } from "./best-prices.js";
 import { mergeSnapshot } from "./merge-snapshot.js";
 import type { BookSequence } from "./venue.js";
 
@@ -51,6 +52,9 @@ export interface BookInstant {
  * Where snapshots come on the stream, the book belongs to the socket that brought the last one: a snapshot of a newer
  * socket moves it there, and what other sockets still bring of it is dropped. Such a book is shown anew from what the
  * sequence keeps of it, without asking.
+ *
+ * Elsewhere the best prices of what is published are followed: an update that crosses the book goes out, since its ids
+ * continue, and a snapshot is asked for at once. A book on the stream has its checksum: one that is crossed is the venue's.
  */
 export class BookFeed {
   private live = false;
@@ -70,6 +74,10 @@ export class BookFeed {
   private askedAt = Number.NEGATIVE_INFINITY;
   /** Snapshots that were asked for without a calm of a minute between them. */
   private asks = 0;
+  private readonly best: BestPrices | undefined;
+  private crossed = false;
+  /** The book is live, and a snapshot is to be asked for since it is crossed: not before `askAt`. */
+  private waitsToAsk = false;
 
   constructor(
     private readonly sequence: BookSequence,
@@ -77,11 +85,13 @@ export class BookFeed {
     /** Asks for a snapshot, which comes back through `depth`; in a replay nobody answers but the recording. */
     private readonly requestSnapshot: () => void = () => {},
     private readonly options: BookFeedOptions = bookFeedDefaults,
-  ) {}
+  ) {
+    this.best = options.inStream ? undefined : new BestPrices();
+  }
 
   /** Whether what is in the log makes a right book. */
   get isLive(): boolean {
-    return this.live;
+    return this.live && !this.crossed;
   }
 
   /**
@@ -118,6 +128,8 @@ export class BookFeed {
     if (announced && this.options.inStream && this.live && this.showAnew(at.receiveTime)) return;
     if (this.live && !announced) this.out(gapTick(reason, at, this.lastUpdateId));
     this.live = false;
+    this.crossed = false;
+    this.waitsToAsk = false;
     this.kept = [];
     this.wanted = true;
     if (this.connected && (this.streaming || this.options.inStream)) this.askAgain(at.receiveTime);
@@ -183,6 +195,25 @@ export class BookFeed {
     this.exchangeTime = tick.exchangeTime;
     if (this.wanted) this.keep(applied);
     this.out(applied);
+    if (this.best === undefined) return;
+    this.best.take(applied);
+    if (this.best.isCrossed !== this.crossed) this.cross(applied);
+  }
+
+  /** Bid and ask have met, or have parted. */
+  private cross(tick: DepthTick): void {
+    this.crossed = !this.crossed;
+    if (this.crossed && !this.wanted) {
+      // the snapshot may be older than this update
+      this.keep(tick);
+      this.wanted = true;
+      this.waitsToAsk = true;
+      this.askAgain(tick.receiveTime);
+    } else if (!this.crossed && this.waitsToAsk) {
+      this.waitsToAsk = false;
+      this.wanted = false;
+      this.kept = [];
+    }
   }
 
   private onAwaitedSnapshot(snapshot: DepthTick): void {
@@ -193,24 +224,36 @@ export class BookFeed {
     }
     this.live = true;
     this.publishSnapshot(snapshot);
-    for (const increment of following) this.out(increment);
+    for (const increment of following) {
+      this.out(increment);
+      this.best?.take(increment);
+    }
     this.lastUpdateId = following.at(-1)?.updateId ?? snapshot.updateId;
+    this.checkSnapshot(following.at(-1) ?? snapshot);
   }
 
   /** The book is live: the snapshot may not take it back to an older id. */
   private onFreshSnapshot(snapshot: DepthTick): void {
-    if (snapshot.updateId >= this.lastUpdateId) {
+    if (snapshot.updateId > this.lastUpdateId) {
       this.sequence.snapshot(snapshot);
       this.publishSnapshot(snapshot);
+      this.checkSnapshot(snapshot);
       return;
     }
     const following = this.following(snapshot);
-    if (following?.at(-1)?.updateId === this.lastUpdateId) {
-      this.publishSnapshot(mergeSnapshot(snapshot, following));
+    if ((following?.at(-1) ?? snapshot).updateId === this.lastUpdateId) {
+      const merged = mergeSnapshot(snapshot, following ?? []);
+      this.publishSnapshot(merged);
+      this.checkSnapshot(merged);
       return;
     }
     this.sequence.snapshot({ ...snapshot, updateId: this.lastUpdateId });
     this.askSoon(snapshot.receiveTime);
+  }
+
+  /** A book that is crossed anew, or still, is asked for again, after a pause. */
+  private checkSnapshot(newest: DepthTick): void {
+    if (this.best?.isCrossed) this.cross(newest);
   }
 
   /** The kept increments that continue the snapshot; undefined when they do not connect to it. */
@@ -233,6 +276,9 @@ export class BookFeed {
   private publishSnapshot(snapshot: DepthTick): void {
     this.kept = [];
     this.wanted = false;
+    this.crossed = false;
+    this.waitsToAsk = false;
+    this.best?.take(snapshot);
     this.name = { exchange: snapshot.exchange, symbol: snapshot.symbol };
     this.snapshotAt = snapshot.receiveTime;
     this.lastUpdateId = snapshot.updateId;
@@ -277,6 +323,7 @@ export class BookFeed {
   private ask(now: Micros): void {
     this.asks = now - this.askedAt > calm ? 1 : this.asks + 1;
     this.wanted = true;
+    this.waitsToAsk = false;
     this.askedAt = now;
     this.askAt = now + Math.max(this.options.retryAfter, this.pause());
     this.requestSnapshot();

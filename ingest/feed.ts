@@ -12,6 +12,7 @@ import { FeedWatch, type WatchedBook } from "./feed-watch.js";
 import { InstrumentFeed } from "./instruments.js";
 import type { Hole } from "./publisher.js";
 import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { RestShares } from "./rest-shares.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
 import type { Lateness } from "./streams/stream.js";
 import { StreamWatch } from "./streams/stream-watch.js";
@@ -56,6 +57,7 @@ export class Feed {
   private readonly instruments: InstrumentFeed;
   private readonly markets = new Map<string, Market>();
   private readonly snapshots: SnapshotRequests;
+  private readonly backfillShares: RestShares;
   private readonly booksStarted = new Set<string>();
   private readonly watch: FeedWatch;
   private readonly abort = new AbortController();
@@ -83,9 +85,13 @@ export class Feed {
       ...limitsOf(choice.venue),
       ...options.rest,
     });
+    const { weightLimit } = choice.venue;
+    const shared = { rest: this.rest, weightLimit, signal: this.abort.signal, clock: options.rest?.clock };
+    this.backfillShares = RestShares.ofBackfills(shared);
     this.snapshots = new SnapshotRequests({
       venue: this.venue,
-      rest: this.rest,
+      shares: RestShares.ofSnapshots(shared),
+      metrics: options.metrics,
       logger: this.logger,
       signal: this.abort.signal,
       take: ({ text, url }) => void this.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
@@ -335,7 +341,7 @@ export class Feed {
     try {
       await backfill({
         venue: this.venue,
-        rest: this.rest,
+        rest: this.backfillShares.of(market.instrument.symbol),
         instrument: market.instrument,
         ids: market.ids,
         read: ({ text, url }, take) =>

@@ -250,15 +250,17 @@ export class Publisher {
 
   /**
    * Half of the buffer is free again: what was held back goes first, then the gap of every book with a hole. Sooner
-   * would only drop the snapshots that follow.
+   * would only drop the snapshots that follow. Where nothing may be published, holes stay until something may.
    */
   private mend(): void {
+    if (this.closed || this.options.mayPublish?.() === false) return;
     for (const [key, instrument] of this.pendingInstruments) {
       if (this.isFull) return;
       this.pendingInstruments.delete(key);
       this.enqueue(this.queueOf(instrument.symbol), instrument);
     }
-    for (const [key, hole] of this.holes) {
+    // what is published for a hole may be dropped, too, and leave it again
+    for (const [key, hole] of [...this.holes]) {
       if (this.isFull) return;
       this.holes.delete(key);
       if (hole.kind === "depth")

@@ -45,6 +45,7 @@ export interface RestClientOptions {
 interface Request {
   readonly url: string;
   readonly weight: number;
+  readonly retries: number;
   readonly resolve: (answer: { text: string; url: string }) => void;
   readonly reject: (error: Error) => void;
   attempt: number;
@@ -72,7 +73,12 @@ export class RestClient implements Rest {
     this.now = options.clock ?? Date.now;
   }
 
-  get(path: string, query: Readonly<Record<string, string>>, weight: number): Promise<{ text: string; url: string }> {
+  get(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    weight: number,
+    retries = this.options.retries ?? 4,
+  ): Promise<{ text: string; url: string }> {
     const search = new URLSearchParams(query).toString();
     const url = `${this.options.baseUrl}${path}${search === "" ? "" : `?${search}`}`;
     if (this.abort.signal.aborted) return Promise.reject(new RestFailed(url, "the client is closed"));
@@ -80,7 +86,7 @@ export class RestClient implements Rest {
       return Promise.reject(new RestFailed(url, `${this.queue.length} requests wait already; ask again later`));
     }
     return new Promise((resolve, reject) => {
-      this.queue.push({ url, weight, resolve, reject, attempt: 0 });
+      this.queue.push({ url, weight, retries, resolve, reject, attempt: 0 });
       this.pump();
     });
   }
@@ -171,7 +177,7 @@ export class RestClient implements Rest {
     const limited = status === 429 || status === 418;
     const final = status !== undefined && status < 500 && !limited;
     request.attempt += 1;
-    if (final || this.abort.signal.aborted || request.attempt > (this.options.retries ?? 4)) {
+    if (final || this.abort.signal.aborted || request.attempt > request.retries) {
       request.reject(error);
       return;
     }

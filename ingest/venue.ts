@@ -72,7 +72,8 @@ export interface PlannedStream {
 
 /** GET a path of the venue's REST API, within its weight limits. Resolves with the answer's text and its URL. */
 export interface Rest {
-  get(path: string, query: Readonly<Record<string, string>>, weight: number): Promise<RestAnswer>;
+  /** @param retries after failures that may pass; the client's own number where it is left out */
+  get(path: string, query: Readonly<Record<string, string>>, weight: number, retries?: number): Promise<RestAnswer>;
 }
 
 /** The last trade that is known before some that are missing. */

@@ -56,7 +56,9 @@ export class MarketBook {
    */
   follows(tick: CleanDepth["tick"]): "apply" | "skip" | "gap" {
     if (tick.updateId === 0) return "apply";
-    if (tick.updateId <= this.updateId) return "skip";
+    // of venues whose events name the one before, the first after a snapshot may end at its id, and counts
+    const isFirstAtId = tick.updateId === this.updateId && this.justSnapped && tick.previousUpdateId !== undefined;
+    if (tick.updateId <= this.updateId && !isFirstAtId) return "skip";
     const overlaps = tick.firstUpdateId <= this.updateId + 1;
     if (tick.previousUpdateId === undefined) return overlaps ? "apply" : "gap";
     return tick.previousUpdateId <= this.updateId || (this.justSnapped && overlaps) ? "apply" : "gap";

@@ -1,9 +1,13 @@
 import type { CONFIRMATIONS, LIQUIDITY_ACTIONS } from "./avro/dex.js";
+import type { MessageTimes } from "./messages.js";
 import type { DecimalText, Micros, SymbolName, VenueId } from "./words.js";
 
-/** The messages of the DEX topics. Whole numbers of a chain that outgrow safe integers (wei, gas, X96) are texts. */
+/**
+ * The messages of the DEX topics. Whole numbers of a chain that outgrow safe integers (wei, gas, X96) are texts. Their receive
+ * time is when the chain's node told of it, and their log time the highest of those so far.
+ */
 
-interface InStream {
+interface InStream extends MessageTimes {
   timestamp: Micros;
   epoch: number;
   sequence_num: number;

@@ -1,10 +1,10 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { AbstractConnector, Redis } from "ioredis";
+import { AbstractConnector } from "ioredis";
 import type { RedisConfig } from "../config/services-config.js";
-import { tlsOptions } from "../config/tls-options.js";
 import { type Address, addressOf } from "./address.js";
+import { askNode } from "./ask-node.js";
 
 type SentinelsConfig = NonNullable<RedisConfig["sentinels"]>;
 
@@ -33,40 +33,17 @@ export async function primaryOf(sentinels: SentinelsConfig): Promise<Address> {
   throw new Error(`no sentinel says where ${sentinels.name} is: ${first?.message}`);
 }
 
-async function ask(sentinels: SentinelsConfig, { host, port }: Address): Promise<Known> {
-  const { user, password, tls, name } = sentinels;
-  const client = new Redis({
-    host,
-    port,
-    ...(user !== "" && { username: user }),
-    ...(password !== "" && { password }),
-    ...(tls && { tls: tlsOptions(tls) }),
-    lazyConnect: true,
-    connectionName: "tickplant-sentinels",
-    connectTimeout: answerMs,
-    commandTimeout: answerMs,
-    maxRetriesPerRequest: 0,
-    enableReadyCheck: false,
-    retryStrategy: () => null,
-  });
-  let refused: Error | undefined;
-  client.on("error", (error: Error) => {
-    refused ??= error;
-  });
-  // commandTimeout does not cover a handshake that nobody answers
-  const late = setTimeout(() => client.disconnect(), answerMs);
+async function ask(sentinels: SentinelsConfig, address: Address): Promise<Known> {
   try {
-    await client.connect();
-    const fields = (await client.call("SENTINEL", "MASTER", name)) as string[] | Record<string, string>;
-    const field = (key: string) => (Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : fields[key]);
-    const known = { host: String(field("ip")), port: Number(field("port")), epoch: Number(field("config-epoch")) };
-    if (!Number.isInteger(known.port)) throw new Error("its answer has no address");
-    return known;
+    return await askNode(address, sentinels, answerMs, async (client) => {
+      const fields = (await client.call("SENTINEL", "MASTER", sentinels.name)) as string[] | Record<string, string>;
+      const field = (key: string) => (Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : fields[key]);
+      const known = { host: String(field("ip")), port: Number(field("port")), epoch: Number(field("config-epoch")) };
+      if (!Number.isInteger(known.port)) throw new Error("its answer has no address");
+      return known;
+    });
   } catch (error) {
-    throw new Error(`sentinel ${host}:${port}: ${(refused ?? (error as Error)).message}`, { cause: error });
-  } finally {
-    clearTimeout(late);
-    client.disconnect();
+    throw new Error(`sentinel ${address.host}:${address.port}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Bus, BusMessage } from "../../infra/bus/bus.js";
 import type { Logger } from "../../infra/logging.js";
+import type { PoolSync } from "../../schemas/dex-messages.js";
 import type { Micros } from "../../schemas/words.js";
-import type { ChainMessage } from "./chain-message.js";
 
 /**
  * Pools on the bus: `pool.upd` is a pool's whole state, `price.upd` its price. Both come for each market and, bare, for
@@ -16,9 +16,9 @@ export class ChainChannels {
   ) {}
 
   /** @param epoch of ingest's run */
-  publish({ value }: Extract<ChainMessage, { topic: "pool.sync" }>, epoch: Micros): void {
-    const { symbol, exchange, pool, chain, price, block_number, retracts, timestamp } = value;
-    const brief = { symbol, exchange, pool, chain, price, block_number, retracts, timestamp };
+  publish(value: Omit<PoolSync, "epoch" | "sequence_num">, epoch: Micros): void {
+    const { symbol, exchange, pool, chain, price, block_number, retracts, timestamp, log_time, receive_time } = value;
+    const brief = { symbol, exchange, pool, chain, price, block_number, retracts, timestamp, log_time, receive_time };
     const messages = ["", `:${symbol}@${exchange}`].flatMap((place) => [
       this.#message(`price.upd${place}`, brief, epoch),
       this.#message(`pool.upd${place}`, value, epoch),

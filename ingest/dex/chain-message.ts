@@ -1,7 +1,8 @@
 import type { DexMessageOfTopic } from "../../schemas/dex-messages.js";
+import type { MessageTimes } from "../../schemas/messages.js";
 
-/** A message as its stream has not numbered it yet. */
-export type Unnumbered<Message> = Omit<Message, "epoch" | "sequence_num">;
+/** A message as its stream has not numbered it yet, nor said when it came. */
+export type Unnumbered<Message> = Omit<Message, "epoch" | "sequence_num" | keyof MessageTimes>;
 
 /** What a chain's event says on its topic; the key names the stream: a pool, or the chain. */
 export type ChainMessage = {

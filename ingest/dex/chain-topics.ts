@@ -4,8 +4,10 @@ import type { Log } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { DexMessageOfTopic } from "../../schemas/dex-messages.js";
+import type { MessageTimes } from "../../schemas/messages.js";
 import type { Micros } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
+import type { Clock } from "../clock.js";
 import type { ChainChannels } from "./chain-channels.js";
 import type { ChainMessage } from "./chain-message.js";
 
@@ -21,6 +23,8 @@ export interface ChainTopicsOptions {
   readonly channels?: ChainChannels | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Never goes back. */
+  readonly clock: Clock;
   /** Begins every stream of this run. */
   readonly epoch: Micros;
   /** Messages that may wait for the log; beyond it the chain waits. */
@@ -30,6 +34,7 @@ export interface ChainTopicsOptions {
 interface Waiting {
   readonly message: ChainMessage;
   readonly sequence: number;
+  readonly times: MessageTimes;
   /** When it came, by performance.now(). */
   readonly since: number;
 }
@@ -62,8 +67,11 @@ export class ChainTopics {
       return;
     }
     const sequence = this.#next(`${message.topic} ${message.key}`);
-    this.#queue.push({ message, sequence, since: performance.now() });
-    if (message.topic === "pool.sync") this.#options.channels?.publish(message, this.#options.epoch);
+    const { channels, clock, epoch } = this.#options;
+    const receivedAt = clock();
+    const times = { log_time: receivedAt, receive_time: receivedAt };
+    this.#queue.push({ message, sequence, times, since: performance.now() });
+    if (message.topic === "pool.sync") channels?.publish({ ...message.value, ...times }, epoch);
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
     });
@@ -104,7 +112,7 @@ export class ChainTopics {
     for (let attempt = 0; this.#queue.length > 0 && !this.#closed; ) {
       const some = this.#queue.slice(0, BATCH);
       try {
-        const records = some.map(({ message, sequence }) => this.#record(message, sequence));
+        const records = some.map((one) => this.#record(one));
         this.#counts.take(records);
         await log.append(records);
         this.#queue.splice(0, some.length);
@@ -119,8 +127,8 @@ export class ChainTopics {
     }
   }
 
-  #record({ topic, key, value }: ChainMessage, sequence: number) {
-    const whole = { ...value, epoch: this.#options.epoch, sequence_num: sequence };
+  #record({ message: { topic, key, value }, sequence, times }: Waiting) {
+    const whole = { ...value, epoch: this.#options.epoch, sequence_num: sequence, ...times };
     return {
       topic,
       key,

@@ -1,13 +1,12 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { RedisConfig } from "../../infra/config/services-config.js";
-import { tlsOptions } from "../../infra/config/tls-options.js";
 import { addressOf } from "../../infra/redis/address.js";
+import { askNode } from "../../infra/redis/ask-node.js";
 import { addressesOf } from "../../infra/redis/options.js";
 import { primaryOf } from "../../infra/redis/primary-connector.js";
 import { type Check, clockFinding, type Finding, ok, reason, wrong } from "./finding.js";
 
-const CONNECT_TIMEOUT_MS = 3_000;
-const COMMAND_TIMEOUT_MS = 5_000;
+const DEADLINE_MS = 5_000;
 const LEAST_VERSION = [6, 2] as const;
 /** Sharded pub/sub. */
 const LEAST_CLUSTER_VERSION = [7, 0] as const;
@@ -59,29 +58,10 @@ async function sentinelFindings(
 
 async function nodeFindings(redis: RedisConfig, node: string, todo: string): Promise<Finding[]> {
   const name = `redis ${node}`;
-  const client = new Redis({
-    ...addressOf(node),
-    ...(redis.user !== "" && { username: redis.user }),
-    ...(redis.password !== "" && { password: redis.password }),
-    ...(redis.tls && { tls: tlsOptions(redis.tls) }),
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    maxRetriesPerRequest: 0,
-    enableReadyCheck: false,
-    retryStrategy: () => null,
-  });
-  let refused: Error | undefined;
-  client.on("error", (error: Error) => {
-    refused ??= error;
-  });
   try {
-    await client.connect();
-    return await findingsOf(client, name, redis);
+    return await askNode(addressOf(node), redis, DEADLINE_MS, (client) => findingsOf(client, name, redis));
   } catch (error) {
-    return [wrong(name, reason(refused ?? error), todo)];
-  } finally {
-    client.disconnect();
+    return [wrong(name, reason(error), todo)];
   }
 }
 

@@ -1,4 +1,4 @@
-import { enumeration, long, nullable, record, STREAM, text, typed } from "./fields.js";
+import { enumeration, long, nullable, record, STREAM, TIMES, text, typed } from "./fields.js";
 
 export const LIQUIDITY_ACTIONS = ["mint", "burn", "collect"] as const;
 export const CONFIRMATIONS = ["success", "reverted", "dropped", "replaced"] as const;
@@ -26,6 +26,7 @@ export const BLOCK = record("Block", [
   nullable("base_fee", "string", "wei"),
   nullable("retracts", "string", "hash of the block that this one replaces"),
   ...STREAM,
+  ...TIMES,
 ]);
 
 export const SWAP = record("Swap", [
@@ -41,6 +42,7 @@ export const SWAP = record("Swap", [
   nullable("tick", "long"),
   RETRACTS,
   ...STREAM,
+  ...TIMES,
 ]);
 
 export const LIQUIDITY_CHANGE = record("LiquidityChange", [
@@ -55,6 +57,7 @@ export const LIQUIDITY_CHANGE = record("LiquidityChange", [
   nullable("tick_upper", "long"),
   RETRACTS,
   ...STREAM,
+  ...TIMES,
 ]);
 
 export const POOL_SYNC = record("PoolSync", [
@@ -68,6 +71,7 @@ export const POOL_SYNC = record("PoolSync", [
   text("price", "token1 per token0"),
   RETRACTS,
   ...STREAM,
+  ...TIMES,
 ]);
 
 export const PENDING_TRANSACTION = record("PendingTransaction", [
@@ -83,6 +87,7 @@ export const PENDING_TRANSACTION = record("PendingTransaction", [
   nullable("max_priority_fee_per_gas", "string"),
   text("input", "0x and hexadecimal digits"),
   ...STREAM,
+  ...TIMES,
 ]);
 
 export const CONFIRMED_TRANSACTION = record("ConfirmedTransaction", [
@@ -95,4 +100,5 @@ export const CONFIRMED_TRANSACTION = record("ConfirmedTransaction", [
   nullable("effective_gas_price", "string", "wei"),
   nullable("replaced_by", "string"),
   ...STREAM,
+  ...TIMES,
 ]);

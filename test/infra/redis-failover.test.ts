@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { it as base, describe, type TestContext } from "vitest";
 import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
-import { MovingName } from "../services/moving-name.js";
+import { TcpLine } from "../services/tcp-line.js";
 import { ask, connectionsAt, primaryAndReplica, Traffic } from "./redis-rig.js";
 
 // they wait for most of their time
@@ -11,8 +11,8 @@ const soon = { timeout: 15_000, interval: 20 };
 async function named(
   { onTestFinished }: TestContext,
   target: RedisHandle,
-): Promise<{ name: MovingName; traffic: Traffic }> {
-  const name = await MovingName.start(target.port);
+): Promise<{ name: TcpLine; traffic: Traffic }> {
+  const name = await TcpLine.start(target.port);
   onTestFinished(() => name.close());
   const traffic = await Traffic.start({ nodes: [name.address] });
   onTestFinished(() => traffic.stop());

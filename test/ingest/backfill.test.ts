@@ -60,7 +60,8 @@ function rig(has: readonly number[], maxTicks = 10) {
     published: () => log.ticks().map((tick) => Number((tick as TradeTick).tradeId)),
     absent: async () =>
       (await metrics.dropped.get()).values.find(({ labels }) => labels.reason === "not_at_venue")?.value ?? 0,
-    dropped: async () => (await metrics.dropped.get()).values.filter(({ labels }) => labels.place === "publisher"),
+    dropped: async () =>
+      (await metrics.dropped.get()).values.filter(({ labels, value }) => labels.place === "publisher" && value > 0),
   };
 }
 

@@ -179,6 +179,117 @@ describe("book feed", () => {
     expect(bookOf(parts).bids).toEqual(venue.levels());
   });
 
+  describe("a book that is crossed", () => {
+    const at = (id: number, bids: LevelText[], asks: LevelText[], action: "increment" | "snapshot" = "increment") => ({
+      ...{ ...common, action, firstUpdateId: id, updateId: id, bids, asks },
+      ...{ exchangeTime: id * 100_000, receiveTime: id * 100_000 },
+    });
+    const begun = () => {
+      const parts = feedOf();
+      parts.feed.depth(at(50, [["8.00", "1"]], [["8.10", "1"]], "snapshot"));
+      return parts;
+    };
+
+    it("by one update goes out, is not right, and a snapshot is asked for at once", () => {
+      const { feed, story, requests } = begun();
+      feed.depth(at(51, [["8.20", "1"]], []));
+      expect(requests).toEqual([2]);
+      expect(feed.isLive).toBe(false);
+      feed.depth(at(52, [["8.01", "1"]], []));
+      expect(story()).toEqual(["snapshot 50", "increment 51", "increment 52"]);
+      feed.depth(at(52, [["8.01", "1"]], [["8.10", "1"]], "snapshot"));
+      expect(story().at(-1)).toBe("snapshot 52");
+      expect(feed.isLive).toBe(true);
+      expect(requests).toHaveLength(1);
+    });
+
+    it("at equal prices, too, and by either side", () => {
+      for (const crossing of [at(51, [["8.1", "1"]], []), at(51, [], [["8.000", "1"]])]) {
+        const { feed, requests } = begun();
+        feed.depth(crossing);
+        expect(requests).toHaveLength(1);
+        expect(feed.isLive).toBe(false);
+      }
+    });
+
+    it("and no more by the next update is right again by itself; the snapshot that was asked for may come", () => {
+      const { feed, story, requests } = begun();
+      feed.depth(at(51, [["8.20", "1"]], []));
+      feed.depth(at(52, [["8.20", "0"]], []));
+      expect(feed.isLive).toBe(true);
+      feed.depth(at(53, [["8.01", "4"]], []));
+      // taken before the update that crossed it
+      feed.depth(at(50, [["8.00", "1"]], [["8.10", "1"]], "snapshot"));
+      expect(story()).toEqual(["snapshot 50", "increment 51", "increment 52", "increment 53", "snapshot 53"]);
+      expect(requests).toHaveLength(1);
+      expect(feed.isLive).toBe(true);
+    });
+
+    it("by the venue's own word is asked for ever more rarely, and others' words end it", () => {
+      const { feed, requests, published } = begun();
+      const asked: number[] = [];
+      let seen = 0;
+      for (let id = 51; id < 51 + 3_000; id++) {
+        // each answer of the venue is as crossed as its stream
+        if (requests.length > seen) {
+          seen = requests.length;
+          asked.push(id / 10);
+          feed.depth(at(id, [["8.20", "1"]], [["8.10", "1"]], "snapshot"));
+        } else feed.depth(at(id, [["8.20", String(1 + (id % 9))]], []));
+        feed.onTime(id * 100_000);
+      }
+      const pauses = asked.slice(1).map((time, which) => time - asked[which]!);
+      // five minutes, with 30 s between the last
+      expect(asked.length).toBeLessThan(20);
+      for (const [which, pause] of pauses.entries()) {
+        if (which > 3) expect(pause).toBeGreaterThanOrEqual(Math.min(30, pauses[which - 1]!) - 0.2);
+      }
+      expect(Math.max(...pauses)).toBeGreaterThan(29);
+      expect(published.filter(({ action }) => action === "gap")).toEqual([]);
+      feed.depth(at(4_000, [["8.00", "1"]], [["8.10", "1"]], "snapshot"));
+      expect(feed.isLive).toBe(true);
+      const before = requests.length;
+      for (let id = 4_001; id < 4_600; id++) {
+        feed.depth(at(id, [["8.01", String(id)]], []));
+        feed.onTime(id * 100_000);
+      }
+      expect(requests).toHaveLength(before);
+    });
+
+    it("and parts before its pause is over is not asked for", () => {
+      const { feed, requests } = begun();
+      let id = 51;
+      for (; requests.length < 5; id++) {
+        feed.depth(at(id, [["8.20", "1"]], [["8.10", "1"]], "snapshot"));
+        feed.onTime(id * 100_000);
+      }
+      feed.depth(at(id, [["8.00", "1"]], [["8.10", "1"]], "snapshot"));
+      feed.depth(at(id + 1, [["8.20", "1"]], []));
+      feed.depth(at(id + 2, [["8.20", "0"]], []));
+      feed.onTime((id + 500) * 100_000);
+      expect(requests).toHaveLength(5);
+      expect(feed.isLive).toBe(true);
+    });
+  });
+
+  it("futures: a fresh snapshot is brought up to an update that ends at its own id", () => {
+    const published: DepthTick[] = [];
+    const feed = new BookFeed(new BinanceBookSequence(true), (tick) => published.push(tick as DepthTick));
+    const of = (action: DepthTick["action"], ids: Partial<DepthTick>, bids: LevelText[]): DepthTick => ({
+      ...{ ...common, action, exchangeTime: 1, receiveTime: 1, firstUpdateId: 100, updateId: 100, asks: [["16", "1"]] },
+      ...{ ...ids, bids },
+    });
+    feed.depth(of("snapshot", {}, [["15.060", "716"]]));
+    feed.onTime(bookFeedDefaults.snapshotEvery + 10);
+    feed.depth(of("increment", { firstUpdateId: 95, previousUpdateId: 94 }, [["15.060", "817"]]));
+    feed.depth(of("snapshot", {}, [["15.060", "716"]]));
+    expect(published.map(({ action, updateId, bids }) => [action, updateId, bids])).toEqual([
+      ["snapshot", 100, [["15.060", "716"]]],
+      ["increment", 100, [["15.060", "817"]]],
+      ["snapshot", 100, [["15.060", "817"]]],
+    ]);
+  });
+
   it("whatever is dropped, doubled or delayed, a book that is live equals the venue's at its id", () => {
     const change = fc.record({ price: fc.nat(6), qty: fc.nat(3) });
     const fault = fc.constantFrom("none", "none", "none", "drop", "double", "swap", "snapshot", "old snapshot");

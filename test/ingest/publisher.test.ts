@@ -136,6 +136,49 @@ describe("publisher", () => {
     expect(actions).toEqual([...Array.from({ length: 10 }, (_, id) => `increment ${id}`), "gap 0", "increment 12"]);
   });
 
+  it("without a lease a book that answers its hole with a snapshot waits until there is one again", async () => {
+    const log = new GatedLog(1);
+    let isOwner = true;
+    let asked = 0;
+    const book = publisherOn(log, {
+      mayPublish: () => isOwner,
+      onHole: () => {
+        asked++;
+        book.publisher.publish({ ...depth("BTC/USDT", 100 + asked), action: "snapshot" });
+      },
+    });
+    const { publisher, dropped } = book;
+    log.hang();
+    for (let id = 0; id < 250; id++) publisher.publish(depth("BTC/USDT", id));
+    isOwner = false;
+    expect(publisher.publish(depth("BTC/USDT", 250))).toBe(false);
+    log.goOn();
+    await publisher.flushed();
+    expect(asked).toBe(0);
+    expect(await dropped("no_lease_depth")).toBe(1);
+    isOwner = true;
+    publisher.publish(trade("BTC/USDT", 1));
+    while (asked === 0) await publisher.flushed();
+    await publisher.flushed();
+    expect(asked).toBe(1);
+    const actions = log.ticks().flatMap((tick) => (tick.kind === "depth" ? tick.action : []));
+    expect(actions.slice(-2)).toEqual(["gap", "snapshot"]);
+  });
+
+  it("a book that answers its hole with a snapshot does not hold the close up", async () => {
+    const log = new GatedLog(1);
+    const { publisher, dropped } = publisherOn(log, {
+      maxTicks: 10,
+      onHole: (hole) => void publisher.publish({ ...depth(hole.symbol, 100), action: "snapshot" }),
+    });
+    log.hang();
+    for (let id = 0; id < 12; id++) publisher.publish(depth("BTC/USDT", id));
+    const closing = publisher.close();
+    log.goOn();
+    await closing;
+    expect(await dropped("closed_depth")).toBe(0);
+  });
+
   it("a refusing log: the batch is kept and retried in order, nothing is lost or doubled", async () => {
     const log = new GatedLog(1);
     const { publisher, metrics } = publisherOn(log);

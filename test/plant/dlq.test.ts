@@ -143,6 +143,21 @@ describe.each([
     expect(stderr).toMatch(new RegExp(`^TP_LETTER_UNKNOWN: no dead letter at ${place}`, "m"));
   });
 
+  it("shows what is no dead letter as one about itself, and lists the others", async () => {
+    const value = Buffer.from("not ours");
+    await rig.withLog((log) =>
+      log.append([{ topic: "market.dlq", partition: 0, key: null, value, timestamp: now + 1_000_000 }]),
+    );
+    const all = await dlq(rig, "list");
+    expect(all).toMatchObject({ code: 0, stderr: expect.stringContaining("5 of 5 dead letters") });
+    const last = all.lines.at(-1)!;
+    expect(last).toContain("unreadable_record");
+    const { code, stdout } = await dlq(rig, "show", last.split(" ")[0]!);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ topic: "market.dlq", original: "not ours" });
+    expect((await dlq(rig, "replay", "--reason", "unreadable_record")).stdout).toContain("0 ticks were published");
+  });
+
   it("refuses what is no place and no limit", async () => {
     expect((await dlq(rig, "show", "first")).stderr).toMatch(/partition\/offset/);
     expect((await dlq(rig, "show", "first")).code).toBe(1);

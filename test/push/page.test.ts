@@ -1,3 +1,4 @@
+import axe, { type AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BusMessage } from "../../infra/bus/bus.js";
@@ -189,4 +190,18 @@ test("a flood of messages is painted at most once a frame, and what is kept stay
   expect(mutations).toBeLessThanOrEqual(frames + 1);
   expect(await page.locator("#tape tr").count()).toBeLessThanOrEqual(60);
   expect(complaints).toEqual([]);
+});
+
+test.each([
+  { width: 1440, height: 860, colorScheme: "dark" },
+  { width: 1440, height: 860, colorScheme: "light" },
+  { width: 390, height: 844, colorScheme: "dark" },
+] as const)("axe finds nothing at $width × $height, $colorScheme", async ({ colorScheme, ...size }) => {
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await btc.step();
+  await page.waitForFunction(probes.historyIsDrawn);
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>("axe.run()");
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
 });

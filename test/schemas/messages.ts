@@ -121,31 +121,37 @@ export const FIELDS = {
     ...{ chain: "text", number: "long", hash: "text", parent_hash: "text", block_time: "long", transactions: "long" },
     ...{ gas_used: "text", gas_limit: "text", base_fee: "text?", retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Block>,
   "swap.executed": {
     ...{ ...pool, ...inChain, sender: "text", recipient: "text", amount0: "text", amount1: "text", price: "text" },
     ...{ sqrt_price_x96: "text?", liquidity: "text?", tick: "long?", retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<Swap>,
   "liquidity.change": {
     ...{ ...pool, ...inChain, action: "enum mint burn collect", owner: "text", amount0: "text", amount1: "text" },
     ...{ liquidity: "text?", tick_lower: "long?", tick_upper: "long?", retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<LiquidityChange>,
   "pool.sync": {
     ...{ ...pool, ...inChain, reserve0: "text?", reserve1: "text?", sqrt_price_x96: "text?", liquidity: "text?" },
     ...{ tick: "long?", price: "text", retracts: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<PoolSync>,
   "tx.pending": {
     ...{ chain: "text", tx_hash: "text", from: "text", to: "text?", nonce: "long", value: "text", gas_limit: "text" },
     ...{ gas_price: "text?", max_fee_per_gas: "text?", max_priority_fee_per_gas: "text?", input: "text" },
     ...stream,
+    ...times,
   } satisfies WordsOf<PendingTransaction>,
   "tx.confirm": {
     ...{ chain: "text", tx_hash: "text", status: "enum success reverted dropped replaced", block_number: "long?" },
     ...{ block_hash: "text?", gas_used: "text?", effective_gas_price: "text?", replaced_by: "text?" },
     ...stream,
+    ...times,
   } satisfies WordsOf<ConfirmedTransaction>,
 } as const satisfies Record<Topic, Words>;
 

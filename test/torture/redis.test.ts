@@ -5,9 +5,9 @@ import { afterAll, expect, it, type TestContext } from "vitest";
 import { type RedisHandle, startRedis } from "../../scripts/services/redis.mjs";
 import { ask, follows, primaryAndReplica, Traffic } from "../infra/redis-rig.js";
 import { seeded } from "../infra/seeded.js";
-import { MovingName } from "../services/moving-name.js";
 import { startRedisCluster } from "../services/redis-cluster.js";
 import { startSentinels } from "../services/redis-sentinels.js";
+import { TcpLine } from "../services/tcp-line.js";
 
 const run = promisify(execFile);
 const rounds = Number(process.env.TICKPLANT_TORTURE_ROUNDS ?? 6);
@@ -60,7 +60,7 @@ async function pair({ onTestFinished }: TestContext): Promise<[RedisHandle, Redi
 
 it("a name that moves to and fro", async (context) => {
   let [primary, replica] = await pair(context);
-  const name = await MovingName.start(primary.port);
+  const name = await TcpLine.start(primary.port);
   context.onTestFinished(() => name.close());
   await tortured(context, "name moves", { nodes: [name.address] }, async (traffic) => {
     const before = performance.now();
@@ -78,7 +78,7 @@ it("a name that moves to and fro", async (context) => {
 
 it("a name that moves away from a frozen primary", async (context) => {
   let [primary, replica] = await pair(context);
-  const name = await MovingName.start(primary.port);
+  const name = await TcpLine.start(primary.port);
   context.onTestFinished(() => name.close());
   await tortured(context, "name, frozen", { nodes: [name.address] }, async (traffic) => {
     const before = performance.now();
@@ -115,7 +115,7 @@ for (const frozenSeconds of [20, 60]) {
 
 it("bytes that are swallowed for 30 s", async (context) => {
   const server = await startRedis();
-  const name = await MovingName.start(server.port);
+  const name = await TcpLine.start(server.port);
   context.onTestFinished(() => name.close());
   context.onTestFinished(() => server.stop());
   await tortured(

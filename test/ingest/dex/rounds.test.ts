@@ -4,8 +4,8 @@ import type { RawTick } from "../../../schemas/ticks.js";
 import { bruteCandles, newest, plainOf } from "../../processors/brute-candles.js";
 import { seed } from "../../processors/seed.js";
 import { onePartition, recordsOf, TaskRig } from "../../processors/task-rig.js";
+import { TcpLine } from "../../services/tcp-line.js";
 import { Anvil } from "../evm/anvil.js";
-import { TcpProxy } from "../evm/tcp-proxy.js";
 import { until } from "../live-rig.js";
 import { canonicalTrades, rounded } from "./canonical.js";
 import { ChainRig, poolsOf, standing, V2, V3 } from "./chain-rig.js";
@@ -27,7 +27,7 @@ function random(below: number): number {
 
 let anvil: Anvil;
 let uniswap: UniswapRig;
-let proxies: TcpProxy[];
+let proxies: TcpLine[];
 let rig: ChainRig;
 let plant: TaskRig;
 let shown = 0;
@@ -41,7 +41,7 @@ beforeAll(async () => {
   anvil = await Anvil.start(time);
   uniswap = new UniswapRig(anvil, time);
   await uniswap.deploy();
-  proxies = [await TcpProxy.start(anvil.port), await TcpProxy.start(anvil.port)];
+  proxies = [await TcpLine.start(anvil.port), await TcpLine.start(anvil.port)];
   rig = await ChainRig.open();
   const longKlineEmissionMs = onePartition.emissionMs;
   plant = new TaskRig({ ...onePartition, klineIntervals: INTERVALS, longKlineEmissionMs }, false);

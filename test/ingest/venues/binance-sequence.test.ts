@@ -41,10 +41,34 @@ describe("Binance's rule for books", () => {
         const id = start + (at % (end - start + 1));
         const sequence = new BinanceBookSequence(futures);
         sequence.snapshot(snapshotAt(id));
-        const wanted = updates.map((update) => (update.updateId <= id ? "skip" : "apply"));
+        // futures: the first event has U <= lastUpdateId <= u
+        const wanted = updates.map(({ updateId }) =>
+          updateId < id || (updateId === id && !futures) ? "skip" : "apply",
+        );
         expect(apply(sequence, updates)).toEqual(wanted);
       }),
     );
+  });
+
+  it("futures: an update that ends at the snapshot's id counts once, whichever came before or comes again", () => {
+    const stream = [
+      { firstUpdateId: 91, updateId: 94, previousUpdateId: 90 },
+      { firstUpdateId: 95, updateId: 100, previousUpdateId: 94 },
+      { firstUpdateId: 105, updateId: 110, previousUpdateId: 100 },
+    ] as const;
+    const of = (futures: boolean, ...updates: Update[]) => {
+      const sequence = new BinanceBookSequence(futures);
+      sequence.snapshot(snapshotAt(100));
+      return apply(sequence, updates);
+    };
+    const [older, atId, later] = stream;
+    expect(of(true, older, atId, later)).toEqual(["skip", "apply", "apply"]);
+    expect(of(true, atId, atId, later, atId)).toEqual(["apply", "skip", "apply", "skip"]);
+    expect(of(true, later, atId)).toEqual(["apply", "skip"]);
+    expect(of(false, { firstUpdateId: 95, updateId: 100 }, { firstUpdateId: 101, updateId: 102 })).toEqual([
+      "skip",
+      "apply",
+    ]);
   });
 
   it("a dropped update is noticed by the very next one", () => {
