@@ -76,7 +76,9 @@ export class Health {
   /** Looks four times a second from now on. */
   start(): void {
     this.look();
-    this.#timer = setInterval(() => this.look(), this.options.lookMs ?? LOOK_MS);
+    // a thread that was held up hears first what came meanwhile, and judges by that
+    const look = () => setImmediate(() => this.look());
+    this.#timer = setInterval(look, this.options.lookMs ?? LOOK_MS);
     this.#timer.unref();
   }
 

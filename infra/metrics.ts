@@ -66,6 +66,12 @@ export class Metrics {
     ["exchange"],
     "max",
   );
+  readonly serviceClockOffset = this.gauge(
+    "tickplant_service_clock_offset_seconds",
+    "How far the clock of a service that all share is ahead of this machine's, below zero where it is behind",
+    ["service"],
+    "max",
+  );
   /** Ingest and the processors both have a view of a book: it is right when both say so. */
   readonly bookLive = this.gauge(
     "tickplant_book_live",

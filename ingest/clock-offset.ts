@@ -2,12 +2,12 @@ import type { Condition } from "../infra/health.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 
 /** The offset is that of so many seconds; a clock that was set right is so again after them. */
-const WINDOWS = 10;
+const WINDOWS = 6;
 const WINDOW: Micros = 1_000_000;
 
 /**
  * How far a venue's clock is from this machine's, from the ticks themselves: what comes quickest shows it best, so it is
- * the largest of `exchangeTime - receiveTime` of the last 10 s. A venue that is ahead by less than its ticks travel does
+ * the largest of `exchangeTime - receiveTime` of the last 6 s. A venue that is ahead by less than its ticks travel does
  * not show; one that seems behind may also deliver late. Holds no clock.
  */
 export class ClockOffset {

@@ -4,9 +4,14 @@ import type { IllStream } from "../schemas/ticks.js";
 import type { Micros, VenueId } from "../schemas/words.js";
 import type { ConnectionPlan, PlannedStream, SubscriptionAnswer } from "./venue.js";
 
-/** Asked again after so long at least and at most; in between after a quarter of the time for which it is refused. */
+/**
+ * A connection's refused streams are asked for again one by one, in turns: the first so long after the refusal, then one
+ * in so much time, which is below what any venue bears (OKX: 480 requests an hour a connection).
+ */
 const FIRST_PAUSE: Micros = 5_000_000;
-const LAST_PAUSE: Micros = 300_000_000;
+const PAUSE: Micros = 10_000_000;
+/** Once one is taken the others are asked for at this pace. */
+const HURRIED_PAUSE: Micros = 250_000;
 const MOST_NAMED = 5;
 
 interface Refused {
@@ -14,12 +19,16 @@ interface Refused {
   readonly stream: PlannedStream;
   readonly words: string;
   readonly since: Micros;
-  askAt: Micros;
+  askedAt: Micros;
+  /** Another stream of the connection was taken since. */
+  isDue: boolean;
 }
 
 /** The streams of one venue that it refuses: said once in the log, told as a condition, asked for again and again. */
 export class RefusedStreams {
   readonly #refused = new Map<string, Refused>();
+  /** When a connection may ask again. */
+  readonly #asksAt = new Map<ConnectionPlan, Micros>();
 
   constructor(
     private readonly exchange: VenueId,
@@ -31,18 +40,17 @@ export class RefusedStreams {
     const streams = streamsOf(plan, subscription);
     if (refusal === undefined) {
       const taken = streams.filter(({ key }) => this.#refused.delete(nameOf(plan, key)));
-      if (taken.length > 0)
-        this.logger.info({ streams: namesOf(taken) }, "the venue takes streams that it had refused");
+      if (taken.length > 0) this.#taken(plan, taken, now);
       return;
     }
     // what was refused together is asked for one by one, and told then
     if (streams.some(({ group }) => group === subscription)) return;
     const fresh = streams.filter(({ key }) => !this.#refused.has(nameOf(plan, key)));
     for (const stream of streams) {
-      const since = this.#refused.get(nameOf(plan, stream.key))?.since ?? now;
-      const pause = Math.min(Math.max((now - since) / 4, FIRST_PAUSE), LAST_PAUSE);
-      this.#refused.set(nameOf(plan, stream.key), { plan, stream, words: refusal, since, askAt: now + pause });
+      const { since = now, askedAt = 0 } = this.#refused.get(nameOf(plan, stream.key)) ?? {};
+      this.#refused.set(nameOf(plan, stream.key), { plan, stream, words: refusal, since, askedAt, isDue: false });
     }
+    if (streams.length > 0 && !this.#asksAt.has(plan)) this.#asksAt.set(plan, now + FIRST_PAUSE);
     if (fresh.length === 0 && streams.length > 0) return;
     const named = streams.length === 0 ? subscription : namesOf(fresh);
     this.logger.error({ streams: named, why: refusal }, "the venue refuses streams; they are asked for again");
@@ -50,15 +58,35 @@ export class RefusedStreams {
 
   /** @param ask sends frames; false where that is not possible now */
   onTime(now: Micros, ask: (plan: ConnectionPlan, frames: readonly string[]) => boolean): void {
-    for (const refused of this.#refused.values()) {
-      if (now < refused.askAt) continue;
-      refused.askAt = now + FIRST_PAUSE;
-      ask(refused.plan, refused.stream.again);
+    for (const [plan, at] of this.#asksAt) {
+      if (now < at) continue;
+      const [next, ...others] = this.#of(plan).sort(
+        (a, b) => Number(b.isDue) - Number(a.isDue) || a.askedAt - b.askedAt,
+      );
+      if (next === undefined) {
+        this.#asksAt.delete(plan);
+        continue;
+      }
+      next.askedAt = now;
+      next.isDue = false;
+      this.#asksAt.set(plan, now + (others.some(({ isDue }) => isDue) ? HURRIED_PAUSE : PAUSE));
+      ask(plan, next.stream.again);
     }
   }
 
+  #of(plan: ConnectionPlan): Refused[] {
+    return [...this.#refused.values()].filter((refused) => refused.plan === plan);
+  }
+
+  /** What kept the venue from it may be over for the others, too. */
+  #taken(plan: ConnectionPlan, taken: readonly PlannedStream[], now: Micros): void {
+    this.logger.info({ streams: namesOf(taken) }, "the venue takes streams that it had refused");
+    for (const refused of this.#of(plan)) refused.isDue = true;
+    this.#asksAt.set(plan, now);
+  }
+
   #reasonOf(plan: ConnectionPlan): string {
-    const ours = [...this.#refused.values()].filter((refused) => refused.plan === plan);
+    const ours = this.#of(plan);
     return `${this.exchange} refuses ${namesOf(ours.map(({ stream }) => stream))}: ${ours[0]!.words}`;
   }
 

@@ -1,10 +1,10 @@
 import type { Condition } from "../infra/health.js";
 import type { Log } from "../infra/log/log.js";
 import { KIND_HEARTBEAT, RawBatchReader } from "../schemas/raw-batch-reader.js";
-import type { FeedState, HeartbeatTick } from "../schemas/ticks.js";
+import type { HeartbeatTick, IllStream } from "../schemas/ticks.js";
 
 const TOPIC = "market.raw";
-const EVERY_MS = 2_000;
+const EVERY_MS = 1_000;
 const DEADLINE_MS = 5_000;
 /** Heartbeats come every 250 ms; a log whose newest is so old has no ingest. */
 const SILENT_MS = 8_000;
@@ -12,6 +12,7 @@ const SILENT_MS = 8_000;
 const LOOK_BACK = 200;
 const READ_BYTES = 256 * 1024;
 const MOST_READS = 8;
+const MOST_NAMED = 10;
 
 export interface LogPulseOptions {
   readonly log: Pick<Log, "offsets" | "read">;
@@ -74,7 +75,7 @@ export class LogPulse {
       const seconds = Math.round(ageMs / 1000);
       return [noFeed(`${TOPIC} has had no heartbeat for ${seconds} s: does the ingest role run, can it write?`)];
     }
-    return feedConditions(heartbeat.feeds);
+    return feedConditions(heartbeat);
   }
 
   async #newest(): Promise<HeartbeatTick | undefined> {
@@ -106,15 +107,35 @@ export class LogPulse {
   }
 }
 
-function feedConditions(feeds: readonly FeedState[]): Condition[] {
-  const ill = feeds.filter(({ connected }) => !connected);
-  const severity = ill.length === feeds.length ? "not_ready" : "note";
-  return ill.map(({ exchange, feed }) => ({
-    name: "feed_down",
-    subject: `${exchange} ${feed}`,
-    reason: `no connection to ${exchange} (${feed})`,
-    severity,
-  }));
+/** Feeds that are down or ill as a whole, then the streams of those that are not. */
+function feedConditions({ feeds, ill = [] }: HeartbeatTick): Condition[] {
+  const troubles = feeds.flatMap(({ exchange, feed, connected }) => {
+    const about = { subject: `${exchange} ${feed}` };
+    if (!connected) return [{ ...about, name: "feed_down", reason: `no connection to ${exchange} (${feed})` }];
+    const whole = ill.find((one) => one.exchange === exchange && one.feed === feed && one.symbol === "");
+    return whole === undefined ? [] : [{ ...about, name: "feed_ill", reason: `${exchange} (${feed}): ${whole.how}` }];
+  });
+  const severity = troubles.length === feeds.length ? "not_ready" : "note";
+  return [
+    ...troubles.map((trouble): Condition => ({ ...trouble, severity })),
+    ...streamConditions(ill.filter(({ symbol }) => symbol !== "")),
+  ];
+}
+
+/** Others' business: what comes is worked on as before. */
+function streamConditions(ill: readonly IllStream[]): Condition[] {
+  if (ill.length === 0) return [];
+  const named = ill
+    .slice(0, MOST_NAMED)
+    .map(({ exchange, symbol, kind, how }) => `${kind} of ${symbol} at ${exchange} (${how})`);
+  const more = ill.length > MOST_NAMED ? ` and ${ill.length - MOST_NAMED} more` : "";
+  return [
+    {
+      name: "stream_late",
+      reason: `streams that do not come as they should: ${named.join(", ")}${more}`,
+      severity: "note",
+    },
+  ];
 }
 
 const noFeed = (reason: string): Condition => ({ name: "no_feed", reason, severity: "not_ready" });

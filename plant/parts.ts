@@ -43,7 +43,7 @@ export async function openLog(config: PlantConfig, parts: LogParts): Promise<Ope
     await log.close();
     throw error;
   }
-  return { log, close: () => log.close() };
+  return { log, close: () => log.close(), clockMs: () => log.controllerMs() };
 }
 
 interface LogParts {
@@ -55,6 +55,8 @@ export interface OpenedLog {
   readonly log: Log;
   /** Whose writing to the embedded log waits for room on the disk. */
   readonly waits?: DiskWaits;
+  /** The brokers' clock, ms; undefined where they do not tell it. */
+  readonly clockMs?: () => Promise<number | undefined>;
   close(): Promise<void>;
 }
 

@@ -31,6 +31,7 @@ import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
 import { RoleThread } from "./role-thread-host.js";
 import { expectsFeeds, roomConditions, storeConditions } from "./service-conditions.js";
+import { ServiceWatch } from "./service-watch.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
@@ -109,7 +110,7 @@ class PlantStart {
     stops.push(this.#watched());
     if (config.log.kafka === undefined) stops.push(claimRoles(config));
     const codecs = await codecsOf(config);
-    const { log, close, waits } = await openLog(config, { logger, metrics });
+    const { log, close, waits, clockMs } = await openLog(config, { logger, metrics });
     this.#waits = waits;
     stops.push(close);
     const simulators = has("ingest") && config.simulator.venues.length > 0 ? Simulators.start(config) : undefined;
@@ -136,6 +137,7 @@ class PlantStart {
       this.#health.health.watch(() => pulse.conditions());
       stops.push(async () => pulse.stop());
     }
+    this.#watchServices(clockMs);
     if (config.log.kafka !== undefined) {
       const end = watchGroupLag(log, metrics, logger);
       stops.push(async () => end());
@@ -177,8 +179,7 @@ class PlantStart {
         heartbeatMs: config.ingest.heartbeatMs,
         resnapshotMinutes: config.ingest.resnapshotMinutes,
         backfill: config.ingest.backfill,
-        // processors refuse what is further ahead: it is said before that
-        clockBoundMs: config.process.futureToleranceMs * 0.8,
+        clockBoundMs: clockBoundMs(config),
         publisher: config.ingest.publisher,
         ...(journal && { journal }),
         ...(leases && { leases: { leases, ttlMs: config.ingest.lease.ttlMs } }),
@@ -280,6 +281,14 @@ class PlantStart {
     return place;
   }
 
+  /** Those that all processes share. */
+  #watchServices(brokersMs: (() => Promise<number | undefined>) | undefined): void {
+    const { config, metrics, logger } = this;
+    const watch = new ServiceWatch({ config, clockBoundMs: clockBoundMs(config), brokersMs, metrics, logger });
+    this.#health.health.watch(() => watch.conditions());
+    this.stops.push(() => watch.stop());
+  }
+
   /** What a full disk means for the embedded store. */
   #watchRoom(server: EmbeddedStoreServer): void {
     const folder = storeFolder(this.config)!;
@@ -342,3 +351,6 @@ class PlantStart {
     ];
   }
 }
+
+/** Processors refuse what is further ahead: it is said before that. */
+const clockBoundMs = ({ process }: PlantConfig): number => process.futureToleranceMs * 0.8;

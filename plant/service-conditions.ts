@@ -1,6 +1,6 @@
 import type { Bus } from "../infra/bus/bus.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
-import type { Condition } from "../infra/health.js";
+import type { Condition, Severity } from "../infra/health.js";
 import type { WriteState } from "../infra/redis/write-state.js";
 import { ServiceProbe } from "../infra/service-probe.js";
 import type { Store } from "../infra/store/store.js";
@@ -16,10 +16,12 @@ export function storeConditions(trouble: string | undefined): Condition[] {
   return trouble === undefined ? [] : [{ name: "store_unreachable", reason: trouble, severity: "not_ready" }];
 }
 
-export function storeProbe(store: Pick<Store, "ping">): ServiceProbe {
-  return new ServiceProbe("store_unreachable", "the store", async () => {
+/** @param severity a note for roles that neither fill nor read history */
+export function storeProbe(store: Pick<Store, "ping">, severity: Severity = "not_ready"): ServiceProbe {
+  const ask = async () => {
     if (!(await store.ping())) throw new Error("it is away, or refuses");
-  });
+  };
+  return new ServiceProbe("store_unreachable", "the store", ask, { severity });
 }
 
 /** Of a bus that others share; the embedded one is in the process. */

@@ -15,7 +15,8 @@ export class ChannelStatus {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+    // a thread that was held up hears first what came meanwhile
+    this.#timer = setInterval(() => setImmediate(() => this.look()), LOOK_MS).unref();
   }
 
   stop(): void {

@@ -4,9 +4,11 @@ import { ChannelStatus } from "./channel-status.js";
 import type { Channel } from "./channels.js";
 import { Client, type ClientHost } from "./client.js";
 import { Feed, type Outlet } from "./feed.js";
+import { HealthNotice } from "./health-notice.js";
 import type { PushMetrics } from "./metrics.js";
 import type { PlantPulse } from "./plant-pulse.js";
 import { answers, closeReasons } from "./protocol.js";
+import type { PlantState } from "./rest/plant-routes.js";
 import type { PushSettings } from "./settings.js";
 import type { ServerSocket } from "./sockets/socket-server.js";
 import { Turns } from "./turns.js";
@@ -27,6 +29,7 @@ export class Hub implements Outlet, ClientHost {
   private timers: NodeJS.Timeout[] = [];
   private uninspected = 0;
   private readonly status: ChannelStatus;
+  private readonly health: HealthNotice;
   readonly turns = new Turns();
 
   constructor(
@@ -36,7 +39,9 @@ export class Hub implements Outlet, ClientHost {
     private readonly logger: Logger,
     private readonly toAll: Publish,
     pulse: PlantPulse,
+    readiness: PlantState["readiness"],
   ) {
+    this.health = new HealthNotice(readiness, (text) => this.toAll(everyone, text));
     this.status = new ChannelStatus(pulse, () => this.feeds.values());
   }
 
@@ -48,6 +53,7 @@ export class Hub implements Outlet, ClientHost {
       },
     });
     this.status.start();
+    this.health.start();
     this.timers = [
       setInterval(() => this.inspect(), inspectMs).unref(),
       setInterval(() => this.toAll(everyone, answers.heartbeat(this.now())), this.settings.heartbeatMs).unref(),
@@ -68,6 +74,11 @@ export class Hub implements Outlet, ClientHost {
     return client;
   }
 
+  /** What a client is told first; undefined while the plant is well. */
+  get trouble(): string | undefined {
+    return this.health.current;
+  }
+
   disconnected(client: Client): void {
     this.clients.delete(client);
     this.metrics.connections.set(this.clients.size);
@@ -81,6 +92,7 @@ export class Hub implements Outlet, ClientHost {
   async stop(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     this.status.stop();
+    this.health.stop();
     await this.subscription?.close();
     for (const client of this.clients) {
       client.turnOut("TP_SERVER_STOPPING", "the server stops: reconnect in some seconds", closeReasons.serverStopping);

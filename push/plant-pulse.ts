@@ -6,8 +6,11 @@ import type { Envelope, PulseMessage } from "../schemas/messages.js";
 import { AGGREGATE } from "../schemas/words.js";
 import type { Channel } from "./channels.js";
 
-/** Signs of life come every second of log time: after so long without one a partition stands still. */
-const STILL_MS = 6_000;
+/**
+ * Signs of life come every second of log time: after so long without one a partition stands still. A loaded machine is
+ * late by seconds, and clients are to know within 15.
+ */
+const STILL_MS = 10_000;
 /** After a start so long is waited for the first one. */
 const FIRST_MS = 10_000;
 const MOST_NAMED = 10;
@@ -108,8 +111,9 @@ export class PlantPulse {
       return { reason: `partition ${number} stands still`, since };
     }
     if (kind === "feed") return undefined;
-    if (venue === AGGREGATE) return this.#allIll();
-    return this.#venueIll(venue) ?? this.#streamIll(venue, subject, behind[kind] ?? []);
+    const kinds = behind[kind] ?? [];
+    if (venue === AGGREGATE) return this.#allIll(subject, kinds);
+    return this.#venueIll(venue) ?? this.#streamIll(venue, subject, kinds);
   }
 
   /** Changes whenever a channel's staleness may have. */
@@ -141,13 +145,18 @@ export class PlantPulse {
     return !message.ended && now - heardAt > STILL_MS;
   }
 
-  #allIll(): Staleness | undefined {
+  /** No venue is well, or none for the streams of a symbol. */
+  #allIll(symbol = "", kinds: readonly string[] = []): Staleness | undefined {
     const venues = new Set(
       [...this.#partitions.values()].flatMap(({ message }) => message.feeds.map((f) => f.exchange)),
     );
     const ill = [...venues].map((venue) => this.#venueIll(venue));
-    if (ill.length === 0 || ill.includes(undefined)) return undefined;
-    return { reason: "no venue's feed is well", since: Math.max(...ill.map((one) => one!.since)) };
+    const since = (all: readonly (Staleness | undefined)[]) => Math.max(...all.map((one) => one!.since));
+    if (ill.length === 0) return undefined;
+    if (!ill.includes(undefined)) return { reason: "no venue's feed is well", since: since(ill) };
+    const streams = [...venues].map((venue, at) => ill[at] ?? this.#streamIll(venue, symbol, kinds));
+    if (streams.includes(undefined)) return undefined;
+    return { reason: `no venue's ${kinds[0]} of ${symbol} is well`, since: since(streams) };
   }
 
   /** All of its connections are away, or bring nothing as a whole. */

@@ -141,6 +141,8 @@ export const answers = {
     JSON.stringify({ op: "status", channel, status: "stale", reason, since }),
   /** It works again. */
   live: (channel: string) => JSON.stringify({ op: "status", channel, status: "live" }),
+  /** How the plant behind this server is, as /readyz has it. */
+  health: (ready: boolean, reasons: readonly string[]) => JSON.stringify({ op: "health", ready, reasons }),
   /** So many values of the channel were passed over for this client; the newest follows. */
   conflated: (channel: string, dropped: number) => JSON.stringify({ op: "conflated", channel, dropped }),
   /** @param about the channel that it is about; or how many further errors it stands for */

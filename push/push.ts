@@ -42,7 +42,7 @@ export async function startPush(parts: PushParts): Promise<Push> {
   const { bus, store, settings, metrics, logger, routes, expectsFeeds = false, ...plant } = parts;
   const pushMetrics = new PushMetrics(metrics);
   const pulse = new PlantPulse({ bus, logger, expected: expectsFeeds });
-  const webSocket = await serveWebSocket(bus, settings, pushMetrics, logger, pulse);
+  const webSocket = await serveWebSocket(bus, settings, pushMetrics, logger, pulse, plant.readiness);
   try {
     const webSocketPort = webSocket.port;
     await pulse.start();

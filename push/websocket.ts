@@ -8,6 +8,7 @@ import { Hub, type Publish } from "./hub.js";
 import type { PushMetrics } from "./metrics.js";
 import type { PlantPulse } from "./plant-pulse.js";
 import { answers } from "./protocol.js";
+import type { PlantState } from "./rest/plant-routes.js";
 import type { PushSettings } from "./settings.js";
 import { chooseSockets } from "./sockets/choose.js";
 import type { HttpAnswer, SocketHandlers, SocketServer } from "./sockets/socket-server.js";
@@ -35,12 +36,13 @@ export async function serveWebSocket(
   metrics: PushMetrics,
   logger: Logger,
   pulse: PlantPulse,
+  readiness: PlantState["readiness"],
 ): Promise<WebSocketServer> {
   const { host, webSocketPort, deflate, bounds } = settings;
   const open = await chooseSockets(settings.sockets, logger);
   let server: SocketServer | undefined;
   const publish: Publish = (topic, payload) => server?.publish(topic, payload) ?? 0;
-  const hub = new Hub(bus, settings, metrics, logger, publish, pulse);
+  const hub = new Hub(bus, settings, metrics, logger, publish, pulse, readiness);
   const door = new Door(settings, hub);
   server = await open(
     {
@@ -95,6 +97,8 @@ class Door {
       this.#addresses.enter(address);
       const client = this.hub.connected(socket, address);
       client.send(answers.welcome(version, this.settings.heartbeatMs));
+      const { trouble } = this.hub;
+      if (trouble !== undefined) client.send(trouble);
       return {
         message: (bytes) => client.receive(bytes),
         drained: () => client.drained(),

@@ -7,8 +7,12 @@ export const TOGETHER: Micros = 100_000;
 const PER_OCTAVE = 8;
 const BUCKETS = 164;
 const LOG_SHIFT = PER_OCTAVE * Math.log2(TOGETHER);
-/** Counts are halved once a stream's gaps make up so much time: what it was a week ago says less than yesterday. */
+/**
+ * Counts are halved once a stream's gaps make up so much time and are so many: what it was a week ago says less than
+ * yesterday, and of one that comes once an hour a day says little.
+ */
 const HALF_LIFE: Micros = 24 * 3_600_000_000;
+const HALF_COUNT = 1_000;
 const FIRST_STREAMS = 64;
 
 const middles = Float64Array.from({ length: BUCKETS }, (_, i) => TOGETHER * 2 ** ((i + 0.5) / PER_OCTAVE));
@@ -31,6 +35,7 @@ export interface GapSummary {
 export class GapHistory {
   #counts = new Uint32Array(FIRST_STREAMS * BUCKETS);
   #times = new Float64Array(FIRST_STREAMS);
+  #gaps = new Uint32Array(FIRST_STREAMS);
   #streams = 0;
 
   /** @returns the number of a new stream */
@@ -45,7 +50,8 @@ export class GapHistory {
     this.#counts[stream * BUCKETS + (bucket < 0 ? 0 : bucket >= BUCKETS ? BUCKETS - 1 : bucket)]! += 1;
     const time = this.#times[stream]! + gap;
     this.#times[stream] = time;
-    if (time > 2 * HALF_LIFE) this.#fade(stream);
+    this.#gaps[stream]! += 1;
+    if (time > 2 * HALF_LIFE && this.#gaps[stream]! > 2 * HALF_COUNT) this.#fade(stream);
   }
 
   summary(stream: number): GapSummary {
@@ -77,6 +83,7 @@ export class GapHistory {
     const from = stream * BUCKETS;
     for (let i = from; i < from + BUCKETS; i++) this.#counts[i] = this.#counts[i]! >>> 1;
     this.#times[stream] = this.#times[stream]! / 2;
+    this.#gaps[stream] = this.#gaps[stream]! >>> 1;
   }
 
   #grow(): void {
@@ -86,5 +93,8 @@ export class GapHistory {
     const times = new Float64Array(this.#times.length * 2);
     times.set(this.#times);
     this.#times = times;
+    const gaps = new Uint32Array(this.#gaps.length * 2);
+    gaps.set(this.#gaps);
+    this.#gaps = gaps;
   }
 }

@@ -37,7 +37,7 @@ export class LineStreams {
   }
 
   end(symbols: Iterable<string>): void {
-    for (const symbol of symbols) this.streams.forget(this.exchange, symbol);
+    for (const symbol of symbols) this.streams.leave(this.exchange, symbol);
   }
 
   /** @param late all that are late, of any venue */

@@ -10,15 +10,18 @@ const KNOWN_AFTER: Micros = 10_000_000;
 const KNOWN_TRADES = 50;
 const KNOWN_TRADES_AFTER: Micros = 20_000_000;
 /** Nothing is late sooner. */
-const LEAST_PATIENCE: Micros = 12_000_000;
+const LEAST_PATIENCE: Micros = 11_000_000;
 /** Patience beyond the 99.9 % gap, by count and by time. Below 100 gaps the longest is no such gap yet, hence more. */
-const BY_COUNT = 2.75;
+const BY_COUNT = 2.6;
 const BY_TIME = 1.1;
 /** And so many standard deviations beyond the mean of its newest gaps, as when a night falls; this much at most. */
 const BY_RECENT = 12;
 const MOST_BY_RECENT = 2.9;
+/** So many times its patience. */
+const OUTAGE = 2;
 const LOOK_AGAIN = 256;
 const FEW_GAPS = 100;
+const MOST_BY_FEW: Micros = 14_000_000;
 const RECENT = 1 / 40;
 const ALL_KINDS = ["trade", "quote", "ticker", "depth", "oracle"] as const;
 
@@ -72,11 +75,10 @@ export class StreamWatch {
     stream.slowSince = 0;
   }
 
-  /** Nobody takes it in here any more. */
-  forget(exchange: VenueId, symbol: SymbolName): void {
-    this.#venues.get(exchange)?.delete(symbol);
-    const gone = (stream: Stream) => stream.market.exchange === exchange && stream.market.symbol === symbol;
-    for (let i = this.#streams.length - 1; i >= 0; i--) if (gone(this.#streams[i]!)) this.#streams.splice(i, 1);
+  /** Nobody takes it in here now. What it was like is kept: leases may come back. */
+  leave(exchange: VenueId, symbol: SymbolName): void {
+    const market = this.#venues.get(exchange)?.get(symbol);
+    for (const { kind } of Object.values(market?.streams ?? {})) this.down(exchange, symbol, kind);
   }
 
   /** All that are late at this instant. */
@@ -152,7 +154,8 @@ export class StreamWatch {
     const off = gap - stream.recentGap;
     stream.recentGap += off * weight;
     stream.recentVariance += (off * off - stream.recentVariance) * weight;
-    this.#history.record(stream.number, gap);
+    // a gap far beyond patience was an outage, by which nothing is judged after it
+    this.#history.record(stream.number, gap > stream.patience * OUTAGE ? stream.patience : gap);
     if (stream.gaps >= stream.nextLook) this.#lookAt(stream, time);
     // it spoke: whether it is slow is looked at where it is not late
     if (stream.usualGap > 0 && stream.recentGap < stream.usualGap * 4) stream.slowSince = 0;
@@ -166,10 +169,11 @@ export class StreamWatch {
     if (stream.gaps < (isTrade ? KNOWN_TRADES : KNOWN_GAPS)) return;
     const { gaps, time, byCount, byTime } = this.#history.summary(stream.number);
     if (time < (isTrade ? KNOWN_TRADES_AFTER : KNOWN_AFTER) && now > 0) return;
-    const cold = 1 + (2 * Math.max(0, FEW_GAPS - gaps)) / FEW_GAPS;
+    const few = 1 + (2 * Math.max(0, FEW_GAPS - gaps)) / FEW_GAPS;
+    const cold = Math.min(BY_COUNT * few * byCount, MOST_BY_FEW);
     const mean = stream.recentGap;
     const recent = Math.min(mean + BY_RECENT * Math.sqrt(stream.recentVariance), MOST_BY_RECENT * byCount);
-    stream.patience = Math.max(LEAST_PATIENCE, BY_COUNT * cold * byCount, BY_TIME * byTime, recent);
+    stream.patience = Math.max(LEAST_PATIENCE, BY_COUNT * byCount, cold, BY_TIME * byTime, recent);
     stream.usualGap = time / gaps;
   }
 

@@ -4,9 +4,10 @@ import type { Lateness, Stream } from "./stream.js";
 /** The market moved so often while a stream of it said nothing: that is no quiet market. */
 const MANY_MOVES = 10;
 /** Witnessed or not, nothing is late sooner. */
-const LEAST: Micros = 12_000_000;
+const LEAST: Micros = 11_000_000;
 /** A stream that never spoke, though its market need not have moved. Trades wait for a witness: some markets have none for days. */
 const NEVER_SPOKE: Micros = 60_000_000;
+const BY_FEW = 10;
 /** Before it, a stream's history says little of how often it comes. */
 const SETTLED_GAPS = 200;
 
@@ -16,6 +17,9 @@ export function verdictOf(stream: Stream, now: Micros): Lateness | undefined {
   const quiet = now - from;
   if (stream.last < stream.since && neverSpoke(stream, quiet)) {
     return late(stream, "silent", stream.since, `${what(stream)} was acknowledged and never spoke${moved(stream)}`);
+  }
+  if (stream.last >= stream.since && neverAgain(stream, quiet)) {
+    return late(stream, "stalled", from, `no ${what(stream)}${moved(stream)}`);
   }
   if (quiet > stream.patience || (stream.moves >= MANY_MOVES && quiet > LEAST)) {
     return late(stream, "stalled", from, `no ${what(stream)}${moved(stream)}`);
@@ -35,6 +39,13 @@ function neverSpoke(stream: Stream, quiet: Micros): boolean {
   if (quiet > Math.max(stream.patience, LEAST)) return true;
   if (stream.patience !== Number.POSITIVE_INFINITY || quiet < NEVER_SPOKE) return false;
   return stream.kind !== "trade" || siblings(stream).some((one) => one.expected && one.last < one.since);
+}
+
+/** One that spoke too briefly to be known has only the mean of its few gaps to go by. */
+function neverAgain(stream: Stream, quiet: Micros): boolean {
+  if (!stream.expected || stream.patience !== Number.POSITIVE_INFINITY) return false;
+  if (quiet < Math.max(NEVER_SPOKE, BY_FEW * stream.recentGap)) return false;
+  return stream.kind !== "trade" || siblings(stream).some((one) => one.expected && one.last <= stream.last);
 }
 
 /** Rarer than it was while another stream of its market comes as it did: else the market is what is quiet. */

@@ -1,3 +1,5 @@
+import { isOff, measureClock } from "../../infra/service-clock.js";
+
 /** What a check came to: `wrong` keeps the plant from working as it should, a `note` is worth knowing. */
 export type Verdict = "ok" | "wrong" | "note";
 
@@ -55,17 +57,14 @@ export function reason(error: unknown): string {
   return (message || String(error)).replace(/\s+/g, " ").trim();
 }
 
-const CLOCK_TOLERANCE_MS = 250;
-
 /**
  * Compares a service's clock with this machine's.
  *
  * @param serverMs its time, asked between `before` and `after` (ms)
  */
 export function clockFinding(name: string, serverMs: number, before: number, after: number): Finding {
-  const uncertainMs = (after - before) / 2;
-  const aheadMs = Math.round(serverMs - (before + uncertainMs));
+  const measure = measureClock(serverMs, before, after);
+  const { aheadMs } = measure;
   const text = `its clock is ${Math.abs(aheadMs)} ms ${aheadMs < 0 ? "behind" : "ahead of"} this machine's`;
-  if (Math.abs(aheadMs) - uncertainMs <= CLOCK_TOLERANCE_MS) return ok(name, text);
-  return wrong(name, text, "run NTP on both machines");
+  return isOff(measure) ? wrong(name, text, "run NTP on both machines") : ok(name, text);
 }

@@ -15,7 +15,7 @@ import { PRODUCE_VERSIONS } from "../../infra/log/kafka/produce-request.js";
 import type { Logger } from "../../infra/logging.js";
 import { groups, measureGroupLag } from "../group-lag.js";
 import { topicSettings } from "../topics.js";
-import { type Check, type Finding, note, ok, wrong } from "./finding.js";
+import { type Check, clockFinding, type Finding, note, ok, wrong } from "./finding.js";
 
 const RETRIES = 2;
 const APPLY = "run `tickplant topics apply` with this configuration";
@@ -74,6 +74,7 @@ class Look {
         this.#topics(log, there),
         this.#groups(log, there),
         this.#transactions(there),
+        brokersClock(log),
       ]);
       return parts.flat();
     } finally {
@@ -202,3 +203,10 @@ function from({ min, max }: { readonly min: number; readonly max: number }): num
 
 const takes = (range: { minVersion: number; maxVersion: number } | undefined, version: number): boolean =>
   range !== undefined && range.minVersion <= version && version <= range.maxVersion;
+
+/** Nothing where they do not tell it. */
+async function brokersClock(log: KafkaLog): Promise<Finding[]> {
+  const before = Date.now();
+  const ms = await log.controllerMs().catch(() => undefined);
+  return ms === undefined ? [] : [clockFinding("kafka clock", ms, before, Date.now())];
+}

@@ -12,6 +12,7 @@ import { codecsOf, openLog, openRedisBus, storeAt } from "../parts.js";
 import { seedLastValues } from "../seed-last-values.js";
 import { busConditions, busProbe, expectsFeeds, storeProbe } from "../service-conditions.js";
 import { shared } from "../shared-answer.js";
+import { HostReadiness } from "./host-readiness.js";
 import type { RoleParts, RunningRole } from "./role.js";
 
 /** How old an answer may be that several who ask at the same time share: nobody can ask for work at will. */
@@ -90,16 +91,9 @@ async function openBus({ data, logger, metrics }: RoleParts): Promise<Bus> {
 
 /** @param own what push says of itself, which the host has heard as well, half a second ago */
 function stateOf({ data, metrics, host }: RoleParts, own: () => Condition[]): PlantState {
-  const readiness = shared(READINESS_SHARED_MS, async (): Promise<Readiness> => {
-    try {
-      const told = (await host.ask({ of: "readiness" }, STATE_DEADLINE_MS)) as Readiness;
-      const fresh = own().filter(({ severity, reason }) => severity !== "note" && !told.reasons.includes(reason));
-      const reasons = [...told.reasons, ...fresh.map(({ reason }) => reason)];
-      return { ...told, ready: told.ready && fresh.length === 0, reasons };
-    } catch (error) {
-      return { ready: false, reasons: [(error as Error).message, ...own().map(({ reason }) => reason)] };
-    }
-  });
+  const ask = () => host.ask({ of: "readiness" }, STATE_DEADLINE_MS) as Promise<Readiness>;
+  const all = new HostReadiness({ ask, own });
+  const readiness = shared(READINESS_SHARED_MS, () => all.readiness());
   let told: MetricsJson[] = [];
   const metricsText = shared(METRICS_SHARED_MS, async () => {
     // a host that does not answer is as it last was: a sum without it would fall, and its return would be growth

@@ -4,6 +4,8 @@ const words = { connecting: "Connecting", live: "Live", stale: "Stale", disconne
 let returnsAt;
 let linkText = "";
 const stale = new Map();
+let troubles = [];
+const mostNamed = 3;
 
 /** Says in the bar, and in a banner where it matters, whether what one sees is live. */
 export function showLinkState({ state, retryInMs, silentMs, reason }) {
@@ -21,10 +23,6 @@ export function showLinkState({ state, retryInMs, silentMs, reason }) {
 export function showChannelStatus(channel, reason) {
   if (reason === undefined) stale.delete(channel);
   else stale.set(channel, reason);
-  for (const panel of document.querySelectorAll("[data-panel]")) {
-    const kind = panel.dataset.panel;
-    panel.dataset.stale = String([...stale.keys()].some((name) => name.startsWith(`${kind}:`)));
-  }
   banner(linkText);
 }
 
@@ -33,10 +31,16 @@ export function forgetChannelStatus() {
   for (const channel of [...stale.keys()]) showChannelStatus(channel, undefined);
 }
 
+/** What keeps the plant from being ready, beside what its channels say. */
+export function showHealth(reasons) {
+  troubles = reasons;
+  banner(linkText);
+}
+
 function banner(text) {
   linkText = text;
   const node = byId("banner");
-  const said = text || staleText();
+  const said = text || [staleText(), troubleText()].filter(Boolean).join(" ");
   node.hidden = said === "";
   setText(node, said);
 }
@@ -45,8 +49,16 @@ function banner(text) {
 function staleText() {
   const onView = [...stale].filter(([channel]) => /^(trade|depth|kline):/.test(channel));
   if (onView.length === 0) return stale.size === 0 ? "" : `Stale: ${stale.values().next().value}.`;
-  const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].join(", ");
+  const kinds = [...new Set(onView.map(([channel]) => channel.slice(0, channel.indexOf(":"))))].sort().join(", ");
   return `Stale (${kinds}): ${onView[0][1]}. What is shown may not hold any more.`;
+}
+
+/** Beside what is stale by it. */
+function troubleText() {
+  const others = troubles.filter((reason) => ![...stale.values()].includes(reason));
+  if (others.length === 0) return "";
+  const more = others.length > mostNamed ? ` (and ${others.length - mostNamed} more)` : "";
+  return `The plant is not well: ${others.slice(0, mostNamed).join("; ")}${more}.`;
 }
 
 function returning() {

@@ -4,7 +4,7 @@ import { byId, element, focusWhatScrolls, repaint, setText } from "./elements.js
 import { FeedHealth } from "./feed-health.js";
 import { IndexPanel } from "./index-panel.js";
 import { Ladder } from "./ladder.js";
-import { forgetChannelStatus, showChannelStatus, showLinkState } from "./link-state.js";
+import { forgetChannelStatus, showChannelStatus, showHealth, showLinkState } from "./link-state.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 import { flash, WatchList } from "./watch-list.js";
@@ -55,6 +55,7 @@ async function start() {
     `${scheme}://${location.hostname}:${info.web_socket.port}${info.web_socket.path}`,
     linkState,
     showChannelStatus,
+    showHealth,
   );
   await list();
   setInterval(() => list(), listingMs);

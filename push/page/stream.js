@@ -14,6 +14,7 @@ export class Stream {
   #heard = 0;
   #onState;
   #onStatus;
+  #onHealth;
   #pending = new Map();
   #flushAsked = false;
 
@@ -21,9 +22,11 @@ export class Stream {
    * @param onState called with {state: connecting|live|stale|disconnected, retryInMs?, reason?}
    * @param onStatus called with (channel, reason) of a channel behind which something does not work, and with
    *   (channel, undefined) when it does again
+   * @param onHealth called with the reasons for which the plant is not ready; none when it is
    */
-  constructor(url, onState, onStatus = () => {}) {
+  constructor(url, onState, onStatus = () => {}, onHealth = () => {}) {
     this.#onStatus = onStatus;
+    this.#onHealth = onHealth;
     this.#url = url;
     this.#onState = onState;
     this.#connect();
@@ -106,7 +109,12 @@ export class Stream {
   #take(message) {
     this.#heard = performance.now();
     if (message.op === undefined) return this.#deliver(message);
-    if (message.op === "welcome") this.#retries = 0;
+    if (message.op === "welcome") {
+      this.#retries = 0;
+      // what is not well is said next
+      this.#onHealth([]);
+    }
+    if (message.op === "health") this.#onHealth(message.reasons);
     if (message.op === "status")
       this.#onStatus(message.channel, message.status === "stale" ? message.reason : undefined);
     if (message.op === "reload") this.#forget(message.channel);

@@ -35,7 +35,7 @@ export async function measureFanOut(messages = 5_000, sockets: "auto" | "uws" | 
   const metrics = new PushMetrics(new Metrics());
   const logger = createLogger({ level: "error" });
   const pulse = new PlantPulse({ bus, logger, expected: false });
-  const server = await serveWebSocket(bus, settings, metrics, logger, pulse);
+  const server = await serveWebSocket(bus, settings, metrics, logger, pulse, () => ({ ready: true, reasons: [] }));
   const trade = payload(1);
   const frameBytes = Buffer.byteLength(trade) + 4;
   const clients = fork(fileURLToPath(import.meta.url), ["clients", String(server.port)]);

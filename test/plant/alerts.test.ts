@@ -8,8 +8,8 @@ import { missingIn, prometheusFolder, shippedAlerts } from "../infra/shipped-ale
 import { MoodyExchange } from "../ingest/moody-exchange.js";
 import { temporaryFolder, testConfig, until } from "./plant-process.js";
 
-/** One that only a plant with oracles has, and one that begins with the first stream that is late. */
-const elsewhere = ["tickplant_oracle_stale", "tickplant_stream_late"];
+/** Of a plant with oracles, of one that shares services; and one that begins with the first stream that is late. */
+const elsewhere = ["tickplant_oracle_stale", "tickplant_service_clock_offset_seconds", "tickplant_stream_late"];
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let exchange: MoodyExchange;

@@ -40,9 +40,14 @@ export class Cluster<Kafka extends Brokers = KafkaHandle> {
     readonly kafka: Kafka,
     readonly registry: RegistryHandle,
     readonly redis: RedisHandle,
-    readonly store: EmbeddedStoreServer,
+    public store: EmbeddedStoreServer,
     readonly config: PlantConfig,
   ) {}
+
+  /** A store on the same data at the same address, after the other was stopped. */
+  async startStore(): Promise<void> {
+    this.store = await startStore(this.folders.folder, Number(new URL(this.config.store.url!).port));
+  }
 
   static start(overrides: ConfigOverrides = {}, kafkaVersion?: string): Promise<Cluster> {
     return Cluster.over(startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion }), overrides);
@@ -58,12 +63,7 @@ export class Cluster<Kafka extends Brokers = KafkaHandle> {
       starting,
       startRegistry(),
       startRedis(),
-      EmbeddedStoreServer.start({
-        folder: join(folders.folder, "store"),
-        port: await freePort(),
-        standIn: true,
-        logger,
-      }),
+      startStore(folders.folder, await freePort()),
     ]);
     const { log, bus, store: storeSettings, ...rest } = overrides;
     const brokers = [kafka.brokers].flat();
@@ -134,3 +134,6 @@ export class Cluster<Kafka extends Brokers = KafkaHandle> {
     return file;
   }
 }
+
+const startStore = (folder: string, port: number): Promise<EmbeddedStoreServer> =>
+  EmbeddedStoreServer.start({ folder: join(folder, "store"), port, standIn: true, logger });

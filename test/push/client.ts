@@ -10,6 +10,7 @@ export interface Received {
   details?: { channel: string; snapshot: boolean; already?: boolean }[];
   dropped?: number;
   reason?: string;
+  reasons?: string[];
   omitted?: number;
   status?: string;
   since?: number;

@@ -5,6 +5,7 @@ import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import type { Store } from "../../infra/store/store.js";
 import { type Push, startPush } from "../../push/push.js";
+import type { PlantState } from "../../push/rest/plant-routes.js";
 import { defaultPushSettings, type PushSettings } from "../../push/settings.js";
 
 /** Which library the tests' WebSockets are served by; the same tests run on each. */
@@ -31,6 +32,7 @@ export async function serveBus(
   settings: Partial<PushSettings> = {},
   store: Store = emptyStore,
   bus: Bus = new EmbeddedBus(),
+  readiness: PlantState["readiness"] = () => ({ ready: true, reasons: [] }),
 ): Promise<ServedBus> {
   const metrics = new Metrics();
   const push = await startPush({
@@ -39,7 +41,7 @@ export async function serveBus(
     metrics,
     settings: { ...defaultPushSettings, sockets, restPort: 0, webSocketPort: 0, ...settings },
     logger: createLogger({ level: "fatal" }),
-    readiness: () => ({ ready: true, reasons: [] }),
+    readiness,
     metricsText: () => metrics.registry.metrics(),
   });
   return { ...push, bus, metrics };

@@ -62,7 +62,7 @@ it("a quiet market is not stale: only signs of life count", () => {
 it("a partition that stands still makes its channels stale, trades' too, and /readyz says which", () => {
   const { pulse, stale, pass } = known();
   const number = partitionOf("BTC/USDT", partitions);
-  pass(4_000);
+  pass(8_000);
   pulse.take([0, 1, 2].filter((one) => one !== number).map((one) => pulseOf(one)));
   expect(stale("trade:BTC/USDT@a")).toBeUndefined();
   pass(3_000);
@@ -71,7 +71,7 @@ it("a partition that stands still makes its channels stale, trades' too, and /re
   }
   const other = ["ETH/USDT", "XRP/USDT", "SOL/USDT"].find((symbol) => partitionOf(symbol, partitions) !== number)!;
   expect(stale(`trade:${other}@a`)).toBeUndefined();
-  expect(pulse.conditions()[0]!.reason).toMatch(new RegExp(`^partitions that stand still for 7 s: ${number};`));
+  expect(pulse.conditions()[0]!.reason).toMatch(new RegExp(`^partitions that stand still for 11 s: ${number};`));
   pulse.take([pulseOf(number)]);
   expect(stale("trade:BTC/USDT@a")).toBeUndefined();
 });
@@ -91,6 +91,15 @@ it("a venue that is down, or a stream that is late, makes its own channels stale
   expect(stale("kline:BTC/USDT@a:1m")).toBe("a trade: stalled");
   expect(stale("depth:BTC/USDT@a")).toBeUndefined();
   expect(stale("trade:BTC/USDT@b")).toBeUndefined();
+  expect(stale("trade:BTC/USDT")).toBeUndefined();
+  beat({ ill: [ill("a", "BTC/USDT", "trade", "refused"), ill("b", "BTC/USDT", "trade", "silent")] });
+  expect(stale("trade:BTC/USDT")).toBe("no venue's trade of BTC/USDT is well");
+  expect(stale("kline:BTC/USDT:1m")).toBe("no venue's trade of BTC/USDT is well");
+  expect(stale("depth:BTC/USDT")).toBeUndefined();
+  expect(stale("trade:ETH/USDT")).toBeUndefined();
+  beat({ feeds: [feed("a", false), feed("b")], ill: [ill("b", "BTC/USDT", "trade", "silent")] });
+  expect(stale("trade:BTC/USDT")).toBe("no venue's trade of BTC/USDT is well");
+  expect(stale("trade:ETH/USDT")).toBeUndefined();
   beat({ ill: [ill("a", "", "", "silent")] });
   expect(stale("depth:BTC/USDT@a")).toBe("a: silent");
   beat();

@@ -12,7 +12,8 @@ import type {
   TransactionalWriter,
 } from "../log.js";
 import { partitionOf } from "../partitioner.js";
-import { LogUnavailable } from "./errors.js";
+import { askBroker, leaderOf } from "./broker-request.js";
+import { LogUnavailable, VersionsApart } from "./errors.js";
 import { openFailure } from "./kafka-access.js";
 import { kafkaClient } from "./kafka-client.js";
 import { KafkaConsumer } from "./kafka-consumer.js";
@@ -21,6 +22,7 @@ import { KafkaReader } from "./kafka-reader.js";
 import { applyTopics, type TopicDrift, topicDrift } from "./kafka-topics.js";
 import { KafkaTransactions } from "./kafka-transactions.js";
 import { clusterOf, type KafkaCluster } from "./kafkajs-internals.js";
+import { describeQuorumRequest } from "./quorum-clock.js";
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaConfig;
@@ -36,6 +38,7 @@ const METADATA_DEADLINE_MS = 10_000;
 const METADATA_POLL_MS = 50;
 const JOIN_PATIENCE_MS = 60_000;
 const JOIN_PAUSE_MS = 500;
+const CLOCK_DEADLINE_MS = 3_000;
 
 /** The log in Kafka. */
 export class KafkaLog implements Log {
@@ -211,6 +214,23 @@ export class KafkaLog implements Log {
     const consumer = this.#consumers.get(group);
     if (consumer !== undefined) await consumer.commit(this.#physical(topic), partition, offset);
     else await this.#reader.commit(this.#physical(group), this.#physical(topic), partition, offset);
+  }
+
+  /**
+   * The clock of the brokers' active controller, ms; undefined where they do not tell it (no KRaft, no right to describe
+   * the cluster).
+   *
+   * @throws LogUnavailable, and what kafkajs throws
+   */
+  async controllerMs(): Promise<number | undefined> {
+    const nodeId = leaderOf(this.cluster, this.#physical(rawTicks), 0);
+    const broker = await this.cluster.findBroker({ nodeId });
+    try {
+      return (await askBroker(broker, describeQuorumRequest(), "the brokers' clock", CLOCK_DEADLINE_MS)).leaderMs;
+    } catch (error) {
+      if (error instanceof VersionsApart) return undefined;
+      throw error;
+    }
   }
 
   close(): Promise<void> {
