@@ -2,6 +2,8 @@ import { systemTables } from "./engine-access.js";
 import { type SqlToken, sqlTokens, UnreadableSql } from "./sql-tokens.js";
 import { mayCall, type SqlVocabulary } from "./sql-vocabulary.js";
 import { StatementRefused } from "./statement-refused.js";
+import { refuseRemainders } from "./value-remainders.js";
+import { refuseTextOrder } from "./value-texts.js";
 
 /** A reader's statement that may run. */
 export interface ReaderStatement {
@@ -42,6 +44,8 @@ export function readerStatement(sql: string, vocabulary: SqlVocabulary): ReaderS
   refuseFiles(tokens);
   refuseCalls(tokens, vocabulary);
   refuseTables(tokens);
+  refuseRemainders(tokens);
+  refuseTextOrder(tokens);
   return withoutSettings(sql, tokens);
 }
 
