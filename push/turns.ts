@@ -16,6 +16,9 @@ export class Turns {
   readonly #waiting = new Map<string, Work[]>();
   #scheduled = false;
 
+  /** @param now milliseconds */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
   /**
    * Does a piece of work when it is the address's turn.
    *
@@ -45,13 +48,13 @@ export class Turns {
 
   #slice(): void {
     this.#scheduled = false;
-    const end = performance.now() + SLICE_MS;
+    const end = this.now() + SLICE_MS;
     for (const [address, queue] of this.#waiting) {
       const work = queue.shift()!;
       this.#waiting.delete(address);
       if (queue.length > 0) this.#waiting.set(address, queue);
       work.run();
-      if (work.alone || performance.now() >= end) break;
+      if (work.alone || this.now() >= end) break;
     }
     if (this.#waiting.size > 0) this.#schedule();
   }

@@ -108,7 +108,7 @@ test("a client that leaves while its requests wait leaves nothing behind", async
 });
 
 test("addresses take turns, and what is done alone ends its slice", async () => {
-  const turns = new Turns();
+  const turns = new Turns(() => 0);
   const done: string[] = [];
   let slice = 0;
   const piece = (name: string) => () => void done.push(`${name}${slice}`);
