@@ -5,6 +5,8 @@ import { cached } from "./cache.mjs";
 import { runProgram } from "./programs.mjs";
 
 const ARCHIVE = "classes.jsa";
+/** How long a server may take to end that writes its archive. */
+export const ARCHIVE_MS = 60_000;
 
 /**
  * Flags with which a Java server starts for a third of the processor time: its classes come parsed from an archive, which

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { cached } from "./cache.mjs";
 import { freePort, mustBeFree } from "./free-port.mjs";
-import { quickStart } from "./java-classes.mjs";
+import { ARCHIVE_MS, quickStart } from "./java-classes.mjs";
 import { kafkaAnswers } from "./kafka-answers.mjs";
 import { fetchLibraries } from "./maven.mjs";
 import { ensureJava, runProgram } from "./programs.mjs";
@@ -113,7 +113,9 @@ const quickFlags = (java, version) =>
     const [port, controllerPort] = [await freePort(), await freePort()];
     const properties = { ...commonProperties, ...oneNodeProperties(port, controllerPort) };
     const brokers = [`127.0.0.1:${port}`];
-    const node = await startNode({ version, name: "kafka", properties, flags }, {}, () => kafkaAnswers(brokers));
+    const node = await startNode({ version, name: "kafka", properties, flags, stopMs: ARCHIVE_MS }, {}, () =>
+      kafkaAnswers(brokers),
+    );
     await node.stop();
   });
 
@@ -141,7 +143,7 @@ async function startNode(options, more, answers) {
       args: [`-Xmx${heapMb}m`, "-XX:+UseSerialGC", ...flags, ...own, "-cp", classPath, "kafka.Kafka", file],
     };
   };
-  const service = new ServiceProcess({ name, folder: options.folder, command, answers });
+  const service = new ServiceProcess({ name, folder: options.folder, command, answers, stopMs: options.stopMs });
   await service.start();
   return service.handle({ ...more, version });
 }

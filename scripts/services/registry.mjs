@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cached } from "./cache.mjs";
 import { freePort, mustBeFree } from "./free-port.mjs";
-import { quickStart } from "./java-classes.mjs";
+import { ARCHIVE_MS, quickStart } from "./java-classes.mjs";
 import { fetchArchive } from "./maven.mjs";
 import { ensureJava } from "./programs.mjs";
 import { ServiceProcess } from "./service-process.mjs";
@@ -41,7 +41,7 @@ export async function prepareRegistry() {
 /** The flags of a quick start, by which a registry of its own writes the archive of classes. */
 const quickFlags = (java) =>
   quickStart(java, `apicurio-${version}`, async (flags) => {
-    await (await start({}, java, flags)).stop();
+    await (await start({ stopMs: ARCHIVE_MS }, java, flags)).stop();
   });
 
 async function start(options, java, javaFlags) {
@@ -73,6 +73,7 @@ async function start(options, java, javaFlags) {
   const service = new ServiceProcess({
     name: "registry",
     folder: options.folder,
+    stopMs: options.stopMs,
     command,
     answers: () => registryAnswers(url),
   });

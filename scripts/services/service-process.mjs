@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const startDeadlineMs = 180_000;
-const stopDeadlineMs = 60_000;
+const stopDeadlineMs = 15_000;
 const pollMs = 100;
 
 /**
@@ -27,6 +27,7 @@ export class ServiceProcess {
    * @param plan.name    for messages, and of the log file in the folder
    * @param plan.folder  where its data lies; without one, a temporary folder that goes at the end
    * @param plan.command async () => ({path, args}), which may prepare the folder
+   * @param plan.stopMs  how long it may take to end, by default 15 s
    * @param plan.answers async () => boolean, a request that succeeds as soon as the service does its work
    */
   constructor(plan) {
@@ -129,7 +130,7 @@ export class ServiceProcess {
     if (child === undefined) return;
     child.ref();
     child.kill(signal);
-    const force = setTimeout(() => child.kill("SIGKILL"), stopDeadlineMs);
+    const force = setTimeout(() => child.kill("SIGKILL"), this.#plan.stopMs ?? stopDeadlineMs);
     await this.#ended;
     clearTimeout(force);
   }
