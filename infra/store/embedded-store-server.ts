@@ -24,6 +24,11 @@ export interface EmbeddedStoreOptions extends Partial<Omit<ChdbHttpOptions, "sec
 const defaultPatienceMs = 10_000;
 const tryAgainMs = 200;
 const firstBackoffMs = 100;
+/** How long the engine may take to its first answer. */
+const startMs = 60_000;
+/** The same where it answered before: a start that hangs is given up soon, and the next one gets twice the time. */
+const firstRestartMs = 20_000;
+const lastRestartMs = 160_000;
 const lastBackoffMs = 5_000;
 const steadyAfterMs = 30_000;
 const watchEveryMs = 500;
@@ -44,6 +49,7 @@ export class EmbeddedStoreServer {
   private stopping = false;
   private restarts = 0;
   private backoffMs = firstBackoffMs;
+  private startMs = startMs;
   private timer: NodeJS.Timeout | undefined;
   private watch: NodeJS.Timeout | undefined;
 
@@ -114,13 +120,16 @@ export class EmbeddedStoreServer {
 
   private async launchChild(): Promise<void> {
     const { logger, portSetting = "the store's port" } = this.options;
-    const child = await StoreChild.start(this.settings(), this.port, this.giveUp.signal).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw new PortInUse(this.port, portSetting);
-      throw error;
-    });
+    const child = await StoreChild.start(this.settings(), this.port, this.giveUp.signal, this.startMs).catch(
+      (error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw new PortInUse(this.port, portSetting);
+        throw error;
+      },
+    );
     if (this.stopping) return await child.stop();
     this.child = child;
     this.port = child.port;
+    this.startMs = firstRestartMs;
     const since = Date.now();
     void child.ended.then((how) => this.died(since, how));
     child.onStuck((ms) => {
@@ -163,6 +172,7 @@ export class EmbeddedStoreServer {
         (error: unknown) => {
           if (this.stopping) return;
           this.options.logger.error({ err: error, retryMs: this.backoffMs }, "the embedded store does not start");
+          this.startMs = Math.min(this.startMs * 2, lastRestartMs);
           this.retry();
         },
       );

@@ -6,7 +6,6 @@ import type { ChdbProcessOptions, FromChdbProcess, ToChdbProcess } from "./chdb-
 import { type ChildFence, childEnvironment, childFence } from "./child-fence.js";
 import { StoreNotStarted } from "./store-start-errors.js";
 
-const START_MS = 60_000;
 const STOP_MS = 1_500;
 const HEALTH_EVERY_MS = 1_000;
 const QUIET_SECONDS = 2;
@@ -45,9 +44,15 @@ export class StoreChild {
    *
    * @param port 0 for any free one
    * @param given up when nobody wants it any more
+   * @param startMs within which the engine has to answer
    * @throws the error of listening, StoreNotStarted
    */
-  static async start(options: ChdbProcessOptions, port: number, given: AbortSignal): Promise<StoreChild> {
+  static async start(
+    options: ChdbProcessOptions,
+    port: number,
+    given: AbortSignal,
+    startMs: number,
+  ): Promise<StoreChild> {
     const fence = await childFence();
     const early: Socket[] = [];
     const server = createServer({ pauseOnConnect: true }, (socket) => early.push(socket));
@@ -57,7 +62,7 @@ export class StoreChild {
     given.addEventListener("abort", giveUp, { once: true });
     if (given.aborted) giveUp();
     try {
-      await child.#started(options, server, early);
+      await child.#started(options, server, early, startMs);
     } catch (error) {
       child.kill();
       throw error;
@@ -105,13 +110,13 @@ export class StoreChild {
     clearTimeout(deadline);
   }
 
-  #started(options: ChdbProcessOptions, server: Server, early: Socket[]): Promise<void> {
+  #started(options: ChdbProcessOptions, server: Server, early: Socket[], startMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
         reject(new StoreNotStarted(why));
       };
-      const timer = setTimeout(() => fail(`the embedded store did not answer within ${START_MS} ms`), START_MS);
+      const timer = setTimeout(() => fail(`the embedded store did not answer within ${startMs} ms`), startMs);
       void this.ended.then((how) => fail(`the embedded store ended at its start (${how})`));
       this.process.on("message", (message: FromChdbProcess) => {
         if (message.say === "listening") {

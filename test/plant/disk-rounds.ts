@@ -7,6 +7,8 @@ import { Ballast, isMounted, SmallDisk, seenBy } from "./small-disk.js";
 const key = "a-key-for-a-small-disk";
 const SYMBOLS = ["BTC/USDT", "ETH/USDT", "币安人生/USDT"];
 const LINES = 100;
+/** Longer than a start of the store that hangs, and the one after it. */
+const RECOVERS_MS = 120_000;
 
 export interface DiskRounds {
   /** Trades that the plant said to have accepted, those that are in history, and rows of these beyond one each. */
@@ -62,6 +64,7 @@ export async function fillAndFree(rounds: number, fullMs: number): Promise<DiskR
       await until(
         async () => load.acknowledged > full && (await readiness(restUrl)).ready,
         () => plant.stderr,
+        RECOVERS_MS,
       );
       back.push(performance.now() - freed);
     }
