@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await log?.close();
   await kafka?.stop();
-}, 60_000);
+}, 300_000);
 
 async function leaderOf(topic: string): Promise<number> {
   const admin = kafkaClient(kafkaConfig(kafka.brokers), testLogger).admin();

@@ -14,7 +14,7 @@ import { oracleRig } from "./oracles/oracle-rig.js";
 let redis: SharedRedis;
 beforeAll(async () => {
   redis = await redisForTests();
-}, 60_000);
+}, 300_000);
 afterAll(() => redis?.stop());
 const ends: (() => unknown)[] = [];
 afterEach(async () => {

@@ -32,7 +32,7 @@ afterAll(async () => {
   await plant?.stop();
   await exchange?.stop();
   await folder?.remove();
-}, 60_000);
+}, 300_000);
 
 const metricsText = async () => (await fetch(`${plant.restUrl}/metrics`)).text();
 

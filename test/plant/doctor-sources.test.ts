@@ -55,4 +55,4 @@ it("tells whether oracles have their feeds", async () => {
   expect(lines).toContain("ok oracle pyth: BTC/USD: its price is proven");
   expect(lines).toContain(`wrong oracle pyth: ETH/USD: no price of feed ${"0".repeat(64)}`);
   expect(lines).toContainEqual(expect.stringMatching(/^note oracle pyth2: does not answer/));
-}, 60_000);
+}, 300_000);

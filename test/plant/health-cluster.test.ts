@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig?.stop();
   console.info(tableOf(table));
-}, 60_000);
+}, 300_000);
 
 /** Those that have nothing to do with each other at the same time. */
 it.each([

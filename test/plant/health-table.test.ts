@@ -40,7 +40,7 @@ afterAll(async () => {
   await exchange?.stop();
   await folder?.remove();
   console.info(["state | /readyz | client | feeds | mended", ...table].join("\n"));
-}, 60_000);
+}, 300_000);
 
 interface Readiness {
   ready: boolean;

@@ -94,7 +94,7 @@ export class PlantProcess {
   }
 
   /** Resolves when the condition on what it printed holds. */
-  async said(holds: (plant: PlantProcess) => boolean, what: string, timeoutMs = 60_000): Promise<void> {
+  async said(holds: (plant: PlantProcess) => boolean, what: string, timeoutMs = 180_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!holds(this)) {
       if (this.hasEnded) throw new Error(`ended before ${what}: ${this.stdout}${this.stderr}`);
@@ -135,7 +135,7 @@ export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(r
 export async function until<Value>(
   ask: () => Promise<Value | undefined | false> | Value | undefined | false,
   what: string | (() => string),
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): Promise<Value> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

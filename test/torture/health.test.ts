@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig?.stop();
   console.info(tableOf(table));
-}, 60_000);
+}, 300_000);
 
 async function walked(...names: string[]): Promise<void> {
   const lines = await walk(rig, ...names.map(stateOf));

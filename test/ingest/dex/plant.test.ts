@@ -40,7 +40,7 @@ beforeAll(async () => {
     },
   });
   plant = await startPlant(config, createLogger(config.logging));
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   await plant?.stop();
   await anvil.kill();
@@ -69,4 +69,4 @@ it("a pool's swaps, their K-line and its depth are served by the plant, and a re
   const trades = await ask<Trade[]>("trades?");
   expect(trades.map(({ retracts }) => retracts !== null).toSorted()).toEqual([false, false, false, true, true]);
   await until(async () => (await ask<Depth>("depth?")).asks[0]![1] !== before.asks[0]![1], "another depth");
-}, 60_000);
+}, 300_000);

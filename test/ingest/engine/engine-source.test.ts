@@ -341,7 +341,7 @@ it("while the registry does not answer nothing is skipped", async () => {
   up = true;
   await expect.poll(async () => (await trades()).length, { timeout: 40_000, interval: 50 }).toBe(1);
   expect(await letters()).toEqual([]);
-}, 60_000);
+}, 300_000);
 
 describe("restarts", () => {
   const stream = { topic: "trades", kind: "trade", fields: { ...tradeFields, tradeId: undefined } };
@@ -403,7 +403,7 @@ describe("restarts", () => {
       }, patience)
       .toBeGreaterThan(0);
     expect((await trades()).every(({ price }) => price === "2")).toBe(true);
-  }, 60_000);
+  }, 300_000);
 
   conforms(
     "V06",
@@ -454,5 +454,5 @@ describe("restarts", () => {
     await topics.send("later", [trade(1)]);
     await expect.poll(async () => (await trades()).length, patience).toBe(1);
     expect(ingest.isReady).toBe(true);
-  }, 60_000);
+  }, 300_000);
 });

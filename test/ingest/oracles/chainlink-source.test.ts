@@ -15,7 +15,7 @@ let rig: Rig | undefined;
 
 beforeAll(async () => {
   chain = await PriceFeedChain.start();
-}, 60_000);
+}, 300_000);
 afterAll(() => chain?.anvil.kill());
 afterEach(async () => {
   await rig?.stop();
