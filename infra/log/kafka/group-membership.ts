@@ -72,6 +72,8 @@ export class GroupMembership {
   #mustJoin = true;
   /** When the group heard of this member last, by performance.now(). */
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** It gives its partitions back: it stays a member, joins nothing any more, and nothing is said of it. */
+  #forgotten = false;
   #left = false;
   readonly #coordinator: CoordinatorLookup;
   /** With connections of its own: on one connection a commit would wait until the group has shared out. */
@@ -100,7 +102,7 @@ export class GroupMembership {
       this.#stay(member).catch((error: Error) => {
         reject(error);
         // before the first time, whoever joins says what follows
-        if (isMember && !this.#left) ended(error);
+        if (isMember && !this.#forgotten) ended(error);
       });
     });
     await inTime(first, JOIN_MS, () => new LogUnavailable(`joining the group ${groupId}`));
@@ -113,6 +115,7 @@ export class GroupMembership {
     for (let failures = 0; !this.#left; ) {
       try {
         if (this.#mustJoin) {
+          if (this.#forgotten) return;
           await this.#joinGroup();
           member();
         } else await this.#giveSign();
@@ -151,7 +154,7 @@ export class GroupMembership {
     }
     const request = { groupId, generationId, memberId, groupAssignment };
     const { memberAssignment } = await coordinator.syncGroup(request);
-    if (this.#left) return;
+    if (this.#forgotten) return;
     this.#heardAt = performance.now();
     this.#mustJoin = false;
     const known = new Set(topics);
@@ -165,7 +168,7 @@ export class GroupMembership {
     await coordinator.heartbeat({ groupId, groupGenerationId: this.#generation, memberId: this.#memberId });
     const wasSure = this.isSure;
     this.#heardAt = performance.now();
-    if (!wasSure && !this.#left) heardAgain();
+    if (!wasSure && !this.#forgotten) heardAgain();
     if (this.#isLeader) await this.#lookForMorePartitions();
   }
 
@@ -222,7 +225,8 @@ export class GroupMembership {
         const { joinAgain, forgotten } = membershipErrors;
         const isFinal = code !== undefined && (joinAgain.has(code) || forgotten.has(code));
         if (isFinal || isRefusal(error, code)) throw error;
-        if (performance.now() > until || this.#left) throw new LogUnavailable(`a commit of group ${groupId}`, error);
+        if (performance.now() > until || this.#forgotten)
+          throw new LogUnavailable(`a commit of group ${groupId}`, error);
         this.#commitsTo.forget();
       }
       await this.#pause(backoff(++failures));
@@ -240,13 +244,14 @@ export class GroupMembership {
     return this.#commitsTo.broker();
   }
 
-  /** From here on nothing is said of it. */
+  /** From here on nothing is said of it; signs of life go on, so that what it gives back is still its own. */
   forget(): void {
-    this.#left = true;
+    this.#forgotten = true;
   }
 
   /** Leaves the group. Never rejects. */
   async leave(): Promise<void> {
+    this.#forgotten = true;
     this.#left = true;
     this.#leaving.abort();
     const { groupId } = this.options;
