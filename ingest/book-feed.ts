@@ -149,7 +149,10 @@ export class BookFeed {
     this.interrupt("reconnect", at);
   }
 
-  /** The connection is there (again): a snapshot is asked for with the first increment, or soon in a quiet market. */
+  /**
+   * The connection is there (again): a snapshot is asked for with the first increment, or soon in a quiet market. The
+   * first increment shows the connection, too: it may come before others of its subscriptions are answered.
+   */
   reconnected(now: Micros): void {
     this.connected = true;
     this.askAt = now + this.options.retryAfter;
@@ -172,14 +175,13 @@ export class BookFeed {
   }
 
   private onIncrement(tick: DepthTick): void {
-    if (!this.live) {
-      this.keep(tick);
-      if (!this.streaming) this.ask(tick.receiveTime);
-      this.streaming = true;
-      return;
-    }
+    const isFirst = !this.streaming;
     this.streaming = true;
-    this.onLiveIncrement(tick);
+    this.connected = true;
+    // a snapshot of before it may lack what came between, which only numbers would show
+    if (isFirst && (!this.live || this.sequence.hidesLoss === true)) this.ask(tick.receiveTime);
+    if (this.live) this.onLiveIncrement(tick);
+    else this.keep(tick);
   }
 
   private onLiveIncrement(tick: DepthTick): void {

@@ -7,17 +7,17 @@ import type { ConnectionPlan, FrameNote, SubscriptionAnswer } from "./venue.js";
 export interface ConnectionHandlers {
   /** One message, as text, and the number of the socket that brought it. @returns what it was, without ticks */
   frame(text: string, line: number): FrameNote | undefined;
-  /** Open and subscribed. `after` says whether frames may be missing since the last one. */
+  /** Open and subscribed. `after` says whether it was so before. */
   up(after: "start" | "loss"): void;
   /** One of two sockets is closed, after a planned reconnect or a failed one; the other goes on. */
   gone?(line: number): void;
-  /** The last open socket is gone. */
+  /** The last open socket is gone; it may have brought frames without having been up. */
   down(reason: string): void;
 }
 
 export interface ConnectionOptions {
   readonly logger: Logger;
-  /** A socket that is not open and subscribed by then is given up. */
+  /** A socket that is not subscribed, and so long had nothing sent and nothing answered, is given up. */
   readonly openTimeoutMs?: number;
   /** How long the old socket goes on after the new one delivers, at a planned reconnect. */
   readonly overlapMs?: number;
@@ -34,7 +34,7 @@ const mostRefusedMs = 5_000;
  * one is closed. In between both deliver; what comes twice is told by its ids further down.
  *
  * Where the venue answers subscriptions, a line is up once all are answered and not all are refused. One that stays
- * without an answer is given up.
+ * without an answer is given up: not by a time for all of them, which a busy machine may need longer than.
  *
  * A line that brings nothing for the plan's silence is dead, whatever TCP says; where a fresh line is as silent, the
  * market may be quiet, and patience doubles. Pings of the venue are answered by the socket itself.
@@ -144,6 +144,7 @@ export class Connection {
     // A line that was replaced still delivers what was on its way: the new one may have begun just after it.
     if (this.stopped) return;
     line.lastFrameAt = performance.now();
+    line.delivered = true;
     const note = this.handlers.frame(data.toString("utf8"), line.number);
     if (note === "shutdown") this.renew("the venue's server is about to shut down");
     else if (typeof note === "object") this.onAnswer(line, note);
@@ -158,6 +159,7 @@ export class Connection {
 
   private onAnswer(line: Line, { subscription, refusal }: SubscriptionAnswer): void {
     if (!line.unanswered.delete(subscription) || line.subscribed) return;
+    line.progressAt = performance.now();
     if (refusal === undefined) line.accepted += 1;
     else if (!this.askSingly(line, subscription)) line.refused += 1;
     if (line.unanswered.size > 0) return;
@@ -176,7 +178,6 @@ export class Connection {
     if (streams.length === 0) return false;
     const frames = streams.map(({ again }) => again.at(-1)!);
     for (const { key } of streams) line.unanswered.add(key);
-    line.patienceMs += frames.length * this.plan.sendIntervalMs;
     reserve(line, frames.length, this.plan.sendsPerHour);
     line.sending = line.sending.then(() => sendPaced(line, frames, this.plan.sendIntervalMs));
     return true;
@@ -212,7 +213,8 @@ export class Connection {
       this.takeOver();
       return;
     }
-    if (line.subscribed) this.handlers.down(reason);
+    // what comes next does not follow on frames of a line that was not fully subscribed either
+    if (line.subscribed || line.delivered) this.handlers.down(reason);
     if (successor !== undefined) {
       this.current = successor;
       this.successor = undefined;
@@ -239,10 +241,9 @@ export class Connection {
       this.options.logger.warn({ connection: this.plan.name }, "no frame for long; the connection is given up");
       current.socket.terminate();
     }
-    const openTimeoutMs = (this.options.openTimeoutMs ?? 10_000) + this.plan.hello.length * this.plan.sendIntervalMs;
     for (const line of [current, successor]) {
       if (line === undefined || line.subscribed) continue;
-      if (performance.now() - line.openedAt <= openTimeoutMs + line.patienceMs) continue;
+      if (performance.now() - line.progressAt <= (this.options.openTimeoutMs ?? 10_000)) continue;
       if (line.unanswered.size > 0 && line.socket.readyState === WebSocket.OPEN) {
         const unanswered = [...line.unanswered].slice(0, 10);
         this.options.logger.warn({ connection: this.plan.name, unanswered }, "subscriptions without an answer");

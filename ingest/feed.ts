@@ -302,6 +302,7 @@ export class Feed {
     metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     for (const market of this.marketsOf(line, "depth")) {
       market.book?.disconnected({ ...market.instrument, receiveTime: now });
+      this.snapshots.forget(market.instrument.symbol);
     }
     for (const market of this.marketsOf(line, "trade")) market.ids.lost();
   }

@@ -5,14 +5,13 @@ export interface Line {
   readonly number: number;
   readonly socket: WebSocket;
   readonly timers: Set<NodeJS.Timeout>;
-  readonly openedAt: number;
+  /** When it last came nearer to being subscribed: it was opened, sent a request, or had an answer. */
+  progressAt: number;
   /** Subscriptions that are not answered yet. */
   readonly unanswered: Set<string>;
   /** How many of the first subscriptions were taken, and refused. */
   accepted: number;
   refused: number;
-  /** What asking again adds to the time in which it has to be subscribed. */
-  patienceMs: number;
   /** When messages of the last hour were sent, where the venue limits them. */
   readonly sentAt: number[];
   /** What is being sent, in order; false once the socket is closed. */
@@ -20,6 +19,8 @@ export interface Line {
   lastSentAt: number;
   pings: NodeJS.Timeout | undefined;
   subscribed: boolean;
+  /** It has brought a frame. */
+  delivered: boolean;
   lastFrameAt: number;
 }
 
@@ -32,16 +33,16 @@ export function newLine(number: number, socket: WebSocket, answers: readonly str
     number,
     socket,
     timers: new Set(),
-    openedAt: now,
+    progressAt: now,
     unanswered: new Set(answers),
     accepted: 0,
     refused: 0,
-    patienceMs: 0,
     sentAt: [],
     sending: Promise.resolve(true),
     lastSentAt: Number.NEGATIVE_INFINITY,
     pings: undefined,
     subscribed: false,
+    delivered: false,
     lastFrameAt: now,
   };
 }
@@ -53,6 +54,7 @@ export async function sendPaced(line: Line, frames: readonly string[], intervalM
     if (waitMs > 0) await pause(line, waitMs);
     if (!sendNow(line, frame)) return false;
     line.lastSentAt = performance.now();
+    line.progressAt = line.lastSentAt;
   }
   return true;
 }

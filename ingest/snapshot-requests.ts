@@ -1,6 +1,7 @@
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
+import type { SymbolName } from "../schemas/words.js";
 import { type RestShares, ShareSpent } from "./rest-shares.js";
 import type { RestAnswer, Venue } from "./venue.js";
 
@@ -16,7 +17,8 @@ export interface SnapshotRequestsOptions {
 
 /** Asks a venue's REST for snapshots of books, one at a time for each symbol, within its share of the venue's weight. */
 export class SnapshotRequests {
-  private readonly asked = new Set<string>();
+  /** By symbol, the request that is under way. */
+  private readonly asked = new Map<SymbolName, Promise<RestAnswer>>();
 
   constructor(private readonly options: SnapshotRequestsOptions) {}
 
@@ -25,18 +27,25 @@ export class SnapshotRequests {
     const { venue, shares, metrics, logger, signal, take } = this.options;
     const { symbol } = instrument;
     if (this.asked.has(symbol) || signal.aborted) return;
-    this.asked.add(symbol);
-    venue.snapshot?.(shares.of(symbol), instrument).then(
+    const request = venue.snapshot?.(shares.of(symbol), instrument);
+    if (request === undefined) return;
+    this.asked.set(symbol, request);
+    const isOver = () => this.asked.get(symbol) === request && this.asked.delete(symbol);
+    request.then(
       (answer) => {
-        this.asked.delete(symbol);
-        take(answer);
+        if (isOver()) take(answer);
       },
       (error: unknown) => {
-        this.asked.delete(symbol);
+        if (!isOver()) return;
         if (error instanceof ShareSpent) metrics.dropped.inc({ place: "ingest", reason: "snapshot_share_spent" });
         else if (!signal.aborted)
           logger.warn({ why: (error as Error).message, symbol }, "no snapshot; it is asked for again");
       },
     );
+  }
+
+  /** The stream of the book has ended: what is under way may be of before its next begins, and is not taken. */
+  forget(symbol: SymbolName): void {
+    this.asked.delete(symbol);
   }
 }

@@ -184,6 +184,8 @@ export type BookStep = "apply" | DepthTick | "skip" | "gap" | "mismatch";
 
 /** The venue's synchronisation rule as a pure state machine over one book. */
 export interface BookSequence {
+  /** A lost update is not noticed at the next one: where one may be lost a snapshot has to be asked for. */
+  readonly hidesLoss?: boolean;
   /** A snapshot was taken in: increments must connect to it. */
   snapshot(tick: DepthTick): "apply" | "mismatch";
   next(tick: DepthTick): BookStep;

@@ -125,6 +125,7 @@ const remembered = 1_000;
  * one was lost: such a book is wrong until the next snapshot.
  */
 export class BitstampBookSequence implements BookSequence {
+  readonly hidesLoss = true;
   private base = -1;
   private last = -1;
   private takenAt: Micros = 0;

@@ -4,7 +4,7 @@ import type { DialectName } from "../../ingest/simulator/dialects.js";
 import type { ConnectionPlan, FeedKind } from "../../ingest/venue.js";
 import type { VenueSettings } from "../../ingest/venues/index.js";
 import type { DepthTick, InstrumentTick, QuoteTick } from "../../schemas/ticks.js";
-import { bookOf, liveRig, until } from "../ingest/live-rig.js";
+import { bookOf, liveRig, sameLevels, until } from "../ingest/live-rig.js";
 
 /** A connector, and the simulated exchange that speaks its venue's protocol. */
 export interface VenueSubject {
@@ -198,8 +198,11 @@ const cases: Readonly<Record<CaseNumber, (subject: VenueSubject) => Work>> = {
         const truth = rig.simulator.book(symbol);
         const same = async () => {
           const book = bookOf(await rig.depthOf(symbol));
-          const levels = (side: readonly unknown[]) => Math.min(side.length, depth);
-          return book.live && book.bids.size === levels(truth.bids) && book.asks.size === levels(truth.asks);
+          return (
+            book.live &&
+            sameLevels(book.bids, truth.bids.slice(0, depth)) &&
+            sameLevels(book.asks, truth.asks.slice(0, depth))
+          );
         };
         await until(same, `${symbol} is right`);
       }

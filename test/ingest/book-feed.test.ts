@@ -46,11 +46,11 @@ class VenueBook {
   }
 }
 
-function feedOf(options: Partial<typeof bookFeedDefaults> = {}) {
+function feedOf(options: Partial<typeof bookFeedDefaults> = {}, hidesLoss = false) {
   const published: DepthTick[] = [];
   const requests: number[] = [];
   const feed = new BookFeed(
-    new BinanceBookSequence(false),
+    Object.assign(new BinanceBookSequence(false), { hidesLoss }),
     (tick) => published.push(tick as DepthTick),
     () => requests.push(published.length),
     { ...bookFeedDefaults, ...options },
@@ -127,6 +127,23 @@ describe("book feed", () => {
     expect(requests).toHaveLength(1);
     feed.depth(venue.snapshot());
     expect(feed.isLive).toBe(true);
+  });
+
+  it("where nothing numbers the updates, one after a snapshot of a quiet market has another asked for", () => {
+    const venue = new VenueBook();
+    for (const hidesLoss of [false, true]) {
+      const { feed, story, requests } = feedOf({}, hidesLoss);
+      feed.reconnected(0);
+      feed.onTime(bookFeedDefaults.retryAfter);
+      feed.depth(venue.snapshot());
+      expect(requests).toHaveLength(1);
+      feed.depth(venue.change(1, 1));
+      feed.depth(venue.change(2, 1));
+      expect(requests).toHaveLength(hidesLoss ? 2 : 1);
+      feed.depth(venue.snapshot());
+      expect(story().map((told) => told.split(" ")[0])).toEqual(["snapshot", "increment", "increment", "snapshot"]);
+      expect(feed.isLive).toBe(true);
+    }
   });
 
   it("repeats a request that is not answered, and snapshots a right book every so often", () => {

@@ -106,6 +106,38 @@ describe("connection", () => {
     expect(peers).toHaveLength(2);
   });
 
+  it("one that is lost before all is subscribed has brought frames: what follows is not whole", async () => {
+    const { peers, port } = await serverWith();
+    const { events, connection } = connect(port, { answers: ["a", "b"] });
+    await until(() => peers[0]?.received.length === 1, "subscribed");
+    peers[0]!.socket.send("ok a");
+    peers[0]!.socket.send("frame");
+    await until(() => connection.connected === false && peers[0]!.received.length === 1, "not up");
+    peers[0]!.socket.close();
+    await until(() => peers.length === 2, "opened again");
+    expect(events).toEqual(["down"]);
+    await until(() => peers[1]!.received.length === 1, "subscribed again");
+    for (const answer of ["ok a", "ok b"]) peers[1]!.socket.send(answer);
+    await until(() => connection.connected, "up");
+    expect(events).toEqual(["down", "up start"]);
+  });
+
+  it("many subscriptions may take longer than one is waited for, as long as they go on", async () => {
+    const { peers, port } = await serverWith();
+    const hello = Array.from({ length: 40 }, (_, i) => `${i}`);
+    const { events } = connect(port, { hello, answers: hello, sendIntervalMs: 1 }, { openTimeoutMs: 1_500 });
+    await until(() => peers[0]?.received.length === hello.length, "all asked for");
+    const startedAt = performance.now();
+    for (const name of hello) {
+      peers[0]!.socket.send(`ok ${name}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(performance.now() - startedAt).toBeGreaterThan(2_000);
+    await until(() => events.length > 0, "up");
+    expect(events).toEqual(["up start"]);
+    expect(peers).toHaveLength(1);
+  });
+
   it("before the limit on age opens and subscribes a new socket, and only then closes the old one", async () => {
     const { peers, port } = await serverWith();
     const { events, frames, lines, connection } = connect(port, { maxAgeMs: 100 });
@@ -190,7 +222,7 @@ describe("connection", () => {
     clearInterval(chatter);
     for (const subscription of ["a", "b"]) peers[1]!.socket.send(`ok ${subscription}`);
     await until(() => connection.connected, "up");
-    expect(events).toEqual(["up start"]);
+    expect(events).toEqual(["down", "up start"]);
   });
 
   it("sends its ping while it is up, and more on request within the venue's messages an hour", async () => {

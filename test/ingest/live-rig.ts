@@ -234,6 +234,6 @@ export function bookOf(ticks: readonly DepthTick[]) {
   return book;
 }
 
-function sameLevels(side: ReadonlyMap<string, string>, truth: readonly (readonly [string, string])[]): boolean {
+export function sameLevels(side: ReadonlyMap<string, string>, truth: readonly (readonly [string, string])[]): boolean {
   return side.size === truth.length && truth.every(([price, qty]) => side.get(price) === qty);
 }

@@ -270,4 +270,36 @@ describe("Bitstamp live", () => {
     const gaps = (await started.depthOf(symbol)).filter(({ action }) => action === "gap");
     expect(gaps.map(({ reason }) => reason)).toEqual(["session_start"]);
   });
+
+  it("a connection that is given up before all is subscribed has brought updates: its books begin anew", async () => {
+    let given = 0;
+    const started = await liveRig(
+      {
+        dialect: {
+          ...bitstampDialect,
+          streams: (exchange) => {
+            const streams = bitstampDialect.streams(exchange);
+            const { message } = streams;
+            streams.message = (client, text) => {
+              if (text.includes("live_trades_btcusdt")) given += 1;
+              if (given > 1 || !text.includes("ethusdt")) message.call(streams, client, text);
+            };
+            return streams;
+          },
+        },
+        rate: 400,
+      },
+      { connection: { openTimeoutMs: 500, overlapMs: 300, backoff: { baseMs: 300, capMs: 300 } } },
+      {},
+      { venue: "bitstamp" },
+    );
+    rig = started;
+    await until(() => started.ingest.isReady, "ready");
+    expect(given).toBe(2);
+    await until(async () => (await started.tradesOf("ETH/USDT")).length > 5, "trades");
+    await started.settled();
+    const depth = await started.depthOf("BTC/USDT");
+    const told = depth.filter(({ action }) => action !== "increment").map(({ action, reason }) => reason ?? action);
+    expect(told).toEqual(["session_start", "snapshot", "reconnect", "snapshot"]);
+  });
 });
