@@ -1,6 +1,7 @@
 import { LogUnavailable, VersionsApart } from "./errors.js";
+import { endSilentConnection } from "./handshake.js";
 import { inTime, soonest } from "./in-time.js";
-import { destroyConnection, type KafkaBroker, type KafkaCluster, type KafkaConnection } from "./kafkajs-internals.js";
+import type { KafkaBroker, KafkaCluster, KafkaConnection } from "./kafkajs-internals.js";
 
 /** What goes on longer goes on beside. */
 const RECOVERY_MS = 10_000;
@@ -43,7 +44,7 @@ export async function askBroker<Answer extends { readonly throttleMs: number }>(
   const isFlexible = version >= request.firstFlexible;
   const payload = await inTime(write(connection, request, version, isFlexible), deadlineMs, () => {
     const late = new LogUnavailable(what, new Error(`no answer within ${deadlineMs} ms`));
-    destroyConnection(connection, late);
+    endSilentConnection(connection, late);
     return late;
   });
   const answer = request.decode(payload, version);

@@ -1,5 +1,6 @@
 import kafkajs from "kafkajs";
-import { inTime, soonest } from "./in-time.js";
+import { endSilentConnection, Handshakes } from "./handshake.js";
+import { soonest } from "./in-time.js";
 import {
   type BrokerPool,
   type ConnectionPool,
@@ -15,8 +16,6 @@ const { KafkaJSConnectionClosedError } = kafkajs as unknown as {
   KafkaJSConnectionClosedError: new (message: string, place: Place) => Error;
 };
 
-/** Connecting, asking for versions and logging in, all of it. A broker that needs longer is not one to work with. */
-const HANDSHAKE_MS = 6_000;
 /** How long a connection that is ended in peace waits for answers. */
 const FAREWELL_MS = 2_000;
 /** A broker that owes an answer for so long is asked last, where others can be asked. */
@@ -76,6 +75,7 @@ function soundPools({ connectionPoolBuilder: builder }: BrokerPool): void {
     const fresh = async (index: number) => (await build({ host, port, rack: rack ?? null })).pool[index]!;
     for (const connection of made.pool) soundConnection(connection);
     const connecting: (Promise<KafkaConnection> | undefined)[] = [];
+    const handshakes = new Handshakes();
     const connect = async (index: number): Promise<KafkaConnection> => {
       const former = made.pool[index]!;
       const connection = soundConnection(await fresh(index));
@@ -83,7 +83,7 @@ function soundPools({ connectionPoolBuilder: builder }: BrokerPool): void {
       connection.setSupportAuthenticationProtocol(former.getSupportAuthenticationProtocol());
       // from here on it is ended with the pool
       made.pool[index] = connection;
-      await withinHandshake(connection.connect(), () => destroyConnection(connection, timedOut(made)), made);
+      await handshakes.wait(connection.connect(), [former], (afterMs) => tookTooLong(connection, afterMs));
       return connection;
     };
     made.getConnection = async (index = 0) => {
@@ -113,7 +113,7 @@ function soundConnection(connection: KafkaConnection): KafkaConnection {
   const authenticate = connection.authenticate.bind(connection);
   connection.authenticate = async () => {
     if (!connection.sasl || connection.isAuthenticated()) return;
-    await withinHandshake(authenticate(), () => destroyConnection(connection, timedOut(place)), place);
+    await new Handshakes().wait(authenticate(), [], (afterMs) => tookTooLong(connection, afterMs));
   };
   const send = connection.send.bind(connection);
   connection.send = async (request) => {
@@ -124,7 +124,7 @@ function soundConnection(connection: KafkaConnection): KafkaConnection {
     } catch (error) {
       // an answer that comes later would be nobody's, and none may come at all
       if ((error as Error).name === "KafkaJSRequestTimeoutError")
-        destroyConnection(connection, new KafkaJSConnectionClosedError("a request got no answer", place));
+        endSilentConnection(connection, new KafkaJSConnectionClosedError("a request got no answer", place));
       throw error;
     }
   };
@@ -140,9 +140,10 @@ function soundBroker(broker: KafkaBroker, pool: BrokerPool, isClosed: () => bool
   /** The connections over which the handshake is through. */
   let shaken: ConnectionPool | undefined;
   let connecting: Promise<void> | undefined;
+  const handshakes = new Handshakes();
   broker.isConnected = () => shaken === broker.connectionPool && isConnected();
   const connectAnew = async (): Promise<void> => {
-    const { host, port, rack } = broker.connectionPool;
+    const { host, port, rack, pool: former } = broker.connectionPool;
     if (isClosed()) throw new KafkaJSConnectionError("the client was closed", { broker: `${host}:${port}` });
     destroyPool(broker.connectionPool);
     const made = await pool.connectionPoolBuilder.build({ host, port, rack: rack ?? null });
@@ -150,7 +151,7 @@ function soundBroker(broker: KafkaBroker, pool: BrokerPool, isClosed: () => bool
     // it may have come back as another release
     broker.versions = null;
     try {
-      await withinHandshake(connect(), () => destroyPool(made), made);
+      await handshakes.wait(connect(), former, (afterMs) => timedOut(made, afterMs));
     } catch (error) {
       destroyPool(made);
       throw error;
@@ -222,14 +223,11 @@ interface Place {
   readonly port: number;
 }
 
-const timedOut = ({ host, port }: Place) =>
-  new KafkaJSConnectionError(`no handshake within ${HANDSHAKE_MS} ms`, {
-    broker: `${host}:${port}`,
-    code: "ETIMEDOUT",
-  });
+const timedOut = ({ host, port }: Place, afterMs: number) =>
+  new KafkaJSConnectionError(`no handshake within ${afterMs} ms`, { broker: `${host}:${port}`, code: "ETIMEDOUT" });
 
-const withinHandshake = <Result>(work: Promise<Result>, giveUp: () => void, place: Place): Promise<Result> =>
-  inTime(work, HANDSHAKE_MS, () => {
-    giveUp();
-    return timedOut(place);
-  });
+function tookTooLong(connection: KafkaConnection, afterMs: number): Error {
+  const why = timedOut(connection, afterMs);
+  destroyConnection(connection, why);
+  return why;
+}
