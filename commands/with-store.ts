@@ -3,7 +3,7 @@ import { createLogger } from "../infra/logging.js";
 import type { ClickHouseStore } from "../infra/store/clickhouse-store.js";
 import type { Migrated } from "../infra/store/store.js";
 import { startEmbeddedStore } from "../plant/embedded-store.js";
-import { storeAt } from "../plant/parts.js";
+import { storeAt } from "../plant/store-place.js";
 
 /** Opens the configured store, with all migrations, for as long as the work takes; the embedded one is started for it. */
 export async function withStore<Answer>(

@@ -1,18 +1,14 @@
 import { join } from "node:path";
 import type { Bus } from "../infra/bus/bus.js";
-import { RedisBus } from "../infra/bus/redis-bus.js";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import { type DiskWaits, diskFault, ensureWritableFolder } from "../infra/disk.js";
-import { type Leases, RedisLeases } from "../infra/lease/redis-leases.js";
+import type { Leases } from "../infra/lease/redis-leases.js";
 import { EmbeddedLog } from "../infra/log/embedded-log.js";
 import { UnknownTopic } from "../infra/log/errors.js";
-import { KafkaLog } from "../infra/log/kafka/kafka-log.js";
+import type { KafkaLog } from "../infra/log/kafka/kafka-log.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import { connectRedis } from "../infra/redis/connection.js";
-import { ClickHouseStore } from "../infra/store/clickhouse-store.js";
-import { plantUser } from "../infra/store/store-callers.js";
 import type { ProcessSettings } from "../processors/settings.js";
 import { type Codecs, codecsFor, openCodecs } from "../schemas/codec.js";
 import { ConfluentRegistry } from "../schemas/confluent-registry.js";
@@ -61,7 +57,9 @@ export interface OpenedLog {
 }
 
 /** Kafka's log, whatever topics it has. @throws LogUnavailable */
-export function openKafkaLog(config: PlantConfig, parts: LogParts): Promise<KafkaLog> {
+export async function openKafkaLog(config: PlantConfig, parts: LogParts): Promise<KafkaLog> {
+  // the clients of services are a third of all modules: a plant that has none does not load them
+  const { KafkaLog } = await import("../infra/log/kafka/kafka-log.js");
   return KafkaLog.open({ kafka: config.log.kafka!, namespace: config.namespace, ...parts });
 }
 
@@ -119,6 +117,7 @@ export async function codecsOf(config: PlantConfig): Promise<Codecs> {
 /** The bus in Redis; undefined where the configuration names none. @throws RedisUnavailable */
 export async function openRedisBus({ bus, namespace }: PlantConfig, logger: Logger): Promise<Bus | undefined> {
   if (bus.redis === undefined) return undefined;
+  const { RedisBus } = await import("../infra/bus/redis-bus.js");
   return RedisBus.connect({ redis: bus.redis, namespace, lastValueHours: bus.lastValueHours, logger });
 }
 
@@ -129,26 +128,11 @@ export async function openLeases(
   stops: (() => Promise<void>)[],
 ): Promise<Leases | undefined> {
   if (bus.redis === undefined) return undefined;
+  const [{ connectRedis }, { RedisLeases }] = await Promise.all([
+    import("../infra/redis/connection.js"),
+    import("../infra/lease/redis-leases.js"),
+  ]);
   const connection = await connectRedis({ redis: bus.redis, logger, purpose: "leases" });
   stops.push(async () => connection.client.disconnect());
   return new RedisLeases(connection, namespace);
-}
-
-/** Where history is. */
-export interface StorePlace {
-  /** Of ClickHouse's HTTP interface, the embedded one's or a server's. */
-  readonly url: string;
-  /** What the embedded store takes from the plant's own processes; undefined for a server. */
-  readonly secret?: string | undefined;
-}
-
-export function storeAt({ url, secret }: StorePlace, { store }: PlantConfig): ClickHouseStore {
-  const { database, retentionDays: retention } = store;
-  const [user, password] = secret === undefined ? [store.user, store.password] : [plantUser, secret];
-  return new ClickHouseStore({ url, database, user, password, retention });
-}
-
-/** Where the embedded store lies; undefined where history is a server's. */
-export function storeFolder({ store, dataFolder }: PlantConfig): string | undefined {
-  return store.url === undefined ? join(dataFolder, "store") : undefined;
 }

@@ -25,7 +25,7 @@ import { startEmbeddedStore } from "./embedded-store.js";
 import type { Endpoint } from "./endpoint.js";
 import { watchGroupLag } from "./group-lag.js";
 import { LogPulse } from "./log-pulse.js";
-import { codecsOf, openLeases, openLog, openRedisBus, type StorePlace, storeAt, storeFolder } from "./parts.js";
+import { codecsOf, openLeases, openLog, openRedisBus } from "./parts.js";
 import { PlantHealth } from "./plant-health.js";
 import { claimRoles } from "./role-claim.js";
 import type { HostQuestion } from "./role-thread-contract.js";
@@ -34,6 +34,7 @@ import { expectsFeeds, roomConditions, storeConditions } from "./service-conditi
 import { ServiceWatch } from "./service-watch.js";
 import { shared } from "./shared-answer.js";
 import { Simulators } from "./simulators.js";
+import { type StorePlace, storeAt, storeFolder } from "./store-place.js";
 import { deadLettersOf, publisherOf } from "./tick-intake.js";
 import { ingestDeadLetterPartition } from "./topics.js";
 
@@ -169,7 +170,7 @@ class PlantStart {
             symbols: venue.symbols,
             kinds: venue.kinds,
           })),
-        sources: sourcesOf(config, codecs, channels),
+        sources: await sourcesOf(config, codecs, channels),
         log,
         schemaIds: { "market.raw": codecs["market.raw"].schemaId },
         encodeDeadLetter: (letter) => codecs["market.dlq"].encode(letter),

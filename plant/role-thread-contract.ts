@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { HeldCondition } from "../infra/health.js";
-import type { StorePlace } from "./parts.js";
+import type { StorePlace } from "./store-place.js";
 
 /** What a role's thread is given at its start. */
 export interface RoleThreadData {

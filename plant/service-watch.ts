@@ -2,12 +2,12 @@ import type { PlantConfig } from "../infra/config/plant-config.js";
 import type { Condition } from "../infra/health.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
-import { connectRedis, type RedisConnection } from "../infra/redis/connection.js";
+import type { RedisConnection } from "../infra/redis/connection.js";
 import { notWritable, type WriteState } from "../infra/redis/write-state.js";
 import { ServiceClock } from "../infra/service-clock.js";
 import type { ServiceProbe } from "../infra/service-probe.js";
-import { storeAt } from "./parts.js";
 import { storeProbe } from "./service-conditions.js";
+import { storeAt } from "./store-place.js";
 
 const ASK_EVERY_MS = 2_000;
 const CONNECT_AGAIN_MS = 5_000;
@@ -79,6 +79,7 @@ export class ServiceWatch {
 
   async #watchRedis(redis: NonNullable<PlantConfig["bus"]["redis"]>): Promise<void> {
     const { logger } = this.options;
+    const { connectRedis } = await import("../infra/redis/connection.js");
     while (this.#redis === undefined && !this.#stopped) {
       try {
         this.#redis = await connectRedis({ redis, logger, purpose: "health" });

@@ -1,12 +1,7 @@
 import type { EngineConfig } from "../../infra/config/engine-config.js";
 import type { ChainlinkConfig, PythConfig } from "../../infra/config/oracle-config.js";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
-import { KafkaLog } from "../../infra/log/kafka/kafka-log.js";
 import type { Logger } from "../../infra/logging.js";
-import { ChainRpc } from "../../ingest/evm/chain-rpc.js";
-import { FeedProxy } from "../../ingest/oracles/chainlink/feed-proxy.js";
-import { latestUpdates } from "../../ingest/oracles/pyth/hermes.js";
-import { pricesOfUpdate } from "../../ingest/oracles/pyth/prices-of-update.js";
 import { partitionsIn } from "../parts.js";
 import { type Check, type Finding, note, ok, reason, wrong } from "./finding.js";
 
@@ -38,6 +33,7 @@ function checkOf(name: string, look: (signal: AbortSignal) => Promise<Finding[]>
 
 async function engineFindings({ id, kafka, streams }: EngineConfig, logger: Logger): Promise<Finding[]> {
   const name = `engine ${id}`;
+  const { KafkaLog } = await import("../../infra/log/kafka/kafka-log.js");
   const log = await KafkaLog.open({ kafka, namespace: "", logger });
   try {
     return [...new Set(streams.map(({ topic }) => topic))].map((topic) => {
@@ -52,6 +48,10 @@ async function engineFindings({ id, kafka, streams }: EngineConfig, logger: Logg
 
 async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger: Logger): Promise<Finding[]> {
   const name = `oracle ${id}`;
+  const [{ ChainRpc }, { FeedProxy }] = await Promise.all([
+    import("../../ingest/evm/chain-rpc.js"),
+    import("../../ingest/oracles/chainlink/feed-proxy.js"),
+  ]);
   const rpc = new ChainRpc({ chain: id, urls: rpcUrls, timeoutMs: 5_000, logger });
   try {
     const head = await rpc.block("latest");
@@ -75,6 +75,10 @@ async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger
 
 async function pythFindings({ id, url, feeds }: PythConfig, signal: AbortSignal): Promise<Finding[]> {
   const name = `oracle ${id}`;
+  const [{ latestUpdates }, { pricesOfUpdate }] = await Promise.all([
+    import("../../ingest/oracles/pyth/hermes.js"),
+    import("../../ingest/oracles/pyth/prices-of-update.js"),
+  ]);
   const updates = await latestUpdates({ url, feedIds: feeds.map(({ feedId }) => feedId) }, signal);
   const had = new Set(updates.flatMap((bytes) => pricesOfUpdate(bytes).prices.map(({ feedId }) => feedId)));
   return feeds.map(({ symbol, feedId }) =>

@@ -8,10 +8,11 @@ import type { IntakeAnswer } from "../../ingest/endpoint/intake.js";
 import { endpointRoutes } from "../../ingest/endpoint/routes.js";
 import { startPush } from "../../push/push.js";
 import type { PlantState, Readiness } from "../../push/rest/plant-routes.js";
-import { codecsOf, openLog, openRedisBus, storeAt } from "../parts.js";
+import { codecsOf, openLog, openRedisBus } from "../parts.js";
 import { seedLastValues } from "../seed-last-values.js";
 import { busConditions, busProbe, expectsFeeds, storeProbe } from "../service-conditions.js";
 import { shared } from "../shared-answer.js";
+import { storeAt } from "../store-place.js";
 import { HostReadiness } from "./host-readiness.js";
 import type { RoleParts, RunningRole } from "./role.js";
 

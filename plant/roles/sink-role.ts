@@ -2,7 +2,8 @@ import type { Log } from "../../infra/log/log.js";
 import { storedTopics } from "../../infra/store/store.js";
 import { wantOfRoom } from "../../infra/store/store-room.js";
 import { defaultSinkSettings, runSink } from "../../processors/sink/sink.js";
-import { codecsOf, openLog, storeAt, storeFolder } from "../parts.js";
+import { codecsOf, openLog } from "../parts.js";
+import { storeAt, storeFolder } from "../store-place.js";
 import type { RoleParts, RunningRole } from "./role.js";
 
 /** From the log into the store. */

@@ -6,7 +6,7 @@ import { afterEach, expect, it } from "vitest";
 import { createLogger } from "../../infra/logging.js";
 import { EmbeddedStoreServer } from "../../infra/store/embedded-store-server.js";
 import { Simulator } from "../../ingest/simulator/server.js";
-import { storeAt } from "../../plant/parts.js";
+import { storeAt } from "../../plant/store-place.js";
 import type { Kline } from "../../schemas/messages.js";
 import { simulatedMarkets } from "../ingest/ccxt/simulated.js";
 import { PlantProcess, temporaryFolder, testConfig } from "./plant-process.js";

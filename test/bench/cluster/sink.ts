@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { RowTranscoder } from "../../../infra/store/row-transcoder.js";
-import { codecsOf, storeAt } from "../../../plant/parts.js";
+import { codecsOf } from "../../../plant/parts.js";
+import { storeAt } from "../../../plant/store-place.js";
 import { inWords, median, type RateFigure } from "../figure.js";
 import { bareKafka } from "./bare-kafka.js";
 import { type ClusterPlant, progress, Services, turnsOr } from "./services.js";
