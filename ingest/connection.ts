@@ -11,8 +11,8 @@ export interface ConnectionHandlers {
   up(after: "start" | "loss"): void;
   /** One of two sockets is closed, after a planned reconnect or a failed one; the other goes on. */
   gone?(line: number): void;
-  /** The last open socket is gone; it may have brought frames without having been up. */
-  down(reason: string): void;
+  /** The last open socket is gone. One that was never up has brought ticks all the same. */
+  down(reason: string, wasUp: boolean): void;
 }
 
 export interface ConnectionOptions {
@@ -144,8 +144,9 @@ export class Connection {
     // A line that was replaced still delivers what was on its way: the new one may have begun just after it.
     if (this.stopped) return;
     line.lastFrameAt = performance.now();
-    line.delivered = true;
     const note = this.handlers.frame(data.toString("utf8"), line.number);
+    // what carries ticks has no note
+    if (note === undefined) line.delivered = true;
     if (note === "shutdown") this.renew("the venue's server is about to shut down");
     else if (typeof note === "object") this.onAnswer(line, note);
     if (line.subscribed) {
@@ -214,7 +215,7 @@ export class Connection {
       return;
     }
     // what comes next does not follow on frames of a line that was not fully subscribed either
-    if (line.subscribed || line.delivered) this.handlers.down(reason);
+    if (line.subscribed || line.delivered) this.handlers.down(reason, line.subscribed);
     if (successor !== undefined) {
       this.current = successor;
       this.successor = undefined;

@@ -212,7 +212,7 @@ export class Feed {
           return note;
         },
         up: (after) => this.onUp(line, after),
-        down: () => this.onDown(line),
+        down: (_reason, wasUp) => this.onDown(line, wasUp),
         gone: (number) => this.onGone(line, number),
       },
       { ...this.options.connection, logger: this.logger },
@@ -293,10 +293,10 @@ export class Feed {
     }
   }
 
-  private onDown(line: Line): void {
+  private onDown(line: Line, wasUp: boolean): void {
     const { clock, metrics } = this.options;
     const now = clock();
-    line.since = now;
+    if (wasUp) line.since = now;
     this.watch.down(line.plan);
     this.options.onConnection?.(this.venue.id, line.plan.name, false, now);
     metrics.dropped.inc({ place: "ingest", reason: "disconnect" });

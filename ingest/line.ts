@@ -19,7 +19,7 @@ export interface Line {
   lastSentAt: number;
   pings: NodeJS.Timeout | undefined;
   subscribed: boolean;
-  /** It has brought a frame. */
+  /** It has brought ticks. */
   delivered: boolean;
   lastFrameAt: number;
 }

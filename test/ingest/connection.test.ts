@@ -66,7 +66,7 @@ function connect(port: number, plan: Partial<ConnectionPlan> = {}, options: Part
         return noteOf(text);
       },
       up: (after) => events.push(`up ${after}`),
-      down: () => events.push("down"),
+      down: (_reason, wasUp) => events.push(wasUp ? "down" : "down, never up"),
       gone: (line) => events.push(`gone ${line}`),
     },
     { logger, backoff: { baseMs: 10, capMs: 40 }, overlapMs: 100, ...options },
@@ -115,11 +115,11 @@ describe("connection", () => {
     await until(() => connection.connected === false && peers[0]!.received.length === 1, "not up");
     peers[0]!.socket.close();
     await until(() => peers.length === 2, "opened again");
-    expect(events).toEqual(["down"]);
+    expect(events).toEqual(["down, never up"]);
     await until(() => peers[1]!.received.length === 1, "subscribed again");
     for (const answer of ["ok a", "ok b"]) peers[1]!.socket.send(answer);
     await until(() => connection.connected, "up");
-    expect(events).toEqual(["down", "up start"]);
+    expect(events).toEqual(["down, never up", "up start"]);
   });
 
   it("many subscriptions may take longer than one is waited for, as long as they go on", async () => {
@@ -222,7 +222,7 @@ describe("connection", () => {
     clearInterval(chatter);
     for (const subscription of ["a", "b"]) peers[1]!.socket.send(`ok ${subscription}`);
     await until(() => connection.connected, "up");
-    expect(events).toEqual(["down", "up start"]);
+    expect(events).toEqual(["down, never up", "up start"]);
   });
 
   it("sends its ping while it is up, and more on request within the venue's messages an hour", async () => {
