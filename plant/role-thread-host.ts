@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { endAtOnce } from "../infra/end-at-once.js";
 import { entryPoint } from "../infra/entry-point.js";
 import { PlantError } from "../infra/errors.js";
 import type { Condition, HeldCondition } from "../infra/health.js";
@@ -155,13 +156,29 @@ export class RoleThread {
     });
   }
 
-  /** Lets the role finish what it holds; ends the thread when it does not in time. */
+  /** Lets the role finish what it holds; ends the thread when it does not in time, or goes on without its end. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#tell({ ask: "stop" });
-    const deadline = setTimeout(() => void this.#worker.terminate(), STOP_DEADLINE_MS[this.data.role]);
-    await this.#ended;
+    let late = () => {};
+    const inVain = new Promise<void>((resolve) => {
+      late = resolve;
+    });
+    const deadline = setTimeout(() => this.#giveUp(late), STOP_DEADLINE_MS[this.data.role]);
+    await Promise.race([this.#ended, inVain]);
     clearTimeout(deadline);
+  }
+
+  #giveUp(late: () => void): void {
+    if (this.data.role !== "push") {
+      void this.#worker.terminate();
+      return;
+    }
+    // Node aborts the whole process over a thread whose WebSocket server still listens: that comes after all else
+    this.#worker.unref();
+    process.once("exit", endAtOnce);
+    void this.#ended.then(() => process.off("exit", endAtOnce));
+    late();
   }
 
   #tell(message: ToRoleThread): void {

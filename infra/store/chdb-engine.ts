@@ -56,8 +56,7 @@ export interface ChdbEngineOptions {
  */
 export class ChdbEngine {
   readonly version: string;
-  /** What may be called in a reader's statement. */
-  readonly vocabulary: SqlVocabulary;
+  private known: SqlVocabulary | undefined;
   private readonly root: Session;
   private readonly connectionArgs: string[];
 
@@ -67,12 +66,20 @@ export class ChdbEngine {
     this.root = this.connect();
     this.root.query(`CREATE DATABASE IF NOT EXISTS ${identifier(database)}`);
     this.version = this.root.query("SELECT version()", "TabSeparated").trim();
-    this.vocabulary = vocabularyOf({
+  }
+
+  /**
+   * What may be called in a reader's statement. Asked of the engine with the first such statement: its list of functions
+   * costs 25 MiB and a tenth of a second, which a plant that nobody queries does not need.
+   */
+  get vocabulary(): SqlVocabulary {
+    this.known ??= vocabularyOf({
       functions: this.rows(vocabularyQueries.functions),
       types: this.names(vocabularyQueries.types),
       combinators: this.names(vocabularyQueries.combinators),
       settings: this.names(vocabularyQueries.settings),
     });
+    return this.known;
   }
 
   /** Runs one statement. @throws chDB's error, whose text holds ClickHouse's */

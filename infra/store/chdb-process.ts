@@ -5,11 +5,11 @@
 import { mkdirSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { endAtOnce } from "../end-at-once.js";
 import { entryPoint } from "../entry-point.js";
 import { ChdbEngine } from "./chdb-engine.js";
 import { ChdbHttp } from "./chdb-http.js";
 import type { ChdbProcessOptions, FromChdbProcess, ToChdbProcess } from "./chdb-process-contract.js";
-import { endAtOnce } from "./end-at-once.js";
 
 const CLOSE_MS = 1_200;
 

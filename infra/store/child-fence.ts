@@ -44,8 +44,9 @@ async function probe(): Promise<ChildFence> {
   return (await works(signal)) ? { kind: "signal", before: signal } : none;
 }
 
+/** A whole Node only to see that it can be started would be the largest part of a small plant's memory for a moment. */
 async function works([command, ...args]: readonly string[]): Promise<boolean> {
-  return run(command!, [...args, process.execPath, "-e", "0"], { timeout: PROBE_MS, env: childEnvironment() }).then(
+  return run(command!, [...args, "test", "-x", process.execPath], { timeout: PROBE_MS, env: childEnvironment() }).then(
     () => true,
     () => false,
   );

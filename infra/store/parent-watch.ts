@@ -3,7 +3,7 @@
  * long as it lives. It does no work of the process's thread pool, which queries may have taken.
  */
 import { Socket } from "node:net";
-import { endAtOnce } from "./end-at-once.js";
+import { endAtOnce } from "../end-at-once.js";
 
 const pipe = new Socket({ fd: 0, readable: true, writable: false });
 pipe.on("error", endAtOnce);

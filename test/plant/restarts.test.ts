@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { expect, it } from "vitest";
-import { PlantProcess, temporaryFolder, testConfig, until } from "./plant-process.js";
+import { PlantProcess, pause, temporaryFolder, testConfig, until } from "./plant-process.js";
 import { killAndRestart } from "./restarts.js";
 
 /** A loaded machine is slow: bounds are those of one with a processor to spare. */
@@ -62,3 +62,31 @@ it("readiness says that the store hangs, and the plant stops all the same", asyn
     await remove();
   }
 }, 400_000);
+
+it("a second signal ends a plant that waits for its store, at once and with it", async () => {
+  const { folder, remove } = await temporaryFolder();
+  const plant = await PlantProcess.start(testConfig({ dataFolder: `${folder}/data`, roles: ["sink", "push"] }));
+  try {
+    await plant.said(({ stdout }) => stdout.includes("Ctrl-C"), "the greeting", 180_000);
+    const engine = engineOf(plant.child.pid!)!;
+    process.kill(engine, "SIGSTOP");
+    plant.interrupt();
+    await pause(200);
+    plant.interrupt();
+    expect(await plant.ended).toEqual({ code: null, signal: "SIGKILL" });
+    expect(plant.stderr).not.toContain("stack trace");
+    await until(() => !alive(engine), "the engine has ended");
+  } finally {
+    if (!plant.hasEnded) await plant.kill();
+    await remove();
+  }
+});
+
+function alive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] !== "Z";
+  } catch {
+    return false;
+  }
+}
