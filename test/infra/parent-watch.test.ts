@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { entryPoint } from "../../infra/entry-point.js";
-import { until } from "../plant/plant-process.js";
+import { isAlive, until } from "../plant/plant-process.js";
 
 const watch = entryPoint("infra/store/parent-watch.js");
 
@@ -23,15 +22,6 @@ const parent = (watched: boolean) => `
   console.log(child.pid);
 `;
 
-function runs(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0] !== "Z";
-  } catch {
-    return false;
-  }
-}
-
 /** @returns the id of a child whose parent was killed */
 async function orphan(watched: boolean): Promise<number> {
   const running = spawn(process.execPath, ["-e", parent(watched)], { stdio: ["ignore", "pipe", "inherit"] });
@@ -40,9 +30,9 @@ async function orphan(watched: boolean): Promise<number> {
   await until(() => said.length === 2, "the child's thread is held");
   const pid = Number(said.find((line) => line !== "held"));
   onTestFinished(() => {
-    if (runs(pid)) process.kill(pid, "SIGKILL");
+    if (isAlive(pid)) process.kill(pid, "SIGKILL");
   });
-  expect(runs(pid)).toBe(true);
+  expect(isAlive(pid)).toBe(true);
   running.kill("SIGKILL");
   await once(running, "exit");
   return pid;
@@ -51,6 +41,6 @@ async function orphan(watched: boolean): Promise<number> {
 test("a child whose own thread is held ends with its parent, by its watch alone", async () => {
   const unwatched = await orphan(false);
   const watched = await orphan(true);
-  await until(() => !runs(watched), "the child has ended");
-  expect(runs(unwatched)).toBe(true);
+  await until(() => !isAlive(watched), "the child has ended");
+  expect(isAlive(unwatched)).toBe(true);
 });

@@ -108,11 +108,12 @@ describe("connection", () => {
 
   it("one that is lost before all is subscribed has brought frames: what follows is not whole", async () => {
     const { peers, port } = await serverWith();
-    const { events, connection } = connect(port, { answers: ["a", "b"] });
+    const { events, frames, connection } = connect(port, { answers: ["a", "b"] });
     await until(() => peers[0]?.received.length === 1, "subscribed");
     peers[0]!.socket.send("ok a");
     peers[0]!.socket.send("frame");
-    await until(() => connection.connected === false && peers[0]!.received.length === 1, "not up");
+    await until(() => frames.includes("frame"), "ticks before it is up");
+    expect(connection.connected).toBe(false);
     peers[0]!.socket.close();
     await until(() => peers.length === 2, "opened again");
     expect(events).toEqual(["down, never up"]);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -144,5 +145,15 @@ export async function until<Value>(
     if (Date.now() > deadline)
       throw new Error(`not within ${timeoutMs} ms: ${typeof what === "string" ? what : what()}`);
     await pause(50);
+  }
+}
+
+/** Whether a process is there and has not ended: one that nobody has waited for is still listed. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] !== "Z";
+  } catch {
+    return false;
   }
 }

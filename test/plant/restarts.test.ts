@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { expect, it } from "vitest";
-import { PlantProcess, pause, temporaryFolder, testConfig, until } from "./plant-process.js";
+import { isAlive, PlantProcess, pause, temporaryFolder, testConfig, until } from "./plant-process.js";
 import { killAndRestart } from "./restarts.js";
 
 /** A loaded machine is slow: bounds are those of one with a processor to spare. */
@@ -75,18 +75,9 @@ it("a second signal ends a plant that waits for its store, at once and with it",
     plant.interrupt();
     expect(await plant.ended).toEqual({ code: null, signal: "SIGKILL" });
     expect(plant.stderr).not.toContain("stack trace");
-    await until(() => !alive(engine), "the engine has ended");
+    await until(() => !isAlive(engine), "the engine has ended");
   } finally {
     if (!plant.hasEnded) await plant.kill();
     await remove();
   }
 });
-
-function alive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0] !== "Z";
-  } catch {
-    return false;
-  }
-}
