@@ -8,10 +8,13 @@ import type { SchemaRegistry } from "./registry.js";
 import { type RecordOfTopic, registerAll, SCHEMAS, type SchemaIds, subjectOf, TOPICS, type Topic } from "./subjects.js";
 import { asBuffer, schemaIdOf, WIRE_HEAD, writeHead } from "./wire.js";
 
-/** How to read what another schema wrote. */
-interface OtherWriter {
+interface OwnType {
   readonly type: avro.Type;
   readonly counts: boolean;
+}
+
+/** How to read what another schema wrote. */
+interface OtherWriter extends OwnType {
   readonly resolver: ReturnType<avro.Type["createResolver"]>;
 }
 
@@ -19,34 +22,43 @@ const scanner = new RecordScanner();
 /** Whether records of this type carry counts, which avsc would believe. */
 const carriesCounts = (type: avro.Type): boolean => /"(array|map)"/.test(JSON.stringify(type.schema()));
 
+function ownType(schema: AvroRecord): OwnType {
+  const type = avroType(schema);
+  return { type, counts: carriesCounts(type) };
+}
+
 /** Encodes and decodes the messages of one topic: Avro in the Confluent wire format. */
 export class MessageCodec<Message> {
-  private readonly type: avro.Type;
-  private readonly counts: boolean;
+  private made: OwnType | undefined;
   private readonly others = new Map<number, OtherWriter>();
   private scratch = Buffer.alloc(4096);
 
   /** @param schemaId the id under which the registry knows this schema */
   constructor(
     readonly topic: string,
-    schema: AvroRecord,
+    private readonly schema: AvroRecord,
     readonly schemaId: number,
     private readonly registry: SchemaRegistry,
   ) {
-    this.type = avroType(schema);
-    this.counts = carriesCounts(this.type);
     writeHead(this.scratch, schemaId);
+  }
+
+  /** avsc generates code for each type, and no process uses them all. */
+  private get own(): OwnType {
+    this.made ??= ownType(this.schema);
+    return this.made;
   }
 
   /** The wire value, bytes of its own. @throws UnwritableRecord when a field is missing or of the wrong type */
   encode(message: Message): Uint8Array {
     try {
-      let end = this.type.encode(message, this.scratch, WIRE_HEAD);
+      const { type } = this.own;
+      let end = type.encode(message, this.scratch, WIRE_HEAD);
       if (end < 0) {
         // avsc says by how much it fell short
         this.scratch = Buffer.alloc(2 * (this.scratch.length - end));
         writeHead(this.scratch, this.schemaId);
-        end = this.type.encode(message, this.scratch, WIRE_HEAD);
+        end = type.encode(message, this.scratch, WIRE_HEAD);
       }
       return Buffer.from(this.scratch.subarray(0, end));
     } catch (cause) {
@@ -65,8 +77,10 @@ export class MessageCodec<Message> {
       throw new UnknownSchema(id, `prepare the codec of ${this.topic} for it first`);
     }
     try {
-      if (other?.counts ?? this.counts) scanner.scan(other?.type ?? this.type, wireValue, WIRE_HEAD);
-      return this.type.fromBuffer(asBuffer(wireValue).subarray(WIRE_HEAD), other?.resolver) as Message;
+      const own = this.own;
+      const writer = other ?? own;
+      if (writer.counts) scanner.scan(writer.type, wireValue, WIRE_HEAD);
+      return own.type.fromBuffer(asBuffer(wireValue).subarray(WIRE_HEAD), other?.resolver) as Message;
     } catch (cause) {
       throw new UnreadableRecord(`a record of ${this.topic} can not be decoded (${String(cause)})`, { cause });
     }
@@ -89,7 +103,7 @@ export class MessageCodec<Message> {
     const text = await this.registry.schema(schemaId);
     try {
       const writer = avro.Type.forSchema(JSON.parse(text) as avro.Schema);
-      const resolver = this.type.createResolver(writer);
+      const resolver = this.own.type.createResolver(writer);
       this.others.set(schemaId, { type: writer, counts: carriesCounts(writer), resolver });
     } catch (cause) {
       throw new IncompatibleSchema(subjectOf(this.topic), cause);

@@ -28,6 +28,7 @@ export class UnreadableRegistry extends PlantError {
 export class EmbeddedRegistry implements SchemaRegistry {
   private registered: Registered = { schemas: [], subjects: {} };
   private readonly file: string | undefined;
+  private readonly meanings = new Map<string, string>();
 
   /** @throws UnreadableRegistry when the file is there and broken */
   constructor(options: { readonly file?: string } = {}) {
@@ -73,9 +74,19 @@ export class EmbeddedRegistry implements SchemaRegistry {
   }
 
   private idOf(schema: string): number | undefined {
-    const meaning = meaningOf(schema);
-    const place = this.registered.schemas.findIndex((text) => meaningOf(text) === meaning);
+    const { schemas } = this.registered;
+    // what a plant registers at its start is mostly there letter by letter
+    const same = schemas.indexOf(schema);
+    if (same >= 0) return same + 1;
+    const meaning = this.meaning(schema);
+    const place = schemas.findIndex((text) => this.meaning(text) === meaning);
     return place < 0 ? undefined : place + 1;
+  }
+
+  private meaning(schema: string): string {
+    const known = this.meanings.get(schema) ?? meaningOf(schema);
+    this.meanings.set(schema, known);
+    return known;
   }
 
   private typeOf(id: number): avro.Type {
