@@ -1,7 +1,7 @@
 import type { Store } from "../infra/store/store.js";
 import type { ExchangeKline } from "../ingest/ccxt/klines.js";
-import { interval, intervalNames } from "../processors/candles/intervals.js";
 import { Decimal } from "../schemas/decimal.js";
+import { interval, intervalNames } from "../schemas/kline-intervals.js";
 import type { Kline } from "../schemas/messages.js";
 import type { Micros } from "../schemas/words.js";
 

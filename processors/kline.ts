@@ -1,7 +1,7 @@
+import { baseOf, type Interval, interval } from "../schemas/kline-intervals.js";
 import { placeOf } from "../schemas/names.js";
 import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
-import { baseOf, type Interval, interval } from "./candles/intervals.js";
 import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
 import type { Scales } from "./messages/kline-message.js";
 import { orderedIntervals } from "./settings.js";

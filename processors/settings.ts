@@ -1,5 +1,5 @@
+import { intervalNames } from "../schemas/kline-intervals.js";
 import type { DecimalText, SymbolName, VenueId } from "../schemas/words.js";
-import { intervalNames } from "./candles/intervals.js";
 
 /** What processing depends on: with the same settings the same log gives the same outputs. */
 export interface ProcessSettings {

@@ -1,3 +1,5 @@
+import { PlantError } from "../../infra/errors.js";
+import { byLength, venueEnd } from "../../schemas/kline-intervals.js";
 import type { DecimalText, Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import type { CcxtExchange } from "./library.js";
 import { decimalText } from "./number-texts.js";
@@ -24,6 +26,7 @@ const pageRows = 500;
  * the exchange gives nothing newer.
  *
  * @param from,to ms since the epoch
+ * @throws IntervalUnknown
  */
 export async function* exchangeKlines(
   ccxt: CcxtExchange,
@@ -31,19 +34,31 @@ export async function* exchangeKlines(
   interval: string,
   { from, to }: { readonly from: number; readonly to: number },
 ): AsyncGenerator<ExchangeKline> {
-  const lengthMs = ccxt.parseTimeframe(interval) * 1_000;
+  requireInterval(ccxt, interval);
   for (let since = from; since < to; ) {
     const page = await ccxt.fetchOHLCV(symbol, interval, since, pageRows);
     const rows = page
-      .map((row) => klineOf(ccxt.id, symbol, interval, lengthMs, row))
+      .map((row) => klineOf(ccxt.id, symbol, interval, row))
       .filter((kline) => kline !== undefined)
       .filter(({ open_time }) => open_time >= since * 1_000 && open_time < to * 1_000)
       .sort((a, b) => a.open_time - b.open_time);
     yield* rows;
     const last = rows.at(-1);
     if (last === undefined) return;
-    since = last.open_time / 1_000 + lengthMs;
+    since = last.close_time / 1_000;
   }
+}
+
+/** The exchange makes no K-lines of such an interval. */
+export class IntervalUnknown extends PlantError {
+  constructor(exchange: VenueId, interval: string, names: readonly string[]) {
+    super("TP_INTERVAL_UNKNOWN", `${exchange} has no K-lines of ${interval}: there are ${names.join(", ")}`);
+  }
+}
+
+function requireInterval({ id, timeframes }: CcxtExchange, interval: string): void {
+  const names = Object.keys(timeframes ?? {});
+  if (!names.includes(interval)) throw new IntervalUnknown(id, interval, names.sort(byLength));
 }
 
 /** @returns undefined for a row that lacks a price */
@@ -51,13 +66,12 @@ function klineOf(
   exchange: VenueId,
   symbol: SymbolName,
   interval: string,
-  lengthMs: number,
   row: readonly unknown[],
 ): ExchangeKline | undefined {
   const openMs = Number(row[0]);
   const [open, high, low, close, volume] = row.slice(1).map(decimalText);
   if (!Number.isSafeInteger(openMs) || !open || !high || !low || !close) return undefined;
-  const times = { open_time: openMs * 1_000, close_time: (openMs + lengthMs) * 1_000 };
+  const times = { open_time: openMs * 1_000, close_time: venueEnd(interval, openMs * 1_000) };
   const kline = { exchange, symbol, interval, ...times, open, high, low, close };
   return volume === undefined ? kline : { ...kline, volume };
 }

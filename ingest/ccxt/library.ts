@@ -30,7 +30,7 @@ export interface CcxtExchange {
   orderBook(snapshot?: CcxtSnapshot, depth?: number): CcxtBook;
   countedOrderBook(snapshot?: CcxtSnapshot, depth?: number): CcxtBook;
   indexedOrderBook(snapshot?: CcxtSnapshot, depth?: number): CcxtBook;
-  parseTimeframe(interval: string): number;
+  readonly timeframes: Readonly<Record<string, unknown>> | undefined;
   loadHttpProxyAgent(): Promise<unknown>;
   setMarkets(markets: unknown): unknown;
   loadMarkets(reload?: boolean): Promise<Readonly<Record<string, CcxtMarket>>>;

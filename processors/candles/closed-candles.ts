@@ -1,6 +1,6 @@
+import type { Interval } from "../../schemas/kline-intervals.js";
 import type { Micros } from "../../schemas/words.js";
 import { Candle, type CandleJson } from "./candle.js";
-import type { Interval } from "./intervals.js";
 
 const CANDLES_A_CHUNK = 60;
 

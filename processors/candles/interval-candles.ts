@@ -1,10 +1,10 @@
+import type { Interval } from "../../schemas/kline-intervals.js";
 import type { Units } from "../../schemas/units.js";
 import type { Micros } from "../../schemas/words.js";
 import { AMENDED } from "../messages/kline-message.js";
 import type { OutputStream } from "../task/output-stream.js";
 import { Candle, type CandleJson } from "./candle.js";
 import { ClosedCandles } from "./closed-candles.js";
-import type { Interval } from "./intervals.js";
 
 export interface IntervalJson {
   readonly name: string;

@@ -1,3 +1,4 @@
+import { type Interval, MINUTE } from "../../schemas/kline-intervals.js";
 import { placeOf } from "../../schemas/names.js";
 import { rescaleUnits, type Units, type UnitsJson, unitsFromJson, unitsToJson } from "../../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
@@ -8,7 +9,6 @@ import { OutputStream } from "../task/output-stream.js";
 import type { TimerSlot } from "../task/timers.js";
 import { Candle, type CandleJson, UNSHOWN_LONG, UNSHOWN_SHORT } from "./candle.js";
 import { IntervalCandles, type IntervalJson } from "./interval-candles.js";
-import { type Interval, MINUTE } from "./intervals.js";
 import { KlineEmission, type KlineEmissionJson } from "./kline-emission.js";
 import type { TentativeTrade } from "./tentative-trade.js";
 

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import type { HistoryRange, Store } from "../../infra/store/store.js";
+import { byLength } from "../../schemas/kline-intervals.js";
 import type { Kline, Trade } from "../../schemas/messages.js";
 import { readTime } from "../../schemas/time-text.js";
 import { AGGREGATE, type Micros } from "../../schemas/words.js";
 import { channelName, intervalForm } from "../channels.js";
 import { badParameter, RestError, unknownSymbol } from "./errors.js";
-import { byLength } from "./intervals.js";
 import { dataOf, type LastValues } from "./last-values.js";
 import type { RecentKlines } from "./recent-klines.js";
 import { exchangeParameter, limitParameter, refs, route, symbolParameter, timeParameter } from "./schemas.js";

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { HeldCondition } from "../../infra/health.js";
 import { version } from "../../infra/version.js";
-import { byLength } from "./intervals.js";
+import { byLength } from "../../schemas/kline-intervals.js";
 import type { LastValues } from "./last-values.js";
 import { ref, route } from "./schemas.js";
 

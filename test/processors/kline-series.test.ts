@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interval, intervalNames } from "../../processors/candles/intervals.js";
+import { interval, intervalNames } from "../../schemas/kline-intervals.js";
 import type { Kline } from "../../schemas/messages.js";
 import type { RawTick, TradeTick } from "../../schemas/ticks.js";
 import type { Micros } from "../../schemas/words.js";

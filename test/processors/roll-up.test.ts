@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Candle } from "../../processors/candles/candle.js";
-import { interval } from "../../processors/candles/intervals.js";
+import { interval } from "../../schemas/kline-intervals.js";
 import { decimalsOf, formatUnits, parseUnits } from "../../schemas/units.js";
 import { canonical } from "./exact.js";
 import { csvOf, linesOf } from "./raw-recording.js";

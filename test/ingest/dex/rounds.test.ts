@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { interval } from "../../../processors/candles/intervals.js";
+import { interval } from "../../../schemas/kline-intervals.js";
 import type { RawTick } from "../../../schemas/ticks.js";
 import { bruteCandles, newest, plainOf } from "../../processors/brute-candles.js";
 import { seed } from "../../processors/seed.js";

@@ -1,4 +1,4 @@
-import type { Micros } from "../../schemas/words.js";
+import type { Micros } from "./words.js";
 
 const SECOND = 1_000_000;
 export const MINUTE = 60 * SECOND;
@@ -60,14 +60,13 @@ export function interval(name: string): Interval {
   throw new RangeError(`K-line interval ${name} is not one of ${intervalNames.join(", ")}`);
 }
 
-function monthOpen(time: Micros): Micros {
-  const date = new Date(Math.floor(time / 1000));
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) * 1000;
-}
+const monthOpen = (time: Micros): Micros => monthsAfter(time, 0);
+const nextMonth = (openTime: Micros): Micros => monthsAfter(openTime, 1);
 
-function nextMonth(openTime: Micros): Micros {
-  const date = new Date(Math.floor(openTime / 1000));
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) * 1000;
+/** The first instant, UTC, of the month so many months after that of a time. */
+function monthsAfter(time: Micros, months: number): Micros {
+  const date = new Date(Math.floor(time / 1000));
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months, 1) * 1000;
 }
 
 /** Whether every candle of the longer interval is made of whole candles of the shorter one. */
@@ -88,3 +87,41 @@ export function baseOf(intervals: readonly Interval[]): Interval {
   const shortest = intervals[0]!;
   return intervals.every((longer) => nests(shortest, longer)) ? shortest : interval("1m");
 }
+
+const unitLength: Readonly<Record<string, number>> = {
+  s: SECOND,
+  m: MINUTE,
+  h: HOUR,
+  d: DAY,
+  w: WEEK,
+  M: 30 * DAY,
+  y: 365 * DAY,
+};
+const anyName = /^([1-9][0-9]{0,3})([smhdwMy])$/;
+/** Of local time to UTC at most. */
+const EAST = 14 * HOUR;
+
+/** Length in µs of an interval of anybody's, months and years nominal, to order them by; 0 for what is no name of one. */
+export function nominalLength(name: string): Micros {
+  const [, count, unit] = anyName.exec(name) ?? [];
+  return count === undefined ? 0 : Number(count) * unitLength[unit!]!;
+}
+
+/**
+ * When a venue's own K-line ends that opens at a time, exclusive. Days and weeks open when the venue's do, at 16:00 UTC
+ * the day before where it counts by Singapore's time; a month or year ends where the next one opens by the same clock. No
+ * venue is known to count by a clock that changes in summer.
+ *
+ * @throws RangeError for a name without a number and one of the units s, m, h, d, w, M, y
+ */
+export function venueEnd(name: string, openTime: Micros): Micros {
+  const [, count, unit] = anyName.exec(name) ?? [];
+  if (count === undefined) throw new RangeError(`${name} is no K-line interval`);
+  if (unit !== "M" && unit !== "y") return openTime + nominalLength(name);
+  // midnight there is up to fourteen hours earlier or twelve later than UTC's
+  const first = monthOpen(openTime + EAST);
+  return monthsAfter(first, Number(count) * (unit === "y" ? 12 : 1)) + (openTime - first);
+}
+
+/** Orders names of intervals, the shortest first. */
+export const byLength = (a: string, b: string): number => nominalLength(a) - nominalLength(b);
