@@ -1,3 +1,4 @@
+import type { WaitingAppend } from "../infra/log/append-conditions.js";
 import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
@@ -99,8 +100,8 @@ export class PartitionQueue {
     return this.heartbeatNumber > this.acknowledgedNumber;
   }
 
-  /** The append that is under way: how long it has waited, in ms, and what its last attempt failed of. */
-  get waiting(): { readonly ms: number; readonly failure: Error | undefined } | undefined {
+  /** The append that is under way. */
+  get waiting(): WaitingAppend | undefined {
     if (this.appendingSince === undefined) return undefined;
     return { ms: performance.now() - this.appendingSince, failure: this.failure };
   }

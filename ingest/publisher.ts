@@ -1,11 +1,11 @@
 import type { Condition } from "../infra/health.js";
+import { appendConditions } from "../infra/log/append-conditions.js";
 import type { Log } from "../infra/log/log.js";
 import { partitionOf } from "../infra/log/partitioner.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { FeedState, HeartbeatTick, IllStream, InstrumentTick, RawTick } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
-import { appendConditions } from "./append-conditions.js";
 import { gapTick } from "./book-feed.js";
 import { PartitionQueue } from "./partition-queue.js";
 import type { TradeWitness } from "./progress.js";
@@ -103,7 +103,10 @@ export class Publisher {
 
   /** Whether the log takes what is published. */
   conditions(): Condition[] {
-    return appendConditions(rawTopic, this.queues);
+    return appendConditions(
+      rawTopic,
+      this.queues.map(({ waiting }) => waiting),
+    );
   }
 
   /**

@@ -58,6 +58,7 @@ export const kafkaConfig = z
       .default(10_000)
       .describe("Milliseconds without a sign of life after which a process loses its partitions."),
     deliveryTimeoutMs: whole(1000)
+      .max(240_000)
       .default(30_000)
       .describe(
         "Milliseconds after which an append that was not acknowledged counts as failed; the plant tries again.",

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bus, BusMessage } from "../../infra/bus/bus.js";
 import type { Condition } from "../../infra/health.js";
+import { appendConditions } from "../../infra/log/append-conditions.js";
 import { AppendCounts } from "../../infra/log/append-counts.js";
-import { LogFull } from "../../infra/log/errors.js";
 import type { Log, LogRecord } from "../../infra/log/log.js";
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
@@ -11,7 +11,7 @@ import { isPassing } from "./passing.js";
 
 /** How long outputs wait before a log that is full or away is asked again. */
 const RETRY_MS = 500;
-/** What waits longer says that log or bus do not take what they should. */
+/** What waits longer says that the bus does not take what it should. */
 const PATIENCE_MS = 5_000;
 /** Outputs of one task that may wait for the log and the bus; beyond, the next batch of input waits. */
 const MOST_WAITING = 8_000;
@@ -75,16 +75,10 @@ export class Outgoing {
 
   /** What outputs have waited for, for longer than they should. */
   conditions(): Condition[] {
-    const held: Condition[] = [];
     const now = performance.now();
-    const since = this.#appendingSince ?? now;
-    if (this.#refusal instanceof LogFull) {
-      held.push({ name: "log_full", reason: this.#refusal.message, severity: "not_ready" });
-    } else if (now - since > PATIENCE_MS) {
-      const why = this.#refusal === undefined ? "no answer" : this.#refusal.message;
-      const reason = `the log has taken no outputs for ${Math.round((now - since) / 1000)} s: ${why}`;
-      held.push({ name: "log_not_writable", subject: "outputs", reason, severity: "not_ready" });
-    }
+    const since = this.#appendingSince;
+    const append = since === undefined ? undefined : { ms: now - since, failure: this.#refusal };
+    const held = appendConditions("outputs", [append]);
     const published: number = this.#publishes.values().next().value ?? now;
     if (now - published > PATIENCE_MS) {
       const reason = `the bus has taken nothing for ${Math.round((now - published) / 1000)} s`;
