@@ -4,18 +4,22 @@ import { PlantError } from "../infra/errors.js";
 import { createLogger } from "../infra/logging.js";
 import { frameLetter } from "../ingest/dead-letters.js";
 import { rawTopic } from "../ingest/publisher.js";
-import { type ReplayReport, reportText } from "../ingest/replay/replay-report.js";
-import { parseSpeed, parseTime } from "../ingest/replay/replay-settings.js";
+import { addRefused, isComplete, type ReplayReport, reportText } from "../ingest/replay/replay-report.js";
+import { parsePool, parseSpeed, parseTime } from "../ingest/replay/replay-settings.js";
 import type { ReplayOptions } from "../ingest/replay/replay-source.js";
 import { replayToPlant } from "../ingest/replay/replay-to-plant.js";
 import { replayToStdout } from "../ingest/replay/replay-to-stdout.js";
-import { processSettings } from "../plant/parts.js";
+import { codecsOf, processSettings } from "../plant/parts.js";
 import { type Plant, startPlant } from "../plant/plant.js";
 import { SynchronousPlant } from "../processors/synchronous-plant.js";
 import { openCodecs } from "../schemas/codec.js";
 import { EmbeddedRegistry } from "../schemas/embedded-registry.js";
+import { symbolOfText } from "../schemas/names.js";
 import { type ConfigOptions, configOf, configOptions } from "./options.js";
 import { untilSignal } from "./until-signal.js";
+
+const DLQ = "market.dlq";
+const READ_BYTES = 1024 * 1024;
 
 /** A log holds one timeline, so a replay needs a plant that holds none yet. */
 class PlantNotEmpty extends PlantError {
@@ -30,6 +34,8 @@ class PlantNotEmpty extends PlantError {
 interface ReplayCommandOptions extends ConfigOptions {
   readonly format: string;
   readonly venue?: string;
+  readonly pool?: string;
+  readonly symbol?: string;
   readonly speed: string;
   readonly until?: string;
   readonly to: "plant" | "stdout";
@@ -47,6 +53,8 @@ export function replayCommand(program: Command): void {
       "auto",
     )
     .option("--venue <id>", "the venue, where the format does not say it")
+    .option("--pool <tokens>", "demeter-fetch: tokens, decimals and fee of a pool, e.g. USDC:6,WETH:18,500")
+    .option("--symbol <symbol>", "with --pool: the market's name, which says the base currency")
     .option("--speed <speed>", "a multiple of recorded time, or max", "max")
     .option("--until <time>", "time of the end record; by default the next full minute and the grace")
     .addOption(new Option("--to <target>", "where the outputs go").choices(["plant", "stdout"]).default("stdout"))
@@ -58,6 +66,7 @@ export function replayCommand(program: Command): void {
         format: options.format,
         graceMs: config.process.graceMs,
         ...(options.venue !== undefined && { venue: options.venue }),
+        ...(options.pool !== undefined && { pool: { ...parsePool(options.pool), ...namedMarket(options) } }),
         ...(options.until !== undefined && { until: parseTime(options.until) }),
       };
       parseSpeed(options.speed);
@@ -65,6 +74,9 @@ export function replayCommand(program: Command): void {
       else await toPlant(config, replay, options);
     });
 }
+
+const namedMarket = ({ symbol }: ReplayCommandOptions) =>
+  symbol === undefined ? {} : { symbol: symbolOfText(symbol) };
 
 async function toStdout(config: PlantConfig, replay: ReplayOptions): Promise<ReplayReport> {
   const codecs = await openCodecs(new EmbeddedRegistry());
@@ -103,6 +115,7 @@ async function toPlant(config: PlantConfig, replay: ReplayOptions, options: Repl
     );
     await letters.close(10_000);
     await plant.settled();
+    await countRefused(plant, config, report);
     summarise(report);
     if (options.serve) {
       process.stderr.write(`serving at ${plant.restUrl} until Ctrl-C\n`);
@@ -113,10 +126,20 @@ async function toPlant(config: PlantConfig, replay: ReplayOptions, options: Repl
   }
 }
 
-/** What could not be read is said on stderr, and by exit code 2; the rest was replayed all the same. */
+/** What could not be read or was refused is said on stderr, and by exit code 2; the rest was replayed all the same. */
 function summarise(report: ReplayReport): void {
   process.stderr.write(reportText(report));
-  if (report.problemCount > 0) process.exitCode = 2;
+  if (!isComplete(report)) process.exitCode = 2;
+}
+
+/** The plant was empty: all dead letters are this replay's. */
+async function countRefused({ log }: Plant, config: PlantConfig, report: ReplayReport): Promise<void> {
+  const codecs = await codecsOf(config);
+  for (let partition = 0; partition < log.partitions(DLQ); partition++) {
+    for await (const records of log.readToEnd(DLQ, partition, 0, READ_BYTES)) {
+      for (const { value } of records) if (value !== null) addRefused(report, await codecs[DLQ].read(value));
+    }
+  }
 }
 
 /** @throws PlantNotEmpty */

@@ -1,3 +1,4 @@
+import type { SymbolName } from "../../schemas/words.js";
 import type { Hex } from "../evm/chain.js";
 import { baseIsToken0, type Pool, symbolOf, type Token, venueIdOf } from "./pool.js";
 
@@ -19,21 +20,49 @@ const ethereum: readonly (readonly [address: Hex, token0: Token, token1: Token, 
   ["0x60594a405d53811d3bc4766596efd80fd545a270", DAI, WETH, 500, 10],
 ];
 
+/** A pool of Uniswap V3 in the words of somebody who knows it: tokens in the pool's own order. */
+export interface NamedPool {
+  readonly token0: Omit<Token, "address">;
+  readonly token1: Omit<Token, "address">;
+  /** Millionths of what goes in. */
+  readonly fee: number;
+  /** The market's name; by default as the tokens are called. */
+  readonly symbol?: SymbolName;
+}
+
+/** Of a fee in millionths. https://docs.uniswap.org/concepts/protocol/fees, read 2026-11-30 */
+const spacingOf: Readonly<Record<number, number>> = { 100: 1, 500: 10, 3000: 60, 10000: 200 };
+/** Nothing that is read from a recording calls the tokens' contracts. */
+const UNKNOWN = "0x0000000000000000000000000000000000000000";
+
 /** A pool that is known without asking the chain; its price's decimals are still to be set. */
 export function knownPool(chain: string, address: Hex): Omit<Pool, "priceDecimals"> | undefined {
   const found = chain === "ethereum" ? ethereum.find(([known]) => known === address) : undefined;
   if (found === undefined) return undefined;
   const [, token0, token1, fee, tickSpacing] = found;
+  return poolOf(chain, address, { token0, token1, fee, tickSpacing });
+}
+
+/** The pool at an address, as somebody names it; its price's decimals are still to be set. @throws PoolInvalid */
+export function namedPool(chain: string, address: Hex, named: NamedPool): Omit<Pool, "priceDecimals"> {
+  const { fee, symbol } = named;
+  const token0 = { ...named.token0, address: UNKNOWN } as const;
+  const token1 = { ...named.token1, address: UNKNOWN } as const;
+  const pool = poolOf(chain, address, { token0, token1, fee, tickSpacing: spacingOf[fee] ?? 1 });
+  if (symbol === undefined) return pool;
+  const isToken0 = symbol === symbolOf(address, token0, token1);
+  if (!isToken0 && symbol !== symbolOf(address, token1, token0)) return { ...pool, symbol };
+  return { ...pool, symbol, baseIsToken0: isToken0 };
+}
+
+function poolOf(
+  chain: string,
+  address: Hex,
+  { token0, token1, fee, tickSpacing }: Pick<Pool, "token0" | "token1" | "fee" | "tickSpacing">,
+): Omit<Pool, "priceDecimals"> {
   const isToken0 = baseIsToken0(token0, token1);
   return {
-    protocol: "v3",
-    chain,
-    address,
-    fee,
-    tickSpacing,
-    token0,
-    token1,
-    baseIsToken0: isToken0,
+    ...{ protocol: "v3", chain, address, fee, tickSpacing, token0, token1, baseIsToken0: isToken0 },
     exchange: venueIdOf("uniswap-v3", "v3", fee),
     symbol: isToken0 ? symbolOf(address, token0, token1) : symbolOf(address, token1, token0),
   };

@@ -151,7 +151,7 @@ function ticksOf(text: string): RawTick[] | Fault {
   }
 }
 
-const reader = ticks.reader("", undefined);
+const reader = ticks.reader("", {});
 
 /** Under which venue a refused line is kept: the one it names, where the key may write it. */
 function exchangeOf(text: string, writer: Writer): VenueId {

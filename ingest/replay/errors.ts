@@ -14,6 +14,16 @@ export class VenueUnsaid extends PlantError {
   }
 }
 
+/** A file of a pool's logs does not say what pool it is, or the plant does not know its tokens: name them with `--pool`. */
+export class PoolUnknown extends PlantError {
+  constructor(file: string, why: string) {
+    super(
+      "TP_REPLAY_POOL_UNKNOWN",
+      `${file}: ${why}; name its tokens in the pool's order, with their decimals, and its fee in millionths, e.g. --pool USDC:6,WETH:18,500`,
+    );
+  }
+}
+
 /** An option of `tickplant replay` makes no sense; the message says what it takes. */
 export class ReplaySettingInvalid extends PlantError {
   constructor(why: string) {

@@ -1,5 +1,6 @@
 import type { RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
+import type { NamedPool } from "../dex/known-pools.js";
 import type { Frame } from "../venue.js";
 import { cryptofeed } from "./formats/cryptofeed.js";
 import { cryptofeedV2 } from "./formats/cryptofeed-v2.js";
@@ -22,12 +23,16 @@ export interface RecordingFormat {
   readonly name: string;
   /** Whether a file with this line among its first ones is of this format. */
   recognises(line: string): boolean;
-  /**
-   * A reader for the lines of one file.
-   *
-   * @param venue where the lines do not say it, or to overrule what they say
-   */
-  reader(file: string, venue: VenueId | undefined): RecordingReader;
+  /** A reader for the lines of one file. @param said beside the file */
+  reader(file: string, said: Said): RecordingReader;
+}
+
+/** What whoever replays says of a recording, where it does not say it itself. */
+export interface Said {
+  /** The venue; it overrules what the lines say, too. */
+  readonly venue?: VenueId;
+  /** The tokens and the fee of the pool that the file holds. */
+  readonly pool?: NamedPool;
 }
 
 export interface RecordingReader {

@@ -1,5 +1,6 @@
 import { readTime } from "../../schemas/time-text.js";
 import type { Micros } from "../../schemas/words.js";
+import type { NamedPool } from "../dex/known-pools.js";
 import { ReplaySettingInvalid } from "./errors.js";
 import type { ReplaySpeed } from "./replay-to-plant.js";
 
@@ -20,4 +21,19 @@ export function parseSpeed(text: string): ReplaySpeed {
   const speed = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && speed > 0) return speed;
   throw new ReplaySettingInvalid(`--speed ${text}: expected a number above 0 such as 1 or 10, or max`);
+}
+
+/** `--pool`: `USDC:6,WETH:18,500`, tokens in the pool's order and its fee in millionths. @throws ReplaySettingInvalid */
+export function parsePool(text: string): NamedPool {
+  const [, symbol0, decimals0, symbol1, decimals1, fee] =
+    /^([^:,]+):(\d{1,2}),([^:,]+):(\d{1,2}),(\d{1,6})$/.exec(text) ?? [];
+  if (symbol0 === undefined || symbol1 === undefined)
+    throw new ReplaySettingInvalid(
+      `--pool ${text}: expected the tokens with their decimals and the fee: USDC:6,WETH:18,500`,
+    );
+  return {
+    token0: { symbol: symbol0, decimals: Number(decimals0) },
+    token1: { symbol: symbol1, decimals: Number(decimals1) },
+    fee: Number(fee),
+  };
 }

@@ -2,21 +2,20 @@ import type { FeedState, RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { type Frame, nameOfNote, UnreadableFrame, type Venue } from "../venue.js";
 import { venueOf } from "../venues/index.js";
+import { BackwardTime } from "./backward-time.js";
 import { formatOf } from "./detect-format.js";
 import { BadLine } from "./errors.js";
 import { RecordedInstruments } from "./inferred-instruments.js";
 import { RecordedVenue } from "./recorded-venue.js";
-import type { RecordingReader, RecordingSink } from "./recording-format.js";
+import type { RecordingReader, RecordingSink, Said } from "./recording-format.js";
 import { addProblem, emptyReport, type ReplayReport } from "./replay-report.js";
 import { readLines } from "./text-lines.js";
 
-export interface ReplayOptions {
+export interface ReplayOptions extends Said {
   /** Files that continue each other, in this order. */
   readonly files: readonly string[];
   /** A format's name or `auto` (the default). */
   readonly format?: string;
-  /** The venue, where the format does not say it. */
-  readonly venue?: VenueId;
   /** Time of the end record; records after it are left out. By default the next full minute and the grace. */
   readonly until?: Micros;
   /** How long after its end a K-line closes. */
@@ -58,6 +57,7 @@ export class ReplaySource implements RecordingSink {
   private batch: RawTick[] = [];
   private frameAtHand: { readonly venue: VenueId; readonly frame: Frame } | undefined;
   private now: Micros = 0;
+  private readonly backwards = new BackwardTime();
   private lastBeat: Micros = 0;
   private readonly emit = (tick: RawTick): void => {
     if (tick.kind !== "heartbeat") this.report.ticks += 1;
@@ -82,7 +82,7 @@ export class ReplaySource implements RecordingSink {
         this.warn(`${file}: is empty`);
         continue;
       }
-      const reader = format.reader(file, this.options.venue);
+      const reader = format.reader(file, this.options);
       for await (const { lines, firstNumber } of readLines(file, (why) => this.warn(`${file}: ${why}`))) {
         yield* this.read(file, reader, lines, firstNumber);
         if (this.batch.length > 0) yield this.taken();
@@ -148,6 +148,7 @@ export class ReplaySource implements RecordingSink {
       const line = text.charCodeAt(text.length - 1) === 13 ? text.slice(0, -1) : text;
       if (line === "") continue;
       this.report.lines += 1;
+      this.backwards.line(file, firstNumber + index);
       try {
         reader.line(line, this);
       } catch (error) {
@@ -191,6 +192,10 @@ export class ReplaySource implements RecordingSink {
     this.beat(this.now);
   }
 
+  private get graceMs(): number {
+    return this.options.graceMs ?? 1_000;
+  }
+
   private isLate(time: Micros): boolean {
     if (this.options.until === undefined || time <= this.options.until) return false;
     this.report.afterUntil += 1;
@@ -200,7 +205,10 @@ export class ReplaySource implements RecordingSink {
   /** Time runs to that of a record: heartbeats that were due stand before it, of a quiet stretch only the last. */
   private pass(time: Micros): void {
     this.report.firstTime ??= time;
-    if (time <= this.now) return;
+    if (time <= this.now) {
+      this.backwards.record(time, this.now);
+      return;
+    }
     if (this.now > 0) {
       const due = time - (time % BEAT);
       const quiet = due - this.lastBeat > HOUR;
@@ -227,11 +235,12 @@ export class ReplaySource implements RecordingSink {
         this.warn(`${symbol}@${id}: no snapshot that fits, so its last depth updates (of ${increments}) are no book`);
       }
     }
+    for (const why of this.backwards.warnings(this.graceMs)) this.warn(why);
     if (this.now === 0) {
       this.warn("the recording holds nothing to replay");
       return;
     }
-    const grace = (this.options.graceMs ?? 1000) * 1000;
+    const grace = this.graceMs * 1000;
     const end = this.options.until ?? this.now - (this.now % MINUTE) + MINUTE + grace;
     this.beat(end, true);
     this.report.endTime = end;

@@ -1,8 +1,9 @@
 import type { Writable } from "node:stream";
-import type { ReplayReport } from "./replay-report.js";
+import { addRefused, type ReplayReport } from "./replay-report.js";
 import { type ReplayOptions, ReplaySource } from "./replay-source.js";
 import type { ReplayedOutput, TickTarget } from "./tick-target.js";
 
+const DEAD_LETTERS = "market.dlq";
 /** Text gathered before it is written: a write costs more than a line. */
 const WRITE_CHARACTERS = 64 * 1024;
 
@@ -19,10 +20,11 @@ export async function replayToStdout(
   makeTarget: (onOutput: (output: ReplayedOutput) => void) => TickTarget,
 ): Promise<ReplayReport> {
   const printer = new LinePrinter(out);
+  const source = new ReplaySource(options);
   const target = makeTarget(({ topic, key, json }) => {
+    if (topic === DEAD_LETTERS) addRefused(source.report, JSON.parse(json));
     printer.print(`{"topic":${JSON.stringify(topic)},"key":${JSON.stringify(key)},"value":${json}}\n`);
   });
-  const source = new ReplaySource(options);
   try {
     for await (const batch of source.batches()) {
       for (const tick of batch) target.publish(tick);

@@ -10,19 +10,31 @@ export interface SymbolParts {
   readonly quote: string;
 }
 
-/** Currencies in which markets are quoted; of several that fit the longest is meant. */
-const quotes = (
+/** Currencies in which markets are quoted, on venues that are not named below. */
+const quotes =
   "USDT USDC FDUSD TUSD BUSD USDP USDS USD1 PAX DAI UST USD EUR GBP TRY BRL RUB UAH AUD JPY KRW IDR NGN PLN RON ARS " +
-  "CZK ZAR MXN COP BIDR BVND VAI IDRT BKRW XUSD EURI AEUR BTC ETH BNB XRP TRX DOGE DOT SOL"
-)
-  .split(" ")
-  .sort((a, b) => b.length - a.length);
+  "CZK ZAR MXN COP BIDR BVND VAI IDRT BKRW XUSD EURI AEUR GYEN BTC ETH BNB XRP TRX DOGE DOT SOL";
+
+/**
+ * A venue's own: of Binance's futures those of their margins, and none of its spot markets is in dollars, won or rupiah
+ * themselves. Answers of /api/v3/exchangeInfo of 2021-10-12 and /fapi/v1/exchangeInfo of 2021-07-22; USD1 among the margins
+ * since 2026.
+ */
+const quotesOf: Readonly<Record<VenueId, string>> = {
+  binance: quotes.replace(" USD ", " ").replace(" KRW ", " ").replace(" IDR ", " "),
+  binanceus: "USDT USDC BUSD DAI USD BTC ETH BNB",
+  binanceusdm: "USDT USDC BUSD USD1 BTC",
+  binancecoinm: "USD",
+};
+
+/** Assets that every venue has, by which BTC/BUSD and BNB/USD are told apart. */
+const wellKnown = new Set("BTC ETH BNB XRP ADA SOL DOGE SHIB TRX LTC LINK UNI ATOM XLM BCH EUR GBP AUD".split(" "));
 
 /** How the ids of a venue that brings no instruments are to be taken; others are taken as spot. */
 const contractTypes: Readonly<Record<VenueId, ContractType>> = { binanceusdm: "linear", binancecoinm: "inverse" };
 
 /**
- * The unified symbol of a venue's own id by the known quote currencies: BTCUSDT is BTC/USDT, on `binanceusdm`
+ * The unified symbol of a venue's own id by the quote currencies of the venue, the longest that fits: BTCUSDT is BTC/USDT, on `binanceusdm`
  * BTC/USDT:USDT; BTCUSD_PERP on `binancecoinm` is BTC/USD:BTC; BTCUSDT_250328 is BTC/USDT:USDT-250328. Ids that divide
  * base and quote themselves (BTC-USDT, BTC_USDT, BTC/USDT) are taken at their word.
  *
@@ -31,7 +43,7 @@ const contractTypes: Readonly<Record<VenueId, ContractType>> = { binanceusdm: "l
 export function symbolOfNativeId(venue: VenueId, nativeId: string): SymbolParts | undefined {
   const contractType = contractTypes[venue] ?? "spot";
   const [pair = "", delivery] = contractType === "spot" ? [nativeId] : nativeId.split("_");
-  const halves = pairOf(pair);
+  const halves = pairOf(pair, quotesOf[venue] ?? quotes);
   if (halves === undefined) return undefined;
   const { base, quote } = halves;
   const settle = contractType === "spot" ? undefined : contractType === "linear" ? quote : base;
@@ -63,10 +75,17 @@ export function contractSizeOf(venue: VenueId, base: string): string {
   return base === "BTC" ? "100" : "10";
 }
 
-function pairOf(pair: string): { base: string; quote: string } | undefined {
+function pairOf(pair: string, known: string): { base: string; quote: string } | undefined {
   const divided = /^([^-_/]+)[-_/]([^-_/]+)$/.exec(pair);
   if (divided !== null) return { base: (divided[1] ?? "").toUpperCase(), quote: (divided[2] ?? "").toUpperCase() };
   const upper = pair.toUpperCase();
-  const quote = quotes.find((candidate) => upper.endsWith(candidate) && upper.length > candidate.length);
-  return quote === undefined ? undefined : { base: upper.slice(0, -quote.length), quote };
+  const fitting = known
+    .split(" ")
+    .filter((quote) => upper.endsWith(quote) && upper.length > quote.length)
+    .sort((a, b) => b.length - a.length)
+    .map((quote) => ({ base: upper.slice(0, -quote.length), quote }));
+  const [longest, next] = fitting;
+  // one letter more: BNBUSD is no BN/BUSD and ADAEUR no AD/AEUR, but BTCBUSD is BTC/BUSD
+  if (next === undefined || longest!.quote.length - next.quote.length > 1) return longest;
+  return wellKnown.has(longest!.base) ? longest : next;
 }

@@ -14,7 +14,7 @@ const SENT = /^wss?:\/\/\S+ <- \d{9,}(?:\.\d+)?: /;
 export const cryptofeedV2: RecordingFormat = {
   name: "cryptofeed-v2",
   recognises: (line) => [RECEIVED, ANSWERED, CONNECTED].some((shape) => shape.test(line)),
-  reader: (file, venue) => new CryptofeedV2Reader(file, venue),
+  reader: (file, { venue }) => new CryptofeedV2Reader(file, venue),
 };
 
 class CryptofeedV2Reader implements RecordingReader {

@@ -36,7 +36,7 @@ interface Entry {
 export const cryptofeed: RecordingFormat = {
   name: "cryptofeed",
   recognises: (line) => /^\{"t":"(header|http|connect|send|recv)",/.test(line),
-  reader: (file, venue) => new CryptofeedReader(file, venue),
+  reader: (file, { venue }) => new CryptofeedReader(file, venue),
 };
 
 class CryptofeedReader implements RecordingReader {

@@ -1,14 +1,13 @@
 import type { RawTick } from "../../../schemas/ticks.js";
-import type { VenueId } from "../../../schemas/words.js";
 import { PoolLogUnreadable, readPoolLog } from "../../dex/events.js";
-import { knownPool } from "../../dex/known-pools.js";
+import { knownPool, namedPool } from "../../dex/known-pools.js";
 import { instrumentOf, type Pool } from "../../dex/pool.js";
 import { PoolState } from "../../dex/pool-state.js";
 import { priceDecimals } from "../../dex/price.js";
 import { swapTrade } from "../../dex/swap-trade.js";
 import type { ChainLog, Hex } from "../../evm/chain.js";
-import { BadLine, VenueUnsaid } from "../errors.js";
-import type { RecordingFormat, RecordingReader, RecordingSink } from "../recording-format.js";
+import { BadLine, PoolUnknown } from "../errors.js";
+import type { RecordingFormat, RecordingReader, RecordingSink, Said } from "../recording-format.js";
 
 const HEADER = "block_number,block_timestamp,transaction_hash,transaction_index,log_index,topics,data";
 const FILE_NAME = /(?:^|[/\\])([a-z0-9]+)-(0x[0-9a-fA-F]{40})[-.][^/\\]*$/;
@@ -19,39 +18,35 @@ const PRICE_DIGITS = 18;
 
 /**
  * demeter-fetch's raw files: a CSV row for each `eth_getLogs` entry of one Uniswap V3 pool. The file's name tells chain
- * and pool; tokens and fee are known of the pools in `ingest/dex/known-pools.ts`. A log was received when its block was made.
+ * and pool; tokens and fee are known of the pools in `ingest/dex/known-pools.ts`, of others `--pool` says them. A log was
+ * received when its block was made.
  *
  * https://github.com/zelos-alpha/demeter-fetch
  */
 export const demeterFetch: RecordingFormat = {
   name: "demeter-fetch",
   recognises: (line) => line === HEADER || ROW.test(line),
-  reader: (file, venue) => new DemeterFetchReader(file, venue),
+  reader: (file, said) => new DemeterFetchReader(file, said),
 };
 
 class DemeterFetchReader implements RecordingReader {
-  readonly #pool: Omit<Pool, "priceDecimals"> | undefined;
+  readonly #pool: Omit<Pool, "priceDecimals">;
   readonly #state = new PoolState("v3");
   #governed: Pool | undefined;
 
-  constructor(
-    readonly file: string,
-    venue: VenueId | undefined,
-  ) {
-    const [, chain = "", address = ""] = FILE_NAME.exec(file) ?? [];
-    const known = knownPool(chain, address.toLowerCase() as Hex);
-    this.#pool = known && venue !== undefined ? { ...known, exchange: venue } : known;
+  /** @throws PoolUnknown, PoolInvalid */
+  constructor(file: string, { venue, pool }: Said) {
+    const [, chain, address] = FILE_NAME.exec(file) ?? [];
+    if (chain === undefined) throw new PoolUnknown(file, "its name does not tell the pool (chain-0xaddress-date…)");
+    const at = address!.toLowerCase() as Hex;
+    const known = pool === undefined ? knownPool(chain, at) : namedPool(chain, at, pool);
+    if (known === undefined) throw new PoolUnknown(file, `what tokens ${at} on ${chain} has is not known`);
+    this.#pool = venue === undefined ? known : { ...known, exchange: venue };
   }
 
   line(text: string, out: RecordingSink): void {
     if (text === HEADER) return;
     const pool = this.#pool;
-    if (pool === undefined) {
-      throw new VenueUnsaid(
-        this.file,
-        "demeter-fetch takes the pool from the file's name (chain-0xaddress-date…), which",
-      );
-    }
     const { log, time } = rowOf(text, pool.address);
     const tick = this.#tickOf(pool, log, time, out);
     if (tick !== undefined) out.tick(tick);

@@ -3,14 +3,16 @@ import type { Frame } from "../../venue.js";
 import { BadLine, VenueUnsaid } from "../errors.js";
 import type { RecordingFormat, RecordingReader, RecordingSink } from "../recording-format.js";
 
-const SHAPE = /^\d{18,19} [{[]/;
+/** Nanoseconds as the collector writes them now, microseconds as it wrote them before. */
+const SHAPE = /^(\d{18,19}|\d{16}) [{[]/;
+const MICROS_DIGITS = 16;
 const STREAM = /^\{"stream":"([^"@]+)@/;
 const EVENT_SYMBOL = /"s":"([^"]+)"/;
 /** Snapshots that may wait for the first frame that tells their symbol. */
 const MOST_HELD = 100;
 
 /**
- * hftbacktest's collector: `<receive time, ns> <json>`, frames of a combined stream. A REST snapshot stands among them
+ * hftbacktest's collector: `<receive time, ns or µs> <json>`, frames of a combined stream. A REST snapshot stands among them
  * as `{"lastUpdateId":…}`, often without its symbol: it gets that of the frames around it, since a file holds one.
  *
  * https://github.com/nkaz001/hftbacktest/tree/master/collector
@@ -18,7 +20,7 @@ const MOST_HELD = 100;
 export const hftbacktest: RecordingFormat = {
   name: "hftbacktest",
   recognises: (line) => SHAPE.test(line),
-  reader: (file, venue) => new HftbacktestReader(file, venue),
+  reader: (file, { venue }) => new HftbacktestReader(file, venue),
 };
 
 class HftbacktestReader implements RecordingReader {
@@ -33,10 +35,10 @@ class HftbacktestReader implements RecordingReader {
   line(text: string, out: RecordingSink): void {
     const { venue } = this;
     if (venue === undefined) throw new VenueUnsaid(this.file, "hftbacktest");
-    const space = text.indexOf(" ");
-    if (!SHAPE.test(text)) throw new BadLine("expected `<receive time in ns> <json>`");
-    const receiveTime = Number(text.slice(0, space - 3));
-    const json = text.slice(space + 1);
+    const [, time] = SHAPE.exec(text) ?? [];
+    if (time === undefined) throw new BadLine("expected `<receive time in ns or µs> <json>`");
+    const receiveTime = Number(time.length === MICROS_DIGITS ? time : time.slice(0, -3));
+    const json = text.slice(time.length + 1);
     if (json.startsWith('{"lastUpdateId"')) {
       this.snapshot({ text: json, receiveTime, origin: { url: "" } }, venue, out);
       return;

@@ -17,7 +17,7 @@ const STATE = /^(\d{1,16}) (\S+) (up|down) (\S+)$/;
 export const tickplant: RecordingFormat = {
   name: "tickplant",
   recognises: (line) => line.startsWith("# tickplant recording "),
-  reader: (_file, venue) => new TickplantReader(venue),
+  reader: (_file, { venue }) => new TickplantReader(venue),
 };
 
 class TickplantReader implements RecordingReader {

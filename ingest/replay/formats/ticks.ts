@@ -13,7 +13,7 @@ const KIND = /"kind":\s*"(trade|quote|ticker|depth|oracle|instrument)"/;
 export const ticks: RecordingFormat = {
   name: "ticks",
   recognises: (line) => line.startsWith("{") && KIND.test(line) && line.includes('"symbol"'),
-  reader: (_file, venue) => new TicksReader(venue),
+  reader: (_file, { venue }) => new TicksReader(venue),
 };
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { formatOf } from "../../../ingest/replay/detect-format.js";
 import { BadLine } from "../../../ingest/replay/errors.js";
+import type { Said } from "../../../ingest/replay/recording-format.js";
 import { type ReplayOptions, ReplaySource } from "../../../ingest/replay/replay-source.js";
 import { readLines } from "../../../ingest/replay/text-lines.js";
 import type { Frame } from "../../../ingest/venue.js";
@@ -19,10 +20,10 @@ export interface Collected {
   warnings: string[];
 }
 
-export async function collect(file: string, options: { format?: string; venue?: string } = {}): Promise<Collected> {
+export async function collect(file: string, options: Said & { format?: string } = {}): Promise<Collected> {
   const format = await formatOf(file, options.format ?? "auto");
   if (format === undefined) throw new Error("the file is empty");
-  const reader = format.reader(file, options.venue);
+  const reader = format.reader(file, options);
   const found: Collected = {
     format: format.name,
     frames: [],

@@ -129,6 +129,7 @@ describe("a format that nobody named", () => {
   it.each([
     ["# tickplant recording 1\n", "tickplant"],
     ['1723161253937085768 {"stream":"x"}\n', "hftbacktest"],
+    ['1723161253937085 {"stream":"x"}\n', "hftbacktest"],
     ['{"t":"header","exchange":"BINANCE"}\n', "cryptofeed"],
     ['1626993367.875267: {"info":"hello"}\n', "cryptofeed-v2"],
     ['{"kind":"trade","exchange":"kraken","symbol":"BTC/USDT"}\n', "ticks"],

@@ -61,11 +61,32 @@ describe("files that continue each other", () => {
     ]);
     expect(ofKind(ticks, "depth").filter(({ action }) => action === "gap")).toEqual([]);
     expect(ofKind(ticks, "depth").filter(({ action }) => action === "snapshot")).toHaveLength(4);
-    expect(report).toMatchObject({ problemCount: 0, warnings: [], notes: { ignored: 67 } });
+    // its connections stand one after the other
+    const warnings = [
+      expect.stringMatching(/runs backwards in time, 8 records .* from line 7 on, by up to 2\.103854 s/),
+    ];
+    expect(report).toMatchObject({ problemCount: 0, warnings, notes: { ignored: 67 } });
   });
 });
 
 describe("time", () => {
+  it("hftbacktest's microseconds are read as its nanoseconds are", async () => {
+    const lines = textOf(recording("hftbacktest/cm/btcusd_perp_20240808.gz")).trimEnd().split("\n").slice(0, 3_000);
+    const given = async (name: string, text: readonly string[]) => {
+      const file = folder.path(name);
+      writeFileSync(file, text.join("\n"));
+      return replayed({ files: [file], venue: "binancecoinm" });
+    };
+    const nanoseconds = await given("ns", lines);
+    const microseconds = await given(
+      "us",
+      lines.map((line) => line.replace(/^(\d{16})\d{3} /, "$1 ")),
+    );
+    expect(microseconds.report.problemCount).toBe(0);
+    expect(nanoseconds.ticks.length).toBeGreaterThan(2_000);
+    expect(microseconds.ticks).toEqual(nanoseconds.ticks);
+  });
+
   it("every 250 ms of recorded time has its heartbeat, all of them with the venue connected since the first frame", async () => {
     const { ticks, report } = await replayed({ files: spot, venue: "binance" });
     const beats = ofKind(ticks, "heartbeat");
@@ -163,7 +184,7 @@ describe("what can not be read", () => {
     ]);
     expect(report.problemCount).toBe(3);
     expect(report.problems.map(({ line }) => line)).toEqual([101, 201, 301]);
-    expect(report.problems[0]).toEqual({ file, line: 101, why: "expected `<receive time in ns> <json>`" });
+    expect(report.problems[0]).toEqual({ file, line: 101, why: "expected `<receive time in ns or µs> <json>`" });
     expect(ticks.length).toBeGreaterThan(1900);
     expect(report.lines).toBe(2000);
   });
