@@ -50,6 +50,8 @@ export interface HealthOptions {
 }
 
 const LOOK_MS = 250;
+/** A part that starts has no connection yet: the log tells what is still so when all should have one. */
+const START_MS = 5_000;
 const MICROS = 1_000;
 
 /**
@@ -61,6 +63,9 @@ export class Health {
   readonly #probes: Probe[] = [];
   readonly #held = new Map<string, HeldCondition>();
   readonly #shown = new Set<string>();
+  /** Conditions that the log knows of, and with what severity. */
+  readonly #told = new Map<string, Severity>();
+  #quietUntil = 0;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -73,8 +78,9 @@ export class Health {
     this.#probes.push(probe);
   }
 
-  /** Looks four times a second from now on. */
+  /** Looks four times a second from now on; the log hears of nothing that is over within the first 5 s. */
   start(): void {
+    this.#quietUntil = this.#now() + START_MS * MICROS;
     this.look();
     // a thread that was held up hears first what came meanwhile, and judges by that
     const look = () => setImmediate(() => this.look());
@@ -97,11 +103,14 @@ export class Health {
         this.#held.set(keyOf(held), held);
       }
     }
-    for (const [key, held] of this.#held) {
-      const former = before.get(key);
-      if (former === undefined || former.severity !== held.severity) this.#began(held);
+    if (now >= this.#quietUntil) {
+      for (const [key, held] of this.#held) {
+        if (this.#told.get(key) === held.severity) continue;
+        this.#told.set(key, held.severity);
+        this.#began(held);
+      }
     }
-    for (const [key, held] of before) if (!this.#held.has(key)) this.#ended(held, now);
+    for (const [key, held] of before) if (!this.#held.has(key) && this.#told.delete(key)) this.#ended(held, now);
     this.#show();
     return this.report();
   }

@@ -1,5 +1,5 @@
 import { Deadline } from "../infra/deadline.js";
-import { PlantError } from "../infra/errors.js";
+import { PlantError, whyFailed } from "../infra/errors.js";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
 import type { Rest } from "./venue.js";
@@ -150,7 +150,7 @@ export class RestClient implements Rest {
       response = await fetch(url, { signal: deadline.signal, headers: this.options.headers ?? {} });
       text = await response.text();
     } catch (cause) {
-      throw new RestFailed(url, (cause as Error).message, undefined, { cause });
+      throw new RestFailed(url, whyFailed(cause), undefined, { cause });
     } finally {
       deadline.end();
     }

@@ -1,3 +1,4 @@
+import { whyFailed } from "../../infra/errors.js";
 import { isOff, measureClock } from "../../infra/service-clock.js";
 
 /** What a check came to: `wrong` keeps the plant from working as it should, a `note` is worth knowing. */
@@ -41,20 +42,14 @@ async function bounded({ name, todo, run }: Check, deadlineMs: number): Promise<
       controller.abort();
     }, deadlineMs);
   });
-  const running = (async () => run(controller.signal))().catch((error: unknown) => [wrong(name, reason(error), todo)]);
+  const running = (async () => run(controller.signal))().catch((error: unknown) => [
+    wrong(name, whyFailed(error), todo),
+  ]);
   try {
     return await Promise.race([running, late]);
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Why it failed, on one line: fetch says it in the cause, refused connections in the parts of an aggregate. */
-export function reason(error: unknown): string {
-  const { message, cause, errors } = error as { message?: string; cause?: unknown; errors?: unknown[] };
-  const inner = errors?.[0] ?? (message === "fetch failed" ? cause : undefined);
-  if (inner !== undefined) return reason(inner);
-  return (message || String(error)).replace(/\s+/g, " ").trim();
 }
 
 /**

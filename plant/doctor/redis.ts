@@ -1,10 +1,11 @@
 import type { Redis } from "ioredis";
 import type { RedisConfig } from "../../infra/config/services-config.js";
+import { whyFailed } from "../../infra/errors.js";
 import { addressOf } from "../../infra/redis/address.js";
 import { askNode } from "../../infra/redis/ask-node.js";
 import { addressesOf } from "../../infra/redis/options.js";
 import { primaryOf } from "../../infra/redis/primary-connector.js";
-import { type Check, clockFinding, type Finding, ok, reason, wrong } from "./finding.js";
+import { type Check, clockFinding, type Finding, ok, wrong } from "./finding.js";
 
 const DEADLINE_MS = 5_000;
 const LEAST_VERSION = [6, 2] as const;
@@ -37,7 +38,7 @@ async function sentinelFindings(
         const primary = `${host.includes(":") ? `[${host}]` : host}:${port}`;
         return { primary, finding: ok(name, `${sentinels.name} is at ${primary}`) };
       } catch (error) {
-        return { primary: undefined, finding: wrong(name, reason(error), todo) };
+        return { primary: undefined, finding: wrong(name, whyFailed(error), todo) };
       }
     }),
   );
@@ -61,7 +62,7 @@ async function nodeFindings(redis: RedisConfig, node: string, todo: string): Pro
   try {
     return await askNode(addressOf(node), redis, DEADLINE_MS, (client) => findingsOf(client, name, redis));
   } catch (error) {
-    return [wrong(name, reason(error), todo)];
+    return [wrong(name, whyFailed(error), todo)];
   }
 }
 

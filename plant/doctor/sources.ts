@@ -1,9 +1,10 @@
 import type { EngineConfig } from "../../infra/config/engine-config.js";
 import type { ChainlinkConfig, PythConfig } from "../../infra/config/oracle-config.js";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
+import { whyFailed } from "../../infra/errors.js";
 import type { Logger } from "../../infra/logging.js";
 import { partitionsIn } from "../parts.js";
-import { type Check, type Finding, note, ok, reason, wrong } from "./finding.js";
+import { type Check, type Finding, note, ok, wrong } from "./finding.js";
 
 /** Whether engines' brokers and oracles answer, and have what is configured of them. */
 export function sourceChecks({ ingest }: PlantConfig, logger: Logger): Check[] {
@@ -25,7 +26,7 @@ function checkOf(name: string, look: (signal: AbortSignal) => Promise<Finding[]>
       try {
         return await look(signal);
       } catch (error) {
-        return [note(name, `does not answer: ${reason(error)}`, todo)];
+        return [note(name, `does not answer: ${whyFailed(error)}`, todo)];
       }
     },
   };
@@ -64,7 +65,7 @@ async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger
         const text = await feed.description(head.hash);
         findings.push(ok(name, `${symbol}: ${text || proxy}, ${decimals} decimals`));
       } catch (error) {
-        findings.push(wrong(name, `${symbol}: ${reason(error)}`, `is ${proxy} its proxy, on this chain?`));
+        findings.push(wrong(name, `${symbol}: ${whyFailed(error)}`, `is ${proxy} its proxy, on this chain?`));
       }
     }
     return findings;

@@ -1,7 +1,8 @@
 import type { PlantConfig } from "../../infra/config/plant-config.js";
+import { whyFailed } from "../../infra/errors.js";
 import { ClickHouseStore } from "../../infra/store/clickhouse-store.js";
 import { type Migration, migrationsFolder, readMigrations } from "../../infra/store/migrations.js";
-import { type Check, clockFinding, type Finding, ok, reason, wrong } from "./finding.js";
+import { type Check, clockFinding, type Finding, ok, wrong } from "./finding.js";
 
 const REQUEST_TIMEOUT_MS = 5_000;
 const MIGRATE = "run `tickplant migrate` with this configuration";
@@ -25,7 +26,7 @@ export function storeCheck({ store }: PlantConfig, url: string): Check {
       try {
         return await findingsOf(server, database);
       } catch (error) {
-        return [wrong(name, reason(error), todo)];
+        return [wrong(name, whyFailed(error), todo)];
       } finally {
         await server.close();
       }

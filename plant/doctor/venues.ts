@@ -1,10 +1,11 @@
 import { venueSettings } from "../../infra/config/ingest-config.js";
 import type { PlantConfig } from "../../infra/config/plant-config.js";
 import { Deadline } from "../../infra/deadline.js";
+import { whyFailed } from "../../infra/errors.js";
 import { newCcxtExchange } from "../../ingest/ccxt/library.js";
 import { ccxtSettings } from "../../ingest/ccxt/settings.js";
 import { venueOf } from "../../ingest/venues/index.js";
-import { type Check, type Finding, note, ok, reason } from "./finding.js";
+import { type Check, type Finding, note, ok } from "./finding.js";
 
 /** Whether each venue's REST host answers anything. It may be away for good reasons: nothing here is wrong. */
 export function venueChecks({ ingest }: PlantConfig): Check[] {
@@ -21,7 +22,9 @@ export function venueChecks({ ingest }: PlantConfig): Check[] {
           const { status } = await fetch(restUrl, { signal: deadline.signal });
           return [ok(name, `${restUrl} answers (HTTP ${status})`)];
         } catch (error) {
-          return [note(name, `REST does not answer: ${reason(error)}`, "look at the network and the venue's status")];
+          return [
+            note(name, `REST does not answer: ${whyFailed(error)}`, "look at the network and the venue's status"),
+          ];
         } finally {
           deadline.end();
         }
@@ -37,6 +40,6 @@ async function ccxtFinding(name: string, venue: PlantConfig["ingest"]["venues"][
     await newCcxtExchange(venue.id, {});
     return [ok(name, "ccxt streams it")];
   } catch (error) {
-    return [note(name, reason(error), "see docs/ccxt.md")];
+    return [note(name, whyFailed(error), "see docs/ccxt.md")];
   }
 }

@@ -77,3 +77,41 @@ it("the metric counts what holds by name, down to nothing", async () => {
   health.look();
   expect(await value()).toEqual([0]);
 });
+
+it("what is over in the first seconds of a start is not told in the log; what is not, is told then", () => {
+  lines.length = 0;
+  let now = 0;
+  let told: Condition[] = [];
+  const health = new Health({ role: "ingest", logger, now: () => now, lookMs: 3_600_000 });
+  health.watch(() => told);
+  const feed: Condition = {
+    name: "feed_down",
+    subject: "kraken",
+    reason: "no connection to kraken",
+    severity: "not_ready",
+  };
+  const book: Condition = {
+    name: "book_stale",
+    subject: "okx",
+    reason: "books of okx are not right",
+    severity: "not_ready",
+  };
+  told = [feed, book];
+  health.start();
+  expect(health.report()).toMatchObject({ ready: false, conditions: [{ name: "feed_down" }, { name: "book_stale" }] });
+  now = 1_000_000;
+  told = [book];
+  expect(health.look().reasons).toEqual(["books of okx are not right"]);
+  expect(lines).toEqual([]);
+  now = 5_000_000;
+  health.look();
+  now = 6_000_000;
+  told = [feed];
+  health.look();
+  health.stop();
+  expect(lines.map(({ text, reason, seconds }) => [text, reason, seconds])).toEqual([
+    ["not ready", "books of okx are not right", undefined],
+    ["not ready", "no connection to kraken", undefined],
+    ["over: it is well again", "books of okx are not right", 6],
+  ]);
+});

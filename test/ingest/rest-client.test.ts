@@ -41,6 +41,11 @@ describe("REST client", () => {
     });
   });
 
+  it("says why no answer came, not only that none did", async () => {
+    const { client, baseUrl } = await clientTo((_, response) => response.destroy());
+    await expect(client.get("/x", {}, 1)).rejects.toThrow(`GET ${baseUrl}/x: other side closed`);
+  });
+
   it("obeys Retry-After of 429: nothing leaves before, then everything does", async () => {
     const { client, asked } = await clientTo((_, response, count) => {
       if (count > 1) response.end("ok");
