@@ -92,7 +92,8 @@ describe("Bitstamp as cryptofeed recorded it (2022-01-05)", () => {
   it("replays: REST lines included, ten books that are right to the end, all trades, the venue's own instruments", async () => {
     const { ticks, report } = await replayed({ files: [recording(file)] });
     expect(report.problems).toEqual([]);
-    expect(report.warnings).toEqual([]);
+    // its connections stand one after the other
+    expect(report.warnings).toEqual([expect.stringContaining("runs backwards in time")]);
     const depth = ofKind(ticks, "depth");
     const symbols = [...new Set(depth.map(({ symbol }) => symbol))];
     expect(symbols.sort()).toEqual(
