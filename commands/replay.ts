@@ -49,7 +49,7 @@ export function replayCommand(program: Command): void {
     .argument("<file...>", "recordings that continue each other, in this order")
     .option(
       "--format <name>",
-      "auto, tickplant, hftbacktest, cryptofeed, cryptofeed-v2, demeter-fetch or ticks",
+      "auto, tickplant, hftbacktest, cryptofeed, cryptofeed-v2, tardis, demeter-fetch or ticks",
       "auto",
     )
     .option("--venue <id>", "the venue, where the format does not say it")

@@ -6,6 +6,7 @@ import { cryptofeed } from "./formats/cryptofeed.js";
 import { cryptofeedV2 } from "./formats/cryptofeed-v2.js";
 import { demeterFetch } from "./formats/demeter-fetch.js";
 import { hftbacktest } from "./formats/hftbacktest.js";
+import { tardis } from "./formats/tardis.js";
 import { tickplant } from "./formats/tickplant.js";
 import { ticks } from "./formats/ticks.js";
 
@@ -43,6 +44,8 @@ export interface RecordingReader {
    * @throws VenueUnsaid
    */
   line(text: string, out: RecordingSink): void;
+  /** An empty line, where that says something. */
+  blank?(out: RecordingSink): void;
 }
 
 /** The registry of formats: one line a format. */
@@ -52,6 +55,7 @@ export const recordingFormats: readonly RecordingFormat[] = [
   cryptofeed,
   cryptofeedV2,
   demeterFetch,
+  tardis,
   ticks,
 ];
 

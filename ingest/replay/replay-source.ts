@@ -146,7 +146,10 @@ export class ReplaySource implements RecordingSink {
     for (let index = 0; index < lines.length; index++) {
       const text = lines[index]!;
       const line = text.charCodeAt(text.length - 1) === 13 ? text.slice(0, -1) : text;
-      if (line === "") continue;
+      if (line === "") {
+        reader.blank?.(this);
+        continue;
+      }
       this.report.lines += 1;
       this.backwards.line(file, firstNumber + index);
       try {

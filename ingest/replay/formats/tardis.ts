@@ -1,0 +1,70 @@
+import type { Micros } from "../../../schemas/words.js";
+import { BadLine, VenueUnsaid } from "../errors.js";
+import type { RecordingFormat, RecordingReader, RecordingSink, Said } from "../recording-format.js";
+
+/** A second and seven decimals, UTC. */
+const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3,9})Z$/;
+/** A slice of its API: a time of 28 characters, a space, and the message. */
+const SLICE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z) ([{[].*)$/s;
+/** An answer of tardis-machine's replay. */
+const MACHINE = /^\{\s*"localTimestamp"\s*:\s*"([^"]+)"\s*,\s*"message"\s*:\s*(.*)\}$/s;
+/** A snapshot of a book that tardis asked REST for, in the form of the stream's messages. */
+const SNAPSHOT =
+  /^\{\s*"stream"\s*:\s*"([^"@]+)@depthSnapshot"\s*,\s*"generated"\s*:\s*true\s*,\s*"data"\s*:\s*(.*)\}$/s;
+/** Its name of the one connection that a recording is of. */
+const SOCKET = "recording";
+
+/**
+ * What tardis.dev recorded, in a venue's own messages: slices of its API (`<time> <message>`), and the lines of
+ * tardis-machine's replay (`{"localTimestamp":…,"message":…}`). A message's text stays as it is. An empty line, with
+ * tardis-machine `null`, is a disconnect. Neither says its venue.
+ *
+ * https://docs.tardis.dev/api/http, tardis-dev 13.35.3 (replay.js), read 2026-11-30
+ */
+export const tardis: RecordingFormat = {
+  name: "tardis",
+  recognises: (line) => SLICE.test(line) || MACHINE.test(line),
+  reader: (file, said) => new TardisReader(file, said),
+};
+
+class TardisReader implements RecordingReader {
+  #now: Micros | undefined;
+
+  constructor(
+    private readonly file: string,
+    private readonly said: Said,
+  ) {}
+
+  line(text: string, out: RecordingSink): void {
+    const { venue } = this.said;
+    if (venue === undefined) throw new VenueUnsaid(this.file, "tardis");
+    if (text === "null") {
+      this.blank(out);
+      return;
+    }
+    const [, time, message] = SLICE.exec(text) ?? MACHINE.exec(text) ?? [];
+    if (time === undefined || message === undefined)
+      throw new BadLine('expected `<time> <message>` or {"localTimestamp":…,"message":…}');
+    const receiveTime = microsOf(time);
+    this.#now = receiveTime;
+    const [, id, snapshot] = SNAPSHOT.exec(message) ?? [];
+    if (snapshot === undefined) out.frame(venue, { text: message, receiveTime, origin: { socket: SOCKET } });
+    else {
+      const url = `https://recording/depth?symbol=${encodeURIComponent(id!.toUpperCase())}`;
+      out.frame(venue, { text: snapshot, receiveTime, origin: { url } });
+    }
+  }
+
+  blank(out: RecordingSink): void {
+    if (this.#now !== undefined && this.said.venue !== undefined)
+      out.connection(this.said.venue, SOCKET, false, this.#now);
+  }
+}
+
+/** @throws BadLine */
+function microsOf(text: string): Micros {
+  const [, second, decimals] = TIME.exec(text) ?? [];
+  const ms = second === undefined ? Number.NaN : Date.parse(`${second}Z`);
+  if (Number.isNaN(ms)) throw new BadLine(`${text.slice(0, 40)} is no time of UTC with its decimals`);
+  return ms * 1_000 + Number(decimals!.slice(0, 6).padEnd(6, "0"));
+}
