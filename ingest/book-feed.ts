@@ -1,4 +1,4 @@
-import type { DepthTick, LevelText, TickSink } from "../schemas/ticks.js";
+import type { DepthTick, InstrumentTick, LevelText, TickSink } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 import { BestPrices } from "./best-prices.js";
 import { mergeSnapshot } from "./merge-snapshot.js";
@@ -92,6 +92,11 @@ export class BookFeed {
   /** Whether what is in the log makes a right book. */
   get isLive(): boolean {
     return this.live && !this.crossed;
+  }
+
+  /** What governs the book's values has changed. */
+  governed(instrument: InstrumentTick): void {
+    this.sequence.governed?.(instrument);
   }
 
   /**

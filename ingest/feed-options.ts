@@ -35,3 +35,11 @@ export interface FeedOptions {
   readonly connection?: Omit<ConnectionOptions, "logger">;
   readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
 }
+
+/** What a venue says of its REST beside its weight. */
+export function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
+  return {
+    ...(isRateLimit !== undefined && { isRateLimit }),
+    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
+  };
+}

@@ -7,11 +7,12 @@ import { backfill } from "./backfill.js";
 import { backoffMs } from "./backoff.js";
 import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
 import { Connection } from "./connection.js";
-import type { FeedOptions, VenueChoice } from "./feed-options.js";
+import { type FeedOptions, limitsOf, type VenueChoice } from "./feed-options.js";
 import { FeedWatch, type WatchedBook } from "./feed-watch.js";
+import { InstrumentFit } from "./instrument-fit.js";
 import { InstrumentFeed } from "./instruments.js";
 import type { Hole } from "./publisher.js";
-import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { RestClient } from "./rest-client.js";
 import { RestShares } from "./rest-shares.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
 import type { Lateness } from "./streams/stream.js";
@@ -60,6 +61,7 @@ export class Feed {
   private readonly backfillShares: RestShares;
   private readonly booksStarted = new Set<string>();
   private readonly watch: FeedWatch;
+  private readonly fit: InstrumentFit;
   private readonly abort = new AbortController();
   private lines: Line[] = [];
   /** The socket of the frame that is being read. */
@@ -101,8 +103,15 @@ export class Feed {
       rest: this.rest,
       symbols: choice.symbols,
       logger: this.logger,
-      publish: (instrument) => options.publisher.publish(instrument),
+      publish: (instrument) => {
+        options.publisher.publish(instrument);
+        this.markets.get(instrument.symbol)?.book?.governed(instrument);
+      },
       ...(options.onFrame && { onFrame: options.onFrame }),
+    });
+    this.fit = new InstrumentFit({
+      of: (symbol) => this.instruments.known.of(symbol),
+      ask: (now) => void this.instruments.refresh(now),
     });
   }
 
@@ -249,6 +258,7 @@ export class Feed {
   /** The way of every tick that a socket brought. */
   private readonly publishLive = (tick: RawTick): void => {
     this.watch.seen(tick);
+    if (tick.kind === "trade" || tick.kind === "quote") this.fit.seen(tick);
     this.publish(tick);
   };
 
@@ -388,12 +398,4 @@ export class Feed {
     const receiveTime = this.options.clock();
     this.options.publisher.publish(gapTick("session_start", { exchange: this.venue.id, symbol, receiveTime }, 0));
   }
-}
-
-/** What a venue says of its REST beside its weight. */
-function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
-  return {
-    ...(isRateLimit !== undefined && { isRateLimit }),
-    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
-  };
 }

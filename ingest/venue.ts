@@ -189,6 +189,8 @@ export interface BookSequence {
   /** A snapshot was taken in: increments must connect to it. */
   snapshot(tick: DepthTick): "apply" | "mismatch";
   next(tick: DepthTick): BookStep;
+  /** What governs the book's values has changed: a checksum may go by its decimals. */
+  governed?(instrument: InstrumentTick): void;
   /** The book that it keeps for its checksum, best prices first: must be there where snapshots come by resubscribing. */
   book?(): BookLevels;
 }

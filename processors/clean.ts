@@ -1,5 +1,3 @@
-import { DecimalError } from "../schemas/errors.js";
-import { isVenue, nameFault, shownName } from "../schemas/names.js";
 import {
   ACTION_GAP,
   ACTION_INCREMENT,
@@ -8,23 +6,16 @@ import {
   KIND_TRADE,
   type RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
-import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import { decimalsOf, INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
-import type { SymbolName, VenueId } from "../schemas/words.js";
+import { decimalsOf, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import { sideAt, unitsAt } from "./cleaning/exact-units.js";
 import { PriceBand, type PriceBandJson } from "./cleaning/price-band.js";
+import { badName, Refusal } from "./cleaning/refusal.js";
+import { OFF_LOT, OFF_TICK, PRICE_BAND } from "./cleaning/trade-flags.js";
 import { numericId, TradeIds, type TradeIdsJson } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
-import { type Market, type Markets, unfit } from "./task/market.js";
+import { type Market, type Markets, MOST_DECIMALS, unfit } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./task/operator.js";
-
-/** Why a tick is refused: a stable word, and what a person wants to know beside it. */
-export class Refusal {
-  constructor(
-    readonly reason: string,
-    readonly detail: string,
-  ) {}
-}
 
 interface Scrutiny {
   readonly ids: TradeIds;
@@ -43,13 +34,10 @@ interface ScrutinyJson {
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
-/** History keeps more; no market needs as many. */
-const MOST_DIGITS = 38;
-/** Finer levels than this are an error, not history: a market must not become slow by one. */
-const LEGACY_DECIMALS = 8;
 /**
- * Text to integers at the instrument's scale, once, and the refusal of what can not be right: repeats by the venue's
- * ids, values that are no decimals, not positive, off tick or lot, of the future or too old, or absurd.
+ * Text to integers at the market's scale, once, and the refusal of what can not be right: repeats by the venue's ids,
+ * values that are no decimals, not positive, of the future or too old. What the venue says is otherwise taken in: a
+ * price off the tick that is known, or beyond the band, is marked.
  */
 export class Cleaner {
   readonly #scrutinies: (Scrutiny | undefined)[] = [];
@@ -85,8 +73,9 @@ export class Cleaner {
       idText: "",
       retractsStart: -1,
       retractsEnd: -1,
+      flags: 0,
     };
-    this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0 };
+    this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0, marks: 0 };
   }
 
   /** Fills `trade`, `quote` or `depth` from the reader's tick. @returns why it is refused, if it is */
@@ -131,24 +120,25 @@ export class Cleaner {
   }
 
   /**
-   * A book may still hold levels from before its tick or lot became coarser. Widens the market's scales to those of the
-   * reader's depth tick, up to the decimals that venues have.
+   * The venue's own values are finer than the instrument that is known: its tick or lot has become finer since, or a
+   * level, or an order that is filled, is from before it became coarser. Widens the market's scales to the reader's tick.
    *
    * @returns the market when its scales grew, so that the tick may be taken again
    */
   widen(reader: RawBatchReader): Market | undefined {
     const market = this.markets.find(reader.exchange, reader.symbol);
     if (market === undefined) return undefined;
-    const decimals: [price: number, lot: number] = [0, 0];
     try {
-      for (let at = 0; at < (reader.bidCount + reader.askCount) * 2; at++) {
-        const text = reader.textAt(reader.levels[at * 2]!, reader.levels[at * 2 + 1]!);
-        decimals[at & 1] = Math.max(decimals[at & 1]!, decimalsOf(text));
-      }
+      const [prices, quantities] = valuesOf(reader);
+      return this.widenTo(market, mostDecimals(prices), mostDecimals(quantities));
     } catch {
       return undefined;
     }
-    if (decimals.some((count) => count > LEGACY_DECIMALS) || !market.widen(...decimals)) return undefined;
+  }
+
+  /** @returns the market when its scales grew */
+  widenTo(market: Market, priceScale: number, lotScale: number): Market | undefined {
+    if (Math.max(priceScale, lotScale) > MOST_DECIMALS || !market.widen(priceScale, lotScale)) return undefined;
     this.#rescaleBands(market);
     return market;
   }
@@ -163,14 +153,12 @@ export class Cleaner {
 
   #takeTrade(reader: RawBatchReader, market: Market): Refusal | undefined {
     const { bytes } = reader;
-    const price = this.#units(bytes, reader.priceStart, reader.priceEnd, market.priceScale, "price", "off_tick");
+    const price = unitsAt(bytes, reader.priceStart, reader.priceEnd, market.priceScale, "price");
     if (price instanceof Refusal) return price;
-    const lots = this.#units(bytes, reader.qtyStart, reader.qtyEnd, market.lotScale, "quantity", "off_lot");
+    const lots = unitsAt(bytes, reader.qtyStart, reader.qtyEnd, market.lotScale, "quantity");
     if (lots instanceof Refusal) return lots;
     if (price <= 0) return new Refusal("not_positive", "price");
     if (lots <= 0) return new Refusal("not_positive", "quantity");
-    if (!isMultiple(price, market.tickUnits)) return new Refusal("off_tick", "price is no multiple of the tick size");
-    if (!isMultiple(lots, market.lotUnits)) return new Refusal("off_lot", "quantity is no multiple of the lot size");
     const age = this.clock.now - reader.exchangeTime - this.settings.tooOldMs * 1000;
     if (age > 0 && !reader.backfilled) return new Refusal("too_old", `${age / 1000} ms beyond the limit`);
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
@@ -178,17 +166,20 @@ export class Cleaner {
     if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
-    // a repeat says nothing of the price, and a price refused leaves the id free
+    // a repeat says nothing of the price
     if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
       return new Refusal("duplicate", "a trade of this id was taken in before");
-    }
-    // what a chain's contract says has happened
-    if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths)) {
-      return new Refusal("price_band", "too far from the last accepted price");
     }
     if (id >= 0) ids.takeNumber(id);
     else if (textId !== "") ids.takeText(textId);
     this.#fill(reader, market, price, lots, id, textId);
+    const { trade } = this;
+    if (!isMultiple(price, market.tickUnits)) trade.flags |= OFF_TICK;
+    if (!isMultiple(lots, market.lotUnits)) trade.flags |= OFF_LOT;
+    // what a chain's contract says is no error
+    if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths, market.tickUnits)) {
+      trade.flags |= PRICE_BAND;
+    }
     return undefined;
   }
 
@@ -207,6 +198,7 @@ export class Cleaner {
     trade.idText = idText;
     trade.retractsStart = reader.retractsStart;
     trade.retractsEnd = reader.retractsEnd;
+    trade.flags = 0;
   }
 
   /** A trade is taken back once, and may come again afterwards: its id says what it is. */
@@ -220,13 +212,14 @@ export class Cleaner {
 
   #takeQuote(reader: RawBatchReader, market: Market): Refusal | undefined {
     const { bytes } = reader;
-    const bidPrice = this.#side(bytes, reader.bidPriceStart, reader.bidPriceEnd, market.priceScale, "bid price");
+    const { priceScale, lotScale } = market;
+    const bidPrice = sideAt(bytes, reader.bidPriceStart, reader.bidPriceEnd, priceScale, "bid price");
     if (bidPrice instanceof Refusal) return bidPrice;
-    const askPrice = this.#side(bytes, reader.askPriceStart, reader.askPriceEnd, market.priceScale, "ask price");
+    const askPrice = sideAt(bytes, reader.askPriceStart, reader.askPriceEnd, priceScale, "ask price");
     if (askPrice instanceof Refusal) return askPrice;
-    const bidQty = this.#side(bytes, reader.bidQtyStart, reader.bidQtyEnd, market.lotScale, "bid quantity");
+    const bidQty = sideAt(bytes, reader.bidQtyStart, reader.bidQtyEnd, lotScale, "bid quantity");
     if (bidQty instanceof Refusal) return bidQty;
-    const askQty = this.#side(bytes, reader.askQtyStart, reader.askQtyEnd, market.lotScale, "ask quantity");
+    const askQty = sideAt(bytes, reader.askQtyStart, reader.askQtyEnd, lotScale, "ask quantity");
     if (askQty instanceof Refusal) return askQty;
     if (bidPrice < 0 || askPrice < 0 || bidQty < 0 || askQty < 0) return new Refusal("not_positive", "a side");
     if (bidPrice !== 0 && askPrice !== 0 && bidPrice >= askPrice) return new Refusal("crossed", "bid at or above ask");
@@ -235,9 +228,15 @@ export class Cleaner {
       if (reader.updateId < scrutiny.quoteId) return new Refusal("duplicate", "a newer quote was taken in before");
       scrutiny.quoteId = reader.updateId;
     }
-    if (bidPrice !== 0 && !scrutiny.bids.accepts(bidPrice, this.#bandMillionths)) return farQuote;
-    if (askPrice !== 0 && !scrutiny.asks.accepts(askPrice, this.#bandMillionths)) return farQuote;
     const quote = this.quote;
+    const band = this.#bandMillionths;
+    const { tickUnits } = market;
+    const isNear =
+      (bidPrice === 0 || scrutiny.bids.accepts(bidPrice, band, tickUnits)) &&
+      (askPrice === 0 || scrutiny.asks.accepts(askPrice, band, tickUnits));
+    quote.marks = isNear ? 0 : PRICE_BAND;
+    if (tickUnits !== 1 && !(isMultiple(bidPrice, tickUnits) && isMultiple(askPrice, tickUnits)))
+      quote.marks |= OFF_TICK;
     quote.market = market;
     quote.bidPrice = bidPrice;
     quote.askPrice = askPrice;
@@ -258,9 +257,9 @@ export class Cleaner {
     depth.quantities.length = count;
     for (let at = 0; at < count; at++) {
       const slot = at * 4;
-      const price = this.#units(bytes, levels[slot]!, levels[slot + 1]!, market.priceScale, "price", "off_tick");
+      const price = unitsAt(bytes, levels[slot]!, levels[slot + 1]!, market.priceScale, "price");
       if (price instanceof Refusal) return price;
-      const qty = this.#units(bytes, levels[slot + 2]!, levels[slot + 3]!, market.lotScale, "quantity", "off_lot");
+      const qty = unitsAt(bytes, levels[slot + 2]!, levels[slot + 3]!, market.lotScale, "quantity");
       if (qty instanceof Refusal) return qty;
       if (price <= 0 || qty < 0) return new Refusal("not_positive", "a level");
       depth.prices[at] = price;
@@ -279,33 +278,6 @@ export class Cleaner {
       ...(reader.reason !== "" && { reason: reader.reason }),
     };
     return undefined;
-  }
-
-  /** An empty text is a side that is not there: 0. */
-  #side(bytes: Uint8Array, start: number, end: number, scale: number, what: string): Units | Refusal {
-    return start === end
-      ? 0
-      : this.#units(bytes, start, end, scale, what, what.endsWith("price") ? "off_tick" : "off_lot");
-  }
-
-  #units(bytes: Uint8Array, start: number, end: number, scale: number, what: string, off: string): Units | Refusal {
-    const units = parseUnitsBytes(bytes, start, end, scale);
-    if (units >= 0) return units;
-    if (units === INEXACT) return new Refusal(off, `${what} has more than ${scale} decimals`);
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
-    try {
-      const exact = parseUnits(text, scale);
-      if (
-        typeof exact === "number" ||
-        (exact < bigPower(scale + MOST_DIGITS) && exact > -bigPower(scale + MOST_DIGITS))
-      ) {
-        return exact;
-      }
-      return new Refusal("out_of_range", `${what} has more than ${MOST_DIGITS} digits before the point`);
-    } catch (error) {
-      const inexact = error instanceof DecimalError && error.code === "TP_DECIMAL_INEXACT";
-      return new Refusal(inexact ? off : "malformed", `${what} ${JSON.stringify(text.slice(0, 40))}`);
-    }
   }
 
   #create(market: Market): Scrutiny {
@@ -351,16 +323,6 @@ export class Cleaner {
   }
 }
 
-const farQuote = new Refusal("price_band", "a side is too far from the last accepted quote");
-
-/** Of what no channel can be named after. */
-export function badName({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }) {
-  const fault = isVenue(exchange)
-    ? nameFault(symbol)
-    : `the venue ${shownName(exchange)}: small letters, digits and . _ -`;
-  return fault === undefined ? undefined : new Refusal("bad_name", fault);
-}
-
 /** Contracts to base currency, where the contract is linear and not of one unit. */
 function inBase(lots: Units, market: Market): Units {
   return market.contractUnits === 1 ? lots : multiplyUnits(lots, market.contractUnits);
@@ -370,4 +332,30 @@ function isMultiple(units: Units, of: Units): boolean {
   if (of === 1) return true;
   if (typeof units === "number" && typeof of === "number") return units % of === 0;
   return BigInt(units) % BigInt(of) === 0n;
+}
+
+/** The texts of the tick's prices, and of its quantities. */
+function valuesOf(reader: RawBatchReader): [prices: string[], quantities: string[]] {
+  if (reader.kind === KIND_TRADE) {
+    return [[reader.textAt(reader.priceStart, reader.priceEnd)], [reader.textAt(reader.qtyStart, reader.qtyEnd)]];
+  }
+  if (reader.kind === KIND_QUOTE) {
+    return [
+      [
+        reader.textAt(reader.bidPriceStart, reader.bidPriceEnd),
+        reader.textAt(reader.askPriceStart, reader.askPriceEnd),
+      ],
+      [reader.textAt(reader.bidQtyStart, reader.bidQtyEnd), reader.textAt(reader.askQtyStart, reader.askQtyEnd)],
+    ];
+  }
+  const values: [string[], string[]] = [[], []];
+  for (let at = 0; at < (reader.bidCount + reader.askCount) * 2; at++) {
+    values[at & 1]!.push(reader.textAt(reader.levels[at * 2]!, reader.levels[at * 2 + 1]!));
+  }
+  return values;
+}
+
+/** An empty text has none. @throws DecimalError for what is no decimal */
+function mostDecimals(texts: readonly string[]): number {
+  return texts.reduce((most, text) => (text === "" ? most : Math.max(most, decimalsOf(text))), 0);
 }

@@ -3,6 +3,7 @@ import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
 import { baseOf, type Interval, interval } from "./candles/intervals.js";
 import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
+import { PRICE_BAND } from "./cleaning/trade-flags.js";
 import type { Scales } from "./messages/kline-message.js";
 import { orderedIntervals } from "./settings.js";
 import type { Market, SymbolGroup } from "./task/market.js";
@@ -46,7 +47,7 @@ export class KlineOperator implements Operator {
       this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
       return;
     }
-    if (!market.aggregates) return;
+    if (!market.aggregates || (trade.flags & PRICE_BAND) !== 0) return;
     const { group } = market;
     const aggregate = this.#ofGroup[group.id] ?? this.#groupSeries(group);
     const morePrice = group.priceScale - market.priceScale;

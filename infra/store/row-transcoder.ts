@@ -45,6 +45,8 @@ export class RowTranscoder extends AvroCursor {
   private out = Buffer.allocUnsafeSlow(1 << 20);
   private outAt = 0;
   private readonly row: (() => void) | undefined;
+  /** A trade's stand behind its times. */
+  private readonly hasFlags: boolean;
 
   /** @param schemaId of the records that are read the fast way; those of topics with few records never are */
   constructor(
@@ -59,6 +61,7 @@ export class RowTranscoder extends AvroCursor {
       "market.kline": this.kline,
     };
     this.row = rows[topic];
+    this.hasFlags = topic === "market.trade";
   }
 
   /** Bytes of the rows so far. */
@@ -85,6 +88,7 @@ export class RowTranscoder extends AvroCursor {
       this.time(this.long());
       this.time(this.long());
       this.time(sentAt);
+      if (this.hasFlags) this.strings();
       if (this.at !== this.end) throw unfit;
       this.out[this.outAt - 1] = NEWLINE;
       return true;

@@ -13,6 +13,10 @@ export class TaskMetrics implements TaskObserver {
     this.metrics.deadLetters.inc({ topic, reason });
   }
 
+  marked(topic: string, reason: string): void {
+    this.metrics.marked.inc({ topic, reason });
+  }
+
   book(exchange: string, symbol: string, live: boolean): void {
     const labels = { exchange, symbol };
     this.#books.set(`${exchange} ${symbol}`, labels);

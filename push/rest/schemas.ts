@@ -31,8 +31,13 @@ const times = {
 };
 const timed = new Set(["Instrument", "Ticker", "Depth", "Trade", "Kline", "Index", "Feed"]);
 
-function message(id: string, description: string, fields: Record<string, JsonSchema>): JsonSchema {
-  const properties = timed.has(id) ? { ...fields, ...times } : fields;
+function message(
+  id: string,
+  description: string,
+  fields: Record<string, JsonSchema>,
+  later: Record<string, JsonSchema> = {},
+): JsonSchema {
+  const properties = timed.has(id) ? { ...fields, ...times, ...later } : fields;
   return { $id: id, type: "object", description, properties, required: Object.keys(fields) };
 }
 
@@ -85,15 +90,20 @@ export const messageSchemas: readonly JsonSchema[] = [
     ...order,
     previous_sequence: whole,
   }),
-  message("Trade", "A trade; side is the taker's", {
-    ...place,
-    trade_id: text,
-    price: decimal,
-    qty: decimal,
-    side: { type: "string", enum: ["buy", "sell"] },
-    ...order,
-    retracts: { type: ["string", "null"] },
-  }),
+  message(
+    "Trade",
+    "A trade; side is the taker's",
+    {
+      ...place,
+      trade_id: text,
+      price: decimal,
+      qty: decimal,
+      side: { type: "string", enum: ["buy", "sell"] },
+      ...order,
+      retracts: { type: ["string", "null"] },
+    },
+    { flags: { ...listOf(text), description: "What is odd with it: off_tick, off_lot, price_band, id_again" } },
+  ),
   message("Kline", "A candle", {
     ...place,
     interval: text,

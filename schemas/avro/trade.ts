@@ -1,4 +1,4 @@
-import { enumeration, nullable, record, STREAM, TIMES, text, typed } from "./fields.js";
+import { enumeration, list, nullable, record, STREAM, TIMES, text, typed } from "./fields.js";
 import { SIDES } from "./raw-batch.js";
 
 export const TRADE = record("Trade", [
@@ -11,4 +11,5 @@ export const TRADE = record("Trade", [
   ...STREAM,
   nullable("retracts", "string", "the trade that this one takes back"),
   ...TIMES,
+  list("flags", "string", "off_tick, off_lot, price_band, id_again: what is odd with it"),
 ]);

@@ -73,6 +73,9 @@ function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, messa
 const streamOf = (topic: OutputTopic, symbol: string, exchange: string) =>
   new OutputStream(topic, symbol, `x:${symbol}`, symbol, exchange, topic === "market.kline" ? "1m" : undefined);
 
+const flagNames = (flags: number) =>
+  ["off_tick", "off_lot", "price_band", "id_again"].filter((_, bit) => ((flags >> bit) & 1) === 1);
+
 test("a trade's bytes are the codec's, whatever the id, the values and their length", () => {
   const id = fc.oneof(
     fc.nat().map(String),
@@ -81,8 +84,8 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
     fc.constantFrom('"', "\\", 'a"b\\c', "\u007f", "é", "", "\u2028", "x".repeat(64), "😀".repeat(20)),
   );
   check(
-    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, fc.option(id), (...drawn) => {
-      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange, retracts] = drawn;
+    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, fc.option(id), fc.nat(15), (...drawn) => {
+      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange, retracts, flags] = drawn;
       const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
       market.priceScale = priceScale;
       market.qtyScale = qtyScale;
@@ -93,6 +96,7 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
         ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
         retractsStart: retracts === null ? -1 : idEnd + 1,
         retractsEnd: retracts === null ? -1 : idBytes.length,
+        flags,
       };
       const stream = streamOf("market.trade", symbol, exchange);
       setTime(now);
@@ -100,7 +104,7 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
       expectSame("market.trade", stream, {
         ...{ symbol, exchange, trade_id: tradeId },
         ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
-        ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow() },
+        ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow(), flags: flagNames(flags) },
       });
     }),
     500,
@@ -259,10 +263,10 @@ test("tickers, indices, index inputs and dead letters say the same in Avro and i
   const letters = stream("market.dlq", "market.raw/0");
   const original = new Uint8Array([0, 255, 128, 1]);
   const place = { topic: "market.raw", partition: 0, offset: 1, index: 2, ...identity };
-  bench.outbox.deadLetter(letters, { ...place, reason: "off_tick", detail: "é", original });
+  bench.outbox.deadLetter(letters, { ...place, reason: "duplicate", detail: "é", original });
   const { value: bytes, json } = bench.outputs.pop()!;
   const decoded = codecs["market.dlq"].decode(bytes);
-  const letter = { ...place, reason: "off_tick", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1, ...timesNow() };
+  const letter = { ...place, reason: "duplicate", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1, ...timesNow() };
   expect(decoded).toEqual({ ...letter, original });
   expect(JSON.parse(json)).toEqual({ ...letter, original: "AP+AAQ==" });
 });

@@ -23,6 +23,7 @@ const trade: Trade = {
     qty: "0.5",
     side: "sell",
     retracts: null,
+    flags: [],
   },
   ...{ timestamp: 1_762_795_420_000_000, epoch: 1, sequence_num: 7 },
   ...{ log_time: 1_762_795_420_000_002, receive_time: 1_762_795_420_000_001 },

@@ -70,7 +70,16 @@ const inChain = {
 /** Field lists that the compiler holds to the TypeScript types and the test to the Avro schemas. */
 export const FIELDS = {
   "market.trade": {
-    ...{ symbol: "text", exchange: "text", trade_id: "text", price: "text", qty: "text", side, retracts: "text?" },
+    ...{
+      symbol: "text",
+      exchange: "text",
+      trade_id: "text",
+      price: "text",
+      qty: "text",
+      side,
+      retracts: "text?",
+      flags: "texts",
+    },
     ...stream,
     ...times,
   } satisfies WordsOf<Trade>,

@@ -22,7 +22,12 @@ const stream = { timestamp: micros, epoch: number, sequence_num: number, log_tim
 
 const trades: fc.Arbitrary<Trade> = fc.record({
   ...{ symbol: text, exchange: text, trade_id: text, price: decimal, qty: decimal },
-  ...{ side: fc.constantFrom("buy" as const, "sell" as const), ...stream, retracts: fc.option(text) },
+  ...{
+    side: fc.constantFrom("buy" as const, "sell" as const),
+    ...stream,
+    retracts: fc.option(text),
+    flags: fc.array(plainText),
+  },
 });
 const tickers: fc.Arbitrary<Ticker> = fc.record({
   ...{ symbol: text, exchange: text, bid_price: maybe, bid_qty: maybe, ask_price: maybe, ask_qty: maybe },
