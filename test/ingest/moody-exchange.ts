@@ -12,6 +12,9 @@ export interface Mood {
   silent: (stream: string) => boolean;
   /** What REST's snapshot of a book says its id is, beside the stream's. */
   snapshotId: (streamId: number) => number;
+  /** Tick size as REST says it, and the price of the next trade by its number. */
+  tickSize: string;
+  price: (id: number) => string;
   /** Further levels of the next update of a book, once. */
   nextLevels: { bids: [string, string][]; asks: [string, string][] } | undefined;
 }
@@ -28,6 +31,8 @@ export class MoodyExchange {
     refuses: () => false,
     silent: () => false,
     snapshotId: (id) => id,
+    tickSize: "0.01",
+    price: (id) => `100.0${id % 10}`,
     nextLevels: undefined,
   };
   /** By stream, how often it was asked for. */
@@ -71,6 +76,12 @@ export class MoodyExchange {
     for (const { socket } of this.#clients) socket.terminate();
   }
 
+  /** Ids of trades and updates begin again, while connections go on. */
+  beginAgain(): void {
+    this.#id = 0;
+    this.#trade = 0;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     for (const { socket } of this.#clients) socket.terminate();
@@ -81,7 +92,7 @@ export class MoodyExchange {
   #rest({ pathname }: URL): unknown {
     if (pathname.endsWith("exchangeInfo")) {
       const filters = [
-        { filterType: "PRICE_FILTER", tickSize: "0.01" },
+        { filterType: "PRICE_FILTER", tickSize: this.mood.tickSize },
         { filterType: "LOT_SIZE", stepSize: "0.001" },
       ];
       const names = { quoteAsset: "USDT", status: "TRADING", filters };
@@ -116,7 +127,7 @@ export class MoodyExchange {
     this.#trade += 1;
     const { nextLevels = { bids: [["99.50", String(1 + (this.#id % 7))]], asks: [] } } = this.mood;
     this.mood.nextLevels = undefined;
-    const price = `100.0${this.#id % 10}`;
+    const price = this.mood.price(this.#id);
     for (const base of this.symbols) {
       const s = `${base}USDT`;
       const name = s.toLowerCase();
