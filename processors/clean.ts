@@ -43,6 +43,8 @@ interface ScrutinyJson {
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
+/** One taker order meets fewer at one price. */
+const MOST_FILLS = 1_000_000;
 /** History keeps more; no market needs as many. */
 const MOST_DIGITS = 38;
 /** Finer levels than this are an error, not history: a market must not become slow by one. */
@@ -85,6 +87,8 @@ export class Cleaner {
       idText: "",
       retractsStart: -1,
       retractsEnd: -1,
+      firstId: -1,
+      lastId: -1,
     };
     this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0 };
   }
@@ -178,15 +182,20 @@ export class Cleaner {
     if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
+    const isSum = reader.lastTradeId >= 0 || reader.firstTradeId >= 0;
     // a repeat says nothing of the price, and a price refused leaves the id free
-    if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
+    if (isSum) {
+      const fault = sumFault(ids, reader.firstTradeId, reader.lastTradeId);
+      if (fault !== undefined) return fault;
+    } else if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
       return new Refusal("duplicate", "a trade of this id was taken in before");
     }
     // what a chain's contract says has happened
     if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths)) {
       return new Refusal("price_band", "too far from the last accepted price");
     }
-    if (id >= 0) ids.takeNumber(id);
+    if (isSum) ids.takeRange(reader.firstTradeId, reader.lastTradeId);
+    else if (id >= 0) ids.takeNumber(id);
     else if (textId !== "") ids.takeText(textId);
     this.#fill(reader, market, price, lots, id, textId);
     return undefined;
@@ -207,6 +216,8 @@ export class Cleaner {
     trade.idText = idText;
     trade.retractsStart = reader.retractsStart;
     trade.retractsEnd = reader.retractsEnd;
+    trade.firstId = reader.firstTradeId;
+    trade.lastId = reader.lastTradeId;
   }
 
   /** A trade is taken back once, and may come again afterwards: its id says what it is. */
@@ -352,6 +363,20 @@ export class Cleaner {
 }
 
 const farQuote = new Refusal("price_band", "a side is too far from the last accepted quote");
+
+/**
+ * A sum of fills is known by the fills' ids, which are the same whichever of a venue's streams brings them; its own
+ * number is of another count.
+ */
+function sumFault(ids: TradeIds, first: number, last: number): Refusal | undefined {
+  const fills = last - first + 1;
+  if (first < 0 || fills < 1 || fills > MOST_FILLS)
+    return new Refusal("malformed", `a sum of trades ${first} to ${last}`);
+  const unseen = ids.unseen(first, last);
+  if (unseen === fills) return undefined;
+  if (unseen === 0) return new Refusal("duplicate", "the trades that it sums were taken in before");
+  return new Refusal("overlap", `${fills - unseen} of the ${fills} trades that it sums were taken in before`);
+}
 
 /** Of what no channel can be named after. */
 export function badName({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }) {

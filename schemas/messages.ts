@@ -24,6 +24,9 @@ export interface Trade extends MessageTimes {
   epoch: number;
   sequence_num: number;
   retracts: string | null;
+  /** First and last fill of a trade that sums several; in JSON only there. */
+  first_trade_id?: number | null;
+  last_trade_id?: number | null;
 }
 
 export interface Ticker extends MessageTimes {

@@ -10,7 +10,7 @@ export const TRADE_ROOM = 512;
 /** The fields of a trade. */
 export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence: number, trade: CleanTrade): void {
   const { avro, json } = writer;
-  const { market, idBytes, idStart, idEnd, retractsStart, retractsEnd } = trade;
+  const { market, idBytes, idStart, idEnd, retractsStart, retractsEnd, firstId, lastId } = trade;
   avro.avroLong(idEnd - idStart);
   avro.copyRange(idBytes, idStart, idEnd);
   const texts = avro.at;
@@ -26,6 +26,15 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
     avro.copyRange(idBytes, retractsStart, retractsEnd);
   }
   writer.avroTimes();
+  if (firstId < 0) {
+    avro.byte(0);
+    avro.byte(0);
+  } else {
+    avro.byte(2);
+    avro.avroLong(firstId);
+    avro.byte(2);
+    avro.avroLong(lastId);
+  }
 
   json.copy(TRADE_ID);
   writeJsonText(json, idBytes, idStart, idEnd, trade.idNumber >= 0);
@@ -37,6 +46,12 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
     json.copy(RETRACTS);
     writeJsonText(json, idBytes, retractsStart, retractsEnd, false);
   }
+  if (firstId >= 0) {
+    json.copy(FIRST_TRADE_ID);
+    json.integer(firstId);
+    json.copy(LAST_TRADE_ID);
+    json.integer(lastId);
+  }
   writer.jsonTimes();
 }
 
@@ -47,3 +62,5 @@ const BUY = bytesOf('","side":"buy","timestamp":');
 const SELL = bytesOf('","side":"sell","timestamp":');
 const NO_RETRACTS = bytesOf(',"retracts":null');
 const RETRACTS = bytesOf(',"retracts":');
+const FIRST_TRADE_ID = bytesOf(',"first_trade_id":');
+const LAST_TRADE_ID = bytesOf(',"last_trade_id":');

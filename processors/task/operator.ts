@@ -84,6 +84,9 @@ export interface CleanTrade {
   /** Of a retraction, in `idBytes`: the id that it takes back, as it came; else -1. */
   retractsStart: number;
   retractsEnd: number;
+  /** Of a trade that sums several fills, the ids of the first and the last; else both -1. */
+  firstId: number;
+  lastId: number;
 }
 
 export interface CleanQuote {

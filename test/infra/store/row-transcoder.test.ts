@@ -23,7 +23,8 @@ const stream = { timestamp: micros, epoch: number, sequence_num: number, log_tim
 const trades: fc.Arbitrary<Trade> = fc.record({
   ...{ symbol: text, exchange: text, trade_id: text, price: decimal, qty: decimal },
   ...{ side: fc.constantFrom("buy" as const, "sell" as const), ...stream, retracts: fc.option(text) },
-});
+  ...{ first_trade_id: fc.option(number), last_trade_id: fc.option(number) },
+}) as fc.Arbitrary<Trade>;
 const tickers: fc.Arbitrary<Ticker> = fc.record({
   ...{ symbol: text, exchange: text, bid_price: maybe, bid_qty: maybe, ask_price: maybe, ask_qty: maybe },
   ...{ last_price: maybe, volume_24h: maybe, quote_volume_24h: maybe, open_24h: maybe, high_24h: maybe },
