@@ -88,9 +88,9 @@ function textOf({ id, exchangeTime, aggregate }: KnownTrade): string {
 
 /** What `TradeProgress.text` says, or an id alone, as earlier versions wrote it; undefined where it is none. */
 export function knownTradeOf(text: string): KnownTrade | undefined {
-  if (text === "") return undefined;
+  if (!/^-?\d+(?: \d+){0,2}$/.test(text)) return undefined;
   const [id, exchangeTime = 0, aggregate] = text.split(" ").map(Number);
-  if (!Number.isSafeInteger(id) || !Number.isSafeInteger(exchangeTime)) return undefined;
+  if (!Number.isSafeInteger(id)) return undefined;
   return { id: id!, exchangeTime, ...(Number.isSafeInteger(aggregate) && { aggregate }) };
 }
 
