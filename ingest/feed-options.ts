@@ -8,6 +8,7 @@ import type { Publisher } from "./publisher.js";
 import type { RestClientOptions } from "./rest-client.js";
 import type { StreamWatch } from "./streams/stream-watch.js";
 import type { FeedKind, Frame, Venue } from "./venue.js";
+import type { WeightBudgets } from "./weight-budget.js";
 
 /** One venue and what to take in of it. */
 export interface VenueChoice {
@@ -30,6 +31,8 @@ export interface FeedOptions {
   readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
   /** Where the streams of all feeds are watched. */
   readonly streams?: StreamWatch;
+  /** Where what is spent of venues' weights is counted. */
+  readonly weights?: WeightBudgets;
   /** The venue's clock may differ from this machine's by so much. */
   readonly clockBoundMs?: number;
   readonly connection?: Omit<ConnectionOptions, "logger">;

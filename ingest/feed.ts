@@ -11,13 +11,14 @@ import { type FeedOptions, limitsOf, type VenueChoice } from "./feed-options.js"
 import { FeedWatch, type WatchedBook } from "./feed-watch.js";
 import { InstrumentFit } from "./instrument-fit.js";
 import { InstrumentFeed } from "./instruments.js";
+import { knownTradeOf } from "./progress.js";
 import type { Hole } from "./publisher.js";
 import { RestClient } from "./rest-client.js";
 import { RestShares } from "./rest-shares.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
 import type { Lateness } from "./streams/stream.js";
 import { StreamWatch } from "./streams/stream-watch.js";
-import { TradeIds } from "./trade-ids.js";
+import { type MissingIds, TradeIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
   type FeedKind,
@@ -84,6 +85,7 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
+      ...(options.weights && { budget: options.weights.of(choice.venue.weightPool ?? choice.venue.id) }),
       ...limitsOf(choice.venue),
       ...options.rest,
     });
@@ -148,8 +150,8 @@ export class Feed {
   }
 
   /** The first trade of a symbol that is known to be missing. */
-  firstMissing(symbol: string): number | undefined {
-    return this.markets.get(symbol)?.ids.missing[0]?.first;
+  firstMissing(symbol: string): MissingIds | undefined {
+    return this.markets.get(symbol)?.ids.missing[0];
   }
 
   /** The feeds' states, for the heartbeat. A venue that has no connections yet is one feed that is down. */
@@ -280,7 +282,10 @@ export class Feed {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
     if (market === undefined || !this.followsTradeIds) return;
-    if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
+    if (trade.lastTradeId !== undefined) {
+      if (published) market.ids.seenSum(trade);
+      else market.ids.droppedSum(trade);
+    } else if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
     else market.ids.dropped(trade.tradeId, trade.exchangeTime);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
   }
@@ -383,11 +388,9 @@ export class Feed {
       : undefined;
     this.startBook(instrument.symbol);
     const ids = new TradeIds(this.venue.contiguousTradeIds);
-    const last = this.options.progress?.get(instrument.symbol);
-    if (last !== undefined) {
-      ids.seen(last);
-      ids.lost();
-    }
+    const known = knownTradeOf(this.options.progress?.get(instrument.symbol) ?? "");
+    // of a sum whose number is not known and a time neither, nothing tells where to ask from
+    if (known !== undefined && !(this.venue.sumsTrades === true && known.exchangeTime === 0)) ids.goOnAfter(known);
     this.markets.set(instrument.symbol, { instrument, book, ids, backfilling: false });
   }
 

@@ -34,6 +34,8 @@ interface ScrutinyJson {
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
+/** One taker order meets fewer at one price. */
+const MOST_FILLS = 1_000_000;
 /**
  * Text to integers at the market's scale, once, and the refusal of what can not be right: repeats by the venue's ids,
  * values that are no decimals, not positive, of the future or too old. What the venue says is otherwise taken in: a
@@ -74,6 +76,8 @@ export class Cleaner {
       retractsStart: -1,
       retractsEnd: -1,
       flags: 0,
+      firstId: -1,
+      lastId: -1,
     };
     this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0, marks: 0 };
   }
@@ -166,11 +170,16 @@ export class Cleaner {
     if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
+    const isSum = reader.lastTradeId >= 0 || reader.firstTradeId >= 0;
     // a repeat says nothing of the price
-    if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
+    if (isSum) {
+      const fault = sumFault(ids, reader.firstTradeId, reader.lastTradeId);
+      if (fault !== undefined) return fault;
+    } else if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
       return new Refusal("duplicate", "a trade of this id was taken in before");
     }
-    if (id >= 0) ids.takeNumber(id);
+    if (isSum) ids.takeRange(reader.firstTradeId, reader.lastTradeId);
+    else if (id >= 0) ids.takeNumber(id);
     else if (textId !== "") ids.takeText(textId);
     this.#fill(reader, market, price, lots, id, textId);
     const { trade } = this;
@@ -199,6 +208,8 @@ export class Cleaner {
     trade.retractsStart = reader.retractsStart;
     trade.retractsEnd = reader.retractsEnd;
     trade.flags = 0;
+    trade.firstId = reader.firstTradeId;
+    trade.lastId = reader.lastTradeId;
   }
 
   /** A trade is taken back once, and may come again afterwards: its id says what it is. */
@@ -321,6 +332,20 @@ export class Cleaner {
     scrutiny.asks.load(saved.bands[2]!);
     scrutiny.quoteId = saved.quoteId;
   }
+}
+
+/**
+ * A sum of fills is known by the fills' ids, which are the same whichever of a venue's streams brings them; its own
+ * number is of another count.
+ */
+function sumFault(ids: TradeIds, first: number, last: number): Refusal | undefined {
+  const fills = last - first + 1;
+  if (first < 0 || fills < 1 || fills > MOST_FILLS)
+    return new Refusal("malformed", `a sum of trades ${first} to ${last}`);
+  const unseen = ids.unseen(first, last);
+  if (unseen === fills) return undefined;
+  if (unseen === 0) return new Refusal("duplicate", "the trades that it sums were taken in before");
+  return new Refusal("overlap", `${fills - unseen} of the ${fills} trades that it sums were taken in before`);
 }
 
 /** Contracts to base currency, where the contract is linear and not of one unit. */

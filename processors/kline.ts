@@ -37,13 +37,16 @@ export class KlineOperator implements Operator {
     const { market } = trade;
     const series = this.#ofMarket[market.id] ?? this.#marketSeries(market);
     const amount = multiplyUnits(trade.price, market.aggregates ? trade.qty : 1);
-    const { price, qty, buy, exchangeTime, idNumber } = trade;
+    const { price, qty, buy, exchangeTime, firstId, lastId } = trade;
+    // a sum's own number is no fill's
+    const id = firstId < 0 ? trade.idNumber : lastId;
+    const fills = firstId < 0 ? 1 : lastId - firstId + 1;
     const quote = market.aggregates ? amount : multiplyUnits(qty, market.inverseUnits);
     if (market.retractable) {
       this.#onTentative(series, trade, amount, quote);
       return;
     }
-    if (!series.add(price, qty, quote, buy, exchangeTime, idNumber)) {
+    if (!series.add(price, qty, quote, buy, exchangeTime, id, fills)) {
       this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
       return;
     }
@@ -58,7 +61,8 @@ export class KlineOperator implements Operator {
       rescaleUnits(amount, 0, morePrice + moreQty),
       buy,
       exchangeTime,
-      idNumber,
+      id,
+      fills,
     );
   }
 

@@ -24,6 +24,9 @@ export interface Trade extends MessageTimes {
   epoch: number;
   sequence_num: number;
   retracts: string | null;
+  /** First and last fill of a trade that sums several; in JSON only there. */
+  first_trade_id?: number | null;
+  last_trade_id?: number | null;
   /**
    * What is odd with it: `off_tick`, `off_lot` (no multiple of the instrument's sizes as they were known), `price_band`
    * (left out of aggregates and indices), `id_again` (the venue gave its id to another trade before).

@@ -45,8 +45,8 @@ export class RowTranscoder extends AvroCursor {
   private out = Buffer.allocUnsafeSlow(1 << 20);
   private outAt = 0;
   private readonly row: (() => void) | undefined;
-  /** A trade's stand behind its times. */
-  private readonly hasFlags: boolean;
+  /** What stands behind a record's times. */
+  private readonly rest: (() => void) | undefined;
 
   /** @param schemaId of the records that are read the fast way; those of topics with few records never are */
   constructor(
@@ -61,7 +61,7 @@ export class RowTranscoder extends AvroCursor {
       "market.kline": this.kline,
     };
     this.row = rows[topic];
-    this.hasFlags = topic === "market.trade";
+    this.rest = topic === "market.trade" ? this.restOfTrade : undefined;
   }
 
   /** Bytes of the rows so far. */
@@ -88,7 +88,7 @@ export class RowTranscoder extends AvroCursor {
       this.time(this.long());
       this.time(this.long());
       this.time(sentAt);
-      if (this.hasFlags) this.strings();
+      this.rest?.();
       if (this.at !== this.end) throw unfit;
       this.out[this.outAt - 1] = NEWLINE;
       return true;
@@ -129,6 +129,14 @@ export class RowTranscoder extends AvroCursor {
     this.stream();
     if (this.present()) this.string();
     else this.word(NULL);
+  }
+
+  private restOfTrade(): void {
+    for (let field = 0; field < 2; field += 1) {
+      if (this.present()) this.integer();
+      else this.word(NULL);
+    }
+    this.strings();
   }
 
   private ticker(): void {

@@ -11,7 +11,7 @@ export const TRADE_ROOM = 512;
 /** The fields of a trade. */
 export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence: number, trade: CleanTrade): void {
   const { avro, json } = writer;
-  const { market, idBytes, idStart, idEnd, retractsStart, retractsEnd, flags } = trade;
+  const { market, idBytes, idStart, idEnd, retractsStart, retractsEnd, firstId, lastId, flags } = trade;
   avro.avroLong(idEnd - idStart);
   avro.copyRange(idBytes, idStart, idEnd);
   const texts = avro.at;
@@ -27,6 +27,15 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
     avro.copyRange(idBytes, retractsStart, retractsEnd);
   }
   writer.avroTimes();
+  if (firstId < 0) {
+    avro.byte(0);
+    avro.byte(0);
+  } else {
+    avro.byte(2);
+    avro.avroLong(firstId);
+    avro.byte(2);
+    avro.avroLong(lastId);
+  }
   avro.copy(flagAvro[flags]!);
 
   json.copy(TRADE_ID);
@@ -40,6 +49,12 @@ export function writeTrade(writer: MessageWriter, stream: OutputStream, sequence
     writeJsonText(json, idBytes, retractsStart, retractsEnd, false);
     json.copy(flagsAlone[flags]!);
   }
+  if (firstId >= 0) {
+    json.copy(FIRST_TRADE_ID);
+    json.integer(firstId);
+    json.copy(LAST_TRADE_ID);
+    json.integer(lastId);
+  }
   writer.jsonTimes();
 }
 
@@ -52,3 +67,5 @@ const RETRACTS = bytesOf(',"retracts":');
 const flagsAlone = namesOfFlags.map((names) => bytesOf(`,"flags":${JSON.stringify(names)}`));
 const flagJson = namesOfFlags.map((names) => bytesOf(`,"retracts":null,"flags":${JSON.stringify(names)}`));
 const flagAvro = namesOfFlags.map(avroTexts);
+const FIRST_TRADE_ID = bytesOf(',"first_trade_id":');
+const LAST_TRADE_ID = bytesOf(',"last_trade_id":');

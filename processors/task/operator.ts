@@ -86,6 +86,9 @@ export interface CleanTrade {
   retractsEnd: number;
   /** What is odd with it: bits, as in cleaning/trade-flags.ts. */
   flags: number;
+  /** Of a trade that sums several fills, the ids of the first and the last; else both -1. */
+  firstId: number;
+  lastId: number;
 }
 
 export interface CleanQuote {

@@ -84,29 +84,59 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
     fc.constantFrom('"', "\\", 'a"b\\c', "\u007f", "é", "", "\u2028", "x".repeat(64), "😀".repeat(20)),
   );
   check(
-    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, fc.option(id), fc.nat(15), (...drawn) => {
-      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange, retracts, flags] = drawn;
-      const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
-      market.priceScale = priceScale;
-      market.qtyScale = qtyScale;
-      const idBytes = Buffer.from(`<${tradeId}>${retracts ?? ""}`);
-      const idEnd = 1 + Buffer.byteLength(tradeId);
-      const trade: CleanTrade = {
-        ...{ market, price, qty, buy, exchangeTime: timestamp, receiveTime: now },
-        ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
-        retractsStart: retracts === null ? -1 : idEnd + 1,
-        retractsEnd: retracts === null ? -1 : idBytes.length,
-        flags,
-      };
-      const stream = streamOf("market.trade", symbol, exchange);
-      setTime(now);
-      bench.outbox.trade(stream, new OutputStream("market.trade", symbol, "tape", symbol, "aggregate"), trade);
-      expectSame("market.trade", stream, {
-        ...{ symbol, exchange, trade_id: tradeId },
-        ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
-        ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow(), flags: flagNames(flags) },
-      });
-    }),
+    fc.property(
+      id,
+      value,
+      value,
+      scale,
+      scale,
+      fc.boolean(),
+      time,
+      time,
+      names,
+      venue,
+      fc.option(id),
+      fc.option(fc.tuple(long, long)),
+      fc.nat(15),
+      (...drawn) => {
+        const [
+          tradeId,
+          price,
+          qty,
+          priceScale,
+          qtyScale,
+          buy,
+          timestamp,
+          now,
+          symbol,
+          exchange,
+          retracts,
+          fills,
+          flags,
+        ] = drawn;
+        const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
+        market.priceScale = priceScale;
+        market.qtyScale = qtyScale;
+        const idBytes = Buffer.from(`<${tradeId}>${retracts ?? ""}`);
+        const idEnd = 1 + Buffer.byteLength(tradeId);
+        const trade: CleanTrade = {
+          ...{ market, price, qty, buy, exchangeTime: timestamp, receiveTime: now },
+          ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
+          retractsStart: retracts === null ? -1 : idEnd + 1,
+          retractsEnd: retracts === null ? -1 : idBytes.length,
+          ...{ firstId: fills?.[0] ?? -1, lastId: fills?.[1] ?? -1, flags },
+        };
+        const stream = streamOf("market.trade", symbol, exchange);
+        setTime(now);
+        bench.outbox.trade(stream, new OutputStream("market.trade", symbol, "tape", symbol, "aggregate"), trade);
+        expectSame("market.trade", stream, {
+          ...{ symbol, exchange, trade_id: tradeId },
+          ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
+          ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow(), flags: flagNames(flags) },
+          ...(fills && { first_trade_id: fills[0], last_trade_id: fills[1] }),
+        });
+      },
+    ),
     500,
   );
 });

@@ -23,6 +23,8 @@ const trade: Trade = {
     qty: "0.5",
     side: "sell",
     retracts: null,
+    first_trade_id: null,
+    last_trade_id: null,
     flags: [],
   },
   ...{ timestamp: 1_762_795_420_000_000, epoch: 1, sequence_num: 7 },

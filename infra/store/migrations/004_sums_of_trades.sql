@@ -1,17 +1,16 @@
--- What is odd with a trade: off_tick, off_lot, price_band, id_again. Rows of before have none.
-
+-- A trade that sums several names the first and the last of them; of any other both are NULL.
 ALTER TABLE trades_data
-  ADD COLUMN IF NOT EXISTS flags Array(LowCardinality(String)) CODEC(ZSTD(1))
-SETTINGS alter_sync = 0;
+  ADD COLUMN IF NOT EXISTS first_trade_id Nullable(UInt64) CODEC(ZSTD(1)),
+  ADD COLUMN IF NOT EXISTS last_trade_id Nullable(UInt64) CODEC(ZSTD(1));
 
 CREATE OR REPLACE VIEW trades AS
 SELECT symbol, exchange, trade_id, toFloat64(d.price) AS price, toFloat64(d.qty) AS qty, side, timestamp, epoch,
   sequence_num, retracts, d.price AS price_text, d.qty AS qty_text,
   if(d.log_time = 0, NULL, d.log_time) AS log_time, if(d.receive_time = 0, NULL, d.receive_time) AS receive_time,
-  if(d.sent_at = 0, NULL, d.sent_at) AS sent_at, flags
+  if(d.sent_at = 0, NULL, d.sent_at) AS sent_at, first_trade_id, last_trade_id
 FROM trades_data AS d FINAL SETTINGS do_not_merge_across_partitions_select_final = 1;
 
--- Trades that were never taken back have no match: a default, whatever a user's `join_use_nulls` says.
+-- Its columns are those of `trades` as it was when the view was made.
 CREATE OR REPLACE VIEW standing_trades AS
 SELECT made.* FROM trades AS made
 LEFT JOIN (
