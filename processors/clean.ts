@@ -7,35 +7,51 @@ import {
   type RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import { decimalsOf, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import { multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import type { VenueId } from "../schemas/words.js";
 import { sideAt, unitsAt } from "./cleaning/exact-units.js";
 import { PriceBand, type PriceBandJson } from "./cleaning/price-band.js";
+import { QuoteIds, type QuoteIdsJson } from "./cleaning/quote-ids.js";
+import type { FillContent } from "./cleaning/recent-fills.js";
 import { badName, Refusal } from "./cleaning/refusal.js";
-import { OFF_LOT, OFF_TICK, PRICE_BAND } from "./cleaning/trade-flags.js";
-import { numericId, TradeIds, type TradeIdsJson } from "./cleaning/trade-ids.js";
+import { decimalsOfTick } from "./cleaning/tick-decimals.js";
+import { ID_AGAIN, NEW_IDS, OFF_LOT, OFF_TICK, PRICE_BAND } from "./cleaning/trade-flags.js";
+import {
+  ANOTHER,
+  contentHash,
+  type Identity,
+  NEW,
+  NEW_RUN,
+  OVERLAP,
+  REPEAT,
+  TradeIdentity,
+  type TradeIdentityJson,
+} from "./cleaning/trade-identity.js";
+import { numericId } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
 import { type Market, type Markets, MOST_DECIMALS, unfit } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./task/operator.js";
 
 interface Scrutiny {
-  readonly ids: TradeIds;
+  readonly ids: TradeIdentity;
   readonly trades: PriceBand;
   readonly bids: PriceBand;
   readonly asks: PriceBand;
+  readonly quotes: QuoteIds;
   priceScale: number;
-  quoteId: number;
 }
 
 interface ScrutinyJson {
   readonly instrument: InstrumentTick;
-  readonly ids: TradeIdsJson;
+  readonly ids: TradeIdentityJson;
   readonly bands: readonly PriceBandJson[];
-  readonly quoteId: number;
+  readonly quoteId: QuoteIdsJson | number;
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
 /** One taker order meets fewer at one price. */
 const MOST_FILLS = 1_000_000;
+
 /**
  * Text to integers at the market's scale, once, and the refusal of what can not be right: repeats by the venue's ids,
  * values that are no decimals, not positive, of the future or too old. What the venue says is otherwise taken in: a
@@ -44,6 +60,7 @@ const MOST_FILLS = 1_000_000;
 export class Cleaner {
   readonly #scrutinies: (Scrutiny | undefined)[] = [];
   readonly #bandMillionths: number;
+  readonly #content: FillContent = { hash: 0, time: 0, isTimed: true, isFetched: false };
   readonly trade: CleanTrade;
   readonly quote: CleanQuote;
   readonly depth = {
@@ -102,8 +119,17 @@ export class Cleaner {
         return this.#takeQuote(reader, market);
       case KIND_DEPTH:
         return this.#takeDepth(reader, market);
-      default:
-        return undefined;
+    }
+    return undefined;
+  }
+
+  /** A venue's connections went down or came back, or another session reads it: its ids may begin again. */
+  interrupted(exchange: VenueId): void {
+    for (const market of this.markets.all) {
+      if (market.exchange !== exchange) continue;
+      const scrutiny = this.#scrutinies[market.id];
+      scrutiny?.ids.interrupted();
+      scrutiny?.quotes.begin();
     }
   }
 
@@ -131,13 +157,8 @@ export class Cleaner {
    */
   widen(reader: RawBatchReader): Market | undefined {
     const market = this.markets.find(reader.exchange, reader.symbol);
-    if (market === undefined) return undefined;
-    try {
-      const [prices, quantities] = valuesOf(reader);
-      return this.widenTo(market, mostDecimals(prices), mostDecimals(quantities));
-    } catch {
-      return undefined;
-    }
+    const decimals = decimalsOfTick(reader);
+    return market && decimals && this.widenTo(market, ...decimals);
   }
 
   /** @returns the market when its scales grew */
@@ -170,19 +191,21 @@ export class Cleaner {
     if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
-    const isSum = reader.lastTradeId >= 0 || reader.firstTradeId >= 0;
-    // a repeat says nothing of the price
-    if (isSum) {
-      const fault = sumFault(ids, reader.firstTradeId, reader.lastTradeId);
-      if (fault !== undefined) return fault;
-    } else if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
-      return new Refusal("duplicate", "a trade of this id was taken in before");
+    const { firstTradeId: first, lastTradeId: last } = reader;
+    if ((first >= 0 || last >= 0) && !isSum(first, last)) {
+      return new Refusal("malformed", `a sum of trades ${first} to ${last}`);
     }
-    if (isSum) ids.takeRange(reader.firstTradeId, reader.lastTradeId);
-    else if (id >= 0) ids.takeNumber(id);
-    else if (textId !== "") ids.takeText(textId);
+    const identity = this.#identify(reader, market, price, lots, ids, id, textId);
+    if (identity === REPEAT) return last < 0 ? repeated : repeatedSum;
+    if (identity === OVERLAP) {
+      const fills = last - first + 1;
+      const before = fills - ids.unseen(first, last);
+      return new Refusal("overlap", `${before} of the ${fills} trades that it sums were taken in before`);
+    }
     this.#fill(reader, market, price, lots, id, textId);
     const { trade } = this;
+    if (identity === ANOTHER) trade.flags = ID_AGAIN;
+    else if (identity === NEW_RUN) trade.flags = ID_AGAIN | NEW_IDS;
     if (!isMultiple(price, market.tickUnits)) trade.flags |= OFF_TICK;
     if (!isMultiple(lots, market.lotUnits)) trade.flags |= OFF_LOT;
     // what a chain's contract says is no error
@@ -190,6 +213,29 @@ export class Cleaner {
       trade.flags |= PRICE_BAND;
     }
     return undefined;
+  }
+
+  #identify(
+    reader: RawBatchReader,
+    market: Market,
+    price: Units,
+    lots: Units,
+    ids: TradeIdentity,
+    id: number,
+    textId: string,
+  ): Identity {
+    const { exchangeTime, receiveTime, firstTradeId: first, lastTradeId: last } = reader;
+    if (market.retractable) return ids.takeFinal(id >= 0 ? String(id) : textId) || textId === "" ? NEW : REPEAT;
+    const content = this.#content;
+    content.hash = contentHash(price, market.priceScale, lots, market.lotScale, reader.side === 0);
+    content.time = exchangeTime;
+    // a clock of ours has microseconds
+    content.isTimed = exchangeTime !== receiveTime || exchangeTime % 1_000 === 0;
+    content.isFetched = reader.backfilled;
+    // of one fill a sum is the trade itself
+    if (last >= 0) return ids.takeNumber(first, last, first === last ? last : last + 0.5, content);
+    if (id >= 0) return ids.takeNumber(id, id, id, content);
+    return textId === "" ? NEW : ids.takeText(textId, content);
   }
 
   #fill(reader: RawBatchReader, market: Market, price: Units, lots: Units, id: number, idText: string): void {
@@ -213,10 +259,10 @@ export class Cleaner {
   }
 
   /** A trade is taken back once, and may come again afterwards: its id says what it is. */
-  #takeRetraction(reader: RawBatchReader, market: Market, ids: TradeIds, price: Units, lots: Units) {
+  #takeRetraction(reader: RawBatchReader, market: Market, ids: TradeIdentity, price: Units, lots: Units) {
     if (!market.retractable) return new Refusal("not_retractable", "its instrument names no chain");
     const target = reader.textAt(reader.retractsStart, reader.retractsEnd);
-    if (!ids.forgetText(target)) return new Refusal("duplicate", "the trade is not known, or was taken back before");
+    if (!ids.forget(target)) return new Refusal("duplicate", "the trade is not known, or was taken back before");
     this.#fill(reader, market, price, lots, -1, target);
     return undefined;
   }
@@ -235,10 +281,8 @@ export class Cleaner {
     if (bidPrice < 0 || askPrice < 0 || bidQty < 0 || askQty < 0) return new Refusal("not_positive", "a side");
     if (bidPrice !== 0 && askPrice !== 0 && bidPrice >= askPrice) return new Refusal("crossed", "bid at or above ask");
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
-    if (reader.updateId >= 0) {
-      if (reader.updateId < scrutiny.quoteId) return new Refusal("duplicate", "a newer quote was taken in before");
-      scrutiny.quoteId = reader.updateId;
-    }
+    const step = reader.updateId >= 0 ? scrutiny.quotes.take(reader.updateId) : "next";
+    if (step === "late") return lateQuote;
     const quote = this.quote;
     const band = this.#bandMillionths;
     const { tickUnits } = market;
@@ -246,6 +290,7 @@ export class Cleaner {
       (bidPrice === 0 || scrutiny.bids.accepts(bidPrice, band, tickUnits)) &&
       (askPrice === 0 || scrutiny.asks.accepts(askPrice, band, tickUnits));
     quote.marks = isNear ? 0 : PRICE_BAND;
+    if (step === "again") quote.marks |= NEW_IDS;
     if (tickUnits !== 1 && !(isMultiple(bidPrice, tickUnits) && isMultiple(askPrice, tickUnits)))
       quote.marks |= OFF_TICK;
     quote.market = market;
@@ -262,7 +307,7 @@ export class Cleaner {
     const { bytes, levels, bidCount } = reader;
     // a book that begins anew may begin with lower ids, and so may its quotes
     const scrutiny = this.#scrutinies[market.id];
-    if (scrutiny !== undefined && reader.action !== ACTION_INCREMENT) scrutiny.quoteId = -1;
+    if (reader.action !== ACTION_INCREMENT) scrutiny?.quotes.begin();
     const count = bidCount + reader.askCount;
     depth.prices.length = count;
     depth.quantities.length = count;
@@ -293,12 +338,12 @@ export class Cleaner {
 
   #create(market: Market): Scrutiny {
     const scrutiny: Scrutiny = {
-      ids: new TradeIds(),
+      ids: new TradeIdentity(),
       trades: new PriceBand(),
       bids: new PriceBand(),
       asks: new PriceBand(),
+      quotes: new QuoteIds(),
       priceScale: market.priceScale,
-      quoteId: -1,
     };
     this.#scrutinies[market.id] = scrutiny;
     return scrutiny;
@@ -313,7 +358,7 @@ export class Cleaner {
         instrument: market.instrument,
         ids: scrutiny.ids.save(),
         bands: [scrutiny.trades.save(), scrutiny.bids.save(), scrutiny.asks.save()],
-        quoteId: scrutiny.quoteId,
+        quoteId: scrutiny.quotes.save(),
         scales: [market.priceScale, market.lotScale, market.contractScale, market.inverseScale],
       };
       write(market.key, saved as unknown as Json);
@@ -330,22 +375,17 @@ export class Cleaner {
     scrutiny.trades.load(saved.bands[0]!);
     scrutiny.bids.load(saved.bands[1]!);
     scrutiny.asks.load(saved.bands[2]!);
-    scrutiny.quoteId = saved.quoteId;
+    scrutiny.quotes.load(saved.quoteId);
   }
 }
 
-/**
- * A sum of fills is known by the fills' ids, which are the same whichever of a venue's streams brings them; its own
- * number is of another count.
- */
-function sumFault(ids: TradeIds, first: number, last: number): Refusal | undefined {
-  const fills = last - first + 1;
-  if (first < 0 || fills < 1 || fills > MOST_FILLS)
-    return new Refusal("malformed", `a sum of trades ${first} to ${last}`);
-  const unseen = ids.unseen(first, last);
-  if (unseen === fills) return undefined;
-  if (unseen === 0) return new Refusal("duplicate", "the trades that it sums were taken in before");
-  return new Refusal("overlap", `${fills - unseen} of the ${fills} trades that it sums were taken in before`);
+const repeated = new Refusal("duplicate", "the trade was taken in before");
+const repeatedSum = new Refusal("duplicate", "the trades that it sums were taken in before");
+const lateQuote = new Refusal("duplicate", "a newer quote was taken in before");
+
+/** A sum of fills is known by the fills' ids, which are the same whichever of a venue's streams brings them. */
+function isSum(first: number, last: number): boolean {
+  return first >= 0 && last >= first && last - first < MOST_FILLS;
 }
 
 /** Contracts to base currency, where the contract is linear and not of one unit. */
@@ -357,30 +397,4 @@ function isMultiple(units: Units, of: Units): boolean {
   if (of === 1) return true;
   if (typeof units === "number" && typeof of === "number") return units % of === 0;
   return BigInt(units) % BigInt(of) === 0n;
-}
-
-/** The texts of the tick's prices, and of its quantities. */
-function valuesOf(reader: RawBatchReader): [prices: string[], quantities: string[]] {
-  if (reader.kind === KIND_TRADE) {
-    return [[reader.textAt(reader.priceStart, reader.priceEnd)], [reader.textAt(reader.qtyStart, reader.qtyEnd)]];
-  }
-  if (reader.kind === KIND_QUOTE) {
-    return [
-      [
-        reader.textAt(reader.bidPriceStart, reader.bidPriceEnd),
-        reader.textAt(reader.askPriceStart, reader.askPriceEnd),
-      ],
-      [reader.textAt(reader.bidQtyStart, reader.bidQtyEnd), reader.textAt(reader.askQtyStart, reader.askQtyEnd)],
-    ];
-  }
-  const values: [string[], string[]] = [[], []];
-  for (let at = 0; at < (reader.bidCount + reader.askCount) * 2; at++) {
-    values[at & 1]!.push(reader.textAt(reader.levels[at * 2]!, reader.levels[at * 2 + 1]!));
-  }
-  return values;
-}
-
-/** An empty text has none. @throws DecimalError for what is no decimal */
-function mostDecimals(texts: readonly string[]): number {
-  return texts.reduce((most, text) => (text === "" ? most : Math.max(most, decimalsOf(text))), 0);
 }

@@ -6,8 +6,12 @@ export const PRICE_BAND = 4;
 /** Its id was another trade's before. */
 export const ID_AGAIN = 8;
 
+/** With it, or shortly before it, the venue's ids have begun again. */
+export const NEW_IDS = 16;
+
+export const IDS_BEGIN_AGAIN = "ids_begin_again";
 /** As the flags stand in a message, by bit. */
-export const FLAG_NAMES = ["off_tick", "off_lot", "price_band", "id_again"] as const;
+export const FLAG_NAMES = ["off_tick", "off_lot", "price_band", "id_again", IDS_BEGIN_AGAIN] as const;
 
 /** The names of all combinations of flags, by their bits. */
 export const namesOfFlags: readonly (readonly string[])[] = Array.from({ length: 1 << FLAG_NAMES.length }, (_, flags) =>

@@ -18,6 +18,16 @@ export class TradeIds {
   #missing: number[] = [];
   readonly #texts = new Set<string>();
 
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Ids have begun again, and have come to this one. */
+  beginAt(id: number): void {
+    this.#highest = id;
+    this.#missing = [];
+  }
+
   hasNumber(id: number): boolean {
     if (id > this.#highest) return false;
     const ranges = this.#missing;

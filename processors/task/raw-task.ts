@@ -212,12 +212,12 @@ export class RawTask implements Task {
     }
     switch (reader.kind) {
       case KIND_TRADE:
-        if (this.#cleaner.trade.flags !== 0) this.#mark(this.#cleaner.trade.flags);
+        if (this.#cleaner.trade.flags !== 0) this.#mark(this.#cleaner.trade.flags, reader);
         if (reader.retractsStart < 0) for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
         else for (const operator of this.#operators) operator.onRetraction?.(this.#cleaner.trade);
         return;
       case KIND_QUOTE:
-        if (this.#cleaner.quote.marks !== 0) this.#mark(this.#cleaner.quote.marks);
+        if (this.#cleaner.quote.marks !== 0) this.#mark(this.#cleaner.quote.marks, reader);
         for (const operator of this.#onQuote) operator.onQuote!(this.#cleaner.quote);
         return;
       case KIND_DEPTH:
@@ -229,8 +229,8 @@ export class RawTask implements Task {
     }
   }
 
-  #mark(flags: number): void {
-    for (const name of namesOfFlags[flags]!) this.#observer.marked(TOPIC, name);
+  #mark(flags: number, { exchange, symbol }: RawBatchReader): void {
+    for (const name of namesOfFlags[flags]!) this.#observer.marked(TOPIC, name, exchange, symbol);
   }
 
   /** Once more at larger scales, which hold the tick's values; undefined where there are none. */
@@ -290,6 +290,7 @@ export class RawTask implements Task {
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
+    this.#cleaner.interrupted(exchange);
     for (const operator of this.#operators) operator.onFeed?.(exchange, health);
     if (this.options.partition === 0 && !health.connected) this.#announcements.feeds(this.#feeds.all());
   }

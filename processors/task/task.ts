@@ -11,7 +11,7 @@ export interface StateChange {
 export interface TaskObserver {
   refused(topic: string, reason: string): void;
   /** Taken in, though something is odd with it. */
-  marked(topic: string, reason: string): void;
+  marked(topic: string, reason: string, exchange: string, symbol: string): void;
   book(exchange: string, symbol: string, live: boolean): void;
   ticks(topic: string, count: number): void;
 }

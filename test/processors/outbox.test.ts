@@ -57,7 +57,9 @@ function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, messa
   const output = bench.outputs.pop()!;
   expect(output.topic).toBe(topic);
   const decoded = codecs[topic].decode(output.value);
-  expect(decoded).toEqual(message);
+  // what JSON leaves out of a trade that is no sum
+  const sum = topic === "market.trade" ? { first_trade_id: null, last_trade_id: null } : {};
+  expect(decoded).toEqual({ ...sum, ...message });
   expect(Buffer.from(output.value).equals(codecs[topic].encode(decoded as never))).toBe(true);
   expect(JSON.parse(output.json)).toEqual(message);
   for (const { channel, text } of bench.payloads) {
@@ -74,7 +76,7 @@ const streamOf = (topic: OutputTopic, symbol: string, exchange: string) =>
   new OutputStream(topic, symbol, `x:${symbol}`, symbol, exchange, topic === "market.kline" ? "1m" : undefined);
 
 const flagNames = (flags: number) =>
-  ["off_tick", "off_lot", "price_band", "id_again"].filter((_, bit) => ((flags >> bit) & 1) === 1);
+  ["off_tick", "off_lot", "price_band", "id_again", "ids_begin_again"].filter((_, bit) => ((flags >> bit) & 1) === 1);
 
 test("a trade's bytes are the codec's, whatever the id, the values and their length", () => {
   const id = fc.oneof(
@@ -97,7 +99,7 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
       venue,
       fc.option(id),
       fc.option(fc.tuple(long, long)),
-      fc.nat(15),
+      fc.nat(31),
       (...drawn) => {
         const [
           tradeId,
