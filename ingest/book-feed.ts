@@ -148,10 +148,10 @@ export class BookFeed {
   }
 
   /** The connection is gone; a snapshot taken now would follow nothing. */
-  disconnected(at: BookInstant): void {
+  disconnected(at: BookInstant, reason = "reconnect"): void {
     this.connected = false;
     this.streaming = false;
-    this.interrupt("reconnect", at);
+    this.interrupt(reason, at);
   }
 
   /**

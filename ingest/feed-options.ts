@@ -13,7 +13,10 @@ import type { WeightBudgets } from "./weight-budget.js";
 /** One venue and what to take in of it. */
 export interface VenueChoice {
   readonly venue: Venue;
+  /** Symbols, and patterns of symbols. */
   readonly symbols: readonly string[];
+  /** Those that the venue is asked for in all, by others too, where these are a part: a symbol belongs to one. */
+  readonly all?: readonly string[];
   readonly kinds: readonly FeedKind[];
 }
 
@@ -37,12 +40,4 @@ export interface FeedOptions {
   readonly clockBoundMs?: number;
   readonly connection?: Omit<ConnectionOptions, "logger">;
   readonly rest?: Partial<Omit<RestClientOptions, "baseUrl" | "weightLimit" | "logger">>;
-}
-
-/** What a venue says of its REST beside its weight. */
-export function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
-  return {
-    ...(isRateLimit !== undefined && { isRateLimit }),
-    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
-  };
 }

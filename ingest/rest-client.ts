@@ -2,7 +2,7 @@ import { Deadline } from "../infra/deadline.js";
 import { PlantError } from "../infra/errors.js";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
-import type { Rest } from "./venue.js";
+import type { Rest, Venue } from "./venue.js";
 import { WeightBudget } from "./weight-budget.js";
 
 /**
@@ -43,6 +43,14 @@ export interface RestClientOptions {
   readonly limitPauseMs?: number;
   /** ms since the epoch, by which weight is counted; the system's where it is left out. */
   readonly clock?: () => number;
+}
+
+/** What a venue says of its REST beside its weight. */
+export function restLimitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
+  return {
+    ...(isRateLimit !== undefined && { isRateLimit }),
+    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
+  };
 }
 
 interface Request {

@@ -1,3 +1,4 @@
+import { bookStep } from "../schemas/book-order.js";
 import { placeOf } from "../schemas/names.js";
 import type { Micros } from "../schemas/words.js";
 import { AggregateBook, type AggregateBookJson } from "./books/aggregate-book.js";
@@ -51,17 +52,10 @@ export class MarketBook {
 
   /**
    * Whether an increment follows what was taken in. Ingest has run the venue's own rule; this holds what every venue's
-   * ids share, and refuses what the log itself lost. An increment has all changes after the id that it follows, so it
-   * may follow an older one (a snapshot taken between two events, or two sockets during a planned reconnect).
+   * ids share, and refuses what the log itself lost.
    */
   follows(tick: CleanDepth["tick"]): "apply" | "skip" | "gap" {
-    if (tick.updateId === 0) return "apply";
-    // of venues whose events name the one before, the first after a snapshot may end at its id, and counts
-    const isFirstAtId = tick.updateId === this.updateId && this.justSnapped && tick.previousUpdateId !== undefined;
-    if (tick.updateId <= this.updateId && !isFirstAtId) return "skip";
-    const overlaps = tick.firstUpdateId <= this.updateId + 1;
-    if (tick.previousUpdateId === undefined) return overlaps ? "apply" : "gap";
-    return tick.previousUpdateId <= this.updateId || (this.justSnapped && overlaps) ? "apply" : "gap";
+    return tick.updateId === 0 ? "apply" : bookStep(tick, this.updateId, this.justSnapped);
   }
 
   save(): MarketBookJson {

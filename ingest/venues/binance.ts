@@ -105,7 +105,7 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     },
 
     sequence(): BookSequence {
-      return new BinanceBookSequence(market !== "spot");
+      return new BinanceBookSequence();
     },
 
     snapshot(rest: Rest, instrument: InstrumentTick) {
