@@ -26,6 +26,8 @@ export interface AskedHoles {
   readonly losses: number;
 }
 
+/** So many in a row below the last id are a new run. */
+const runOf = 3;
 /** More holes than this in one symbol: the two oldest are asked for as one. What lies between them comes twice, which cleaning sees. */
 const maxHoles = 64;
 
@@ -46,6 +48,9 @@ export class TradeIds {
   private holes: MissingIds[] = [];
   private losses = 0;
   private isLost = false;
+  /** Trades in a row that are later than the last one, by rising ids below it. */
+  private below = 0;
+  private lastBelow = -1;
 
   /** @param contiguous the venue leaves no id of a symbol out; else they only rise */
   constructor(private readonly contiguous = true) {}
@@ -76,10 +81,11 @@ export class TradeIds {
     if (id > this.last) {
       this.closeOpenHole(id);
       if (this.contiguous && this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1);
+      this.below = 0;
       this.last = id;
       this.lastTime = exchangeTime;
       this.lastAggregate = -1;
-    } else if (this.holes.length > 0) {
+    } else if (!this.beginsAgain(id, id, exchangeTime) && this.holes.length > 0) {
       this.fill(id, id);
     }
   }
@@ -91,7 +97,8 @@ export class TradeIds {
     const last = lastTradeId ?? -1;
     if (first < 0 || last < first) return;
     if (last <= this.last) {
-      if (this.holes.length > 0) this.fill(first, last);
+      if (this.beginsAgain(first, last, exchangeTime)) this.lastAggregate = own;
+      else if (this.holes.length > 0) this.fill(first, last);
       return;
     }
     if (own > 0 && own === this.lastAggregate + 1) this.follow(first);
@@ -196,6 +203,23 @@ export class TradeIds {
       return !wasAsked;
     });
     return absent;
+  }
+
+  /**
+   * The venue's ids have begun again: several in a row rise below the last and are later than it. What was missing of the
+   * former run can not be asked for by its ids any more.
+   */
+  private beginsAgain(first: number, last: number, exchangeTime: Micros): boolean {
+    if (exchangeTime <= this.lastTime) return false;
+    this.below = first > this.lastBelow ? this.below + 1 : 1;
+    this.lastBelow = last;
+    if (this.below < runOf) return false;
+    this.below = 0;
+    this.lastBelow = -1;
+    this.holes = [];
+    this.last = last;
+    this.lastTime = exchangeTime;
+    return true;
   }
 
   private closeOpenHole(id: number): void {

@@ -80,7 +80,7 @@ export interface DepthTick extends TickBase {
   readonly part?: number;
   readonly parts?: number;
   readonly checksum?: number;
-  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`, `session_start`. */
+  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`, `session_start`, `ids_begin_again`. */
   readonly reason?: string;
 }
 
