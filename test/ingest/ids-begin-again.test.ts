@@ -117,8 +117,9 @@ it("a venue that begins all its ids anew amid a connection loses no trade and no
   const rig = await liveRig({}, { venues: [{ venue: venueOf("binance", exchange.settings), ...choice }] });
   stops.push(() => rig.stop());
   await until(() => rig.ingest.isReady, "a live book");
-  exchange.beginAgain();
   const depth = async () => (await rig.ticks()).filter((tick): tick is DepthTick => tick.kind === "depth");
+  await until(async () => (await depth()).filter(({ action }) => action === "increment").length > 3, "updates");
+  exchange.beginAgain();
   await until(async () => (await depth()).some(({ reason }) => reason === "ids_begin_again"), "it is told");
   const isNew = ({ action, updateId }: DepthTick) => action !== "gap" && updateId < 100;
   await until(async () => (await depth()).filter(isNew).length > 3, "the book of the new run");
