@@ -30,6 +30,10 @@ export class Metrics {
     "topic",
   ]);
   readonly deadLetters = this.counter("mq_dead_letter_messages_total", "Refused, by reason", ["topic", "reason"]);
+  readonly marked = this.counter("tickplant_marked_total", "Taken in with a mark of what is odd with it, by reason", [
+    "topic",
+    "reason",
+  ]);
   /** Everything that is dropped, refused or conflated outside the log, by place and reason: nothing goes silently. */
   readonly dropped = this.counter("tickplant_dropped_total", "Dropped, refused or conflated, by place and reason", [
     "place",

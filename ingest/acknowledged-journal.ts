@@ -1,10 +1,10 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { isNoRoom } from "../infra/disk.js";
 import type { TradeTick } from "../schemas/ticks.js";
-import type { TradeWitness } from "./progress.js";
+import { progressLine, type TradeWitness } from "./progress.js";
 
 /**
- * Trades that the log has acknowledged, a line each, on the disk before anything else happens: what a test of loss holds
+ * Trades that the log has acknowledged, a line each (exchange, symbol, id), on the disk before anything else happens: what a test of loss holds
  * the history against. It costs a flush of the disk for every acknowledgement.
  */
 export class AcknowledgedJournal implements TradeWitness {
@@ -18,12 +18,12 @@ export class AcknowledgedJournal implements TradeWitness {
     this.size = fstatSync(this.file).size;
   }
 
-  line({ exchange, symbol, tradeId }: TradeTick): string {
-    return `${exchange}\t${symbol}\t${tradeId}\n`;
+  line(trade: TradeTick): string {
+    return progressLine(trade);
   }
 
   write(lines: string): void {
-    this.waiting += lines;
+    this.waiting += lines.replace(/^([^\t]*\t[^\t]*\t[^\t\n]*)\t.*$/gm, "$1");
     if (this.waiting === "") return;
     try {
       const bytes = Buffer.from(this.waiting);

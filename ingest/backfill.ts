@@ -3,7 +3,7 @@ import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { InstrumentTick, TradeTick } from "../schemas/ticks.js";
 import { backoffMs } from "./backoff.js";
-import type { TradeIds } from "./trade-ids.js";
+import type { MissingIds, TradeIds } from "./trade-ids.js";
 import type { Rest, Venue } from "./venue.js";
 
 export interface BackfillOptions {
@@ -78,22 +78,33 @@ export async function backfill(options: BackfillOptions): Promise<void> {
 /** @returns the newest id of the answers, -1 for none, and how many trades were published. @throws when the venue does not answer */
 async function fetchMissing(
   options: BackfillOptions,
-  { first, since }: { readonly first: number; readonly since: number },
+  { first, since, aggregate }: MissingIds,
 ): Promise<{ newest: number; published: number }> {
   const { venue, rest, instrument, ids, signal } = options;
-  const from = { tradeId: String(first - 1), exchangeTime: since };
+  const from = { tradeId: String(first - 1), exchangeTime: since, ...(aggregate !== undefined && { aggregate }) };
   const pages = (await venue.tradesSince?.(rest, instrument, from)) ?? [];
   let newest = -1;
   let published = 0;
+  // of two sums with neighbouring numbers nothing is missing between
+  let before = { aggregate, last: first - 1 };
   for (const page of pages) {
     const trades: TradeTick[] = [];
     options.read(page, (trade) => trades.push(trade));
     for (const trade of trades) {
-      newest = Math.max(newest, Number(trade.tradeId));
-      if (!(await publishMissing(options, trade))) continue;
-      if (signal.aborted) return { newest: -1, published };
-      ids.filled(trade.tradeId);
-      published += 1;
+      const { firstTradeId, lastTradeId } = trade;
+      newest = Math.max(newest, lastTradeId ?? Number(trade.tradeId));
+      const isPublished = await publishMissing(options, trade);
+      if (isPublished && signal.aborted) return { newest: -1, published };
+      if (firstTradeId === undefined || lastTradeId === undefined) {
+        if (isPublished) ids.filled(trade.tradeId);
+      } else {
+        const own = Number(trade.tradeId);
+        const isNext = before.aggregate !== undefined && own === before.aggregate + 1;
+        if (isNext) ids.filledRange(before.last + 1, firstTradeId - 1);
+        if (isPublished) ids.filledRange(firstTradeId, lastTradeId);
+        before = { aggregate: own, last: lastTradeId };
+      }
+      if (isPublished) published += 1;
     }
   }
   return { newest, published };
@@ -101,12 +112,17 @@ async function fetchMissing(
 
 /** Waits for room before each trade. @returns false when it is not missing any more, true too when the feed has ended */
 async function publishMissing({ ids, publish, room, signal }: BackfillOptions, trade: TradeTick): Promise<boolean> {
+  const { tradeId, firstTradeId, lastTradeId } = trade;
+  const isMissing = () =>
+    firstTradeId === undefined || lastTradeId === undefined
+      ? ids.isMissing(tradeId)
+      : ids.isAnyMissing(firstTradeId, lastTradeId);
   while (!signal.aborted) {
-    if (!ids.isMissing(trade.tradeId)) return false;
+    if (!isMissing()) return false;
     await room();
     // the stream may have brought it meanwhile
     if (signal.aborted) return true;
-    if (!ids.isMissing(trade.tradeId)) return false;
+    if (!isMissing()) return false;
     if (publish(trade)) return true;
     await setTimeout(refusedMs, undefined, { signal }).catch(() => {});
   }

@@ -1,4 +1,5 @@
-import type { DepthTick, LevelText, TickSink } from "../schemas/ticks.js";
+import { BookRestart } from "../schemas/book-restart.js";
+import type { DepthTick, InstrumentTick, LevelText, TickSink } from "../schemas/ticks.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 import { BestPrices } from "./best-prices.js";
 import { mergeSnapshot } from "./merge-snapshot.js";
@@ -45,6 +46,8 @@ export interface BookInstant {
  *
  * Snapshots of a book in trouble are asked for with growing pauses: a quarter of a second, doubled with each up to 30 s.
  *
+ * A stream that begins anew without a word, its ids below what was published, is a gap as well.
+ *
  * A book starts without a snapshot. While it waits for one, increments are kept; the snapshot goes out with those that
  * follow it, and one that is older than all that is kept is asked for again. A snapshot asked for without a gap goes
  * out at its right place: if increments beyond it are published already, it is brought up to them first.
@@ -75,6 +78,7 @@ export class BookFeed {
   /** Snapshots that were asked for without a calm of a minute between them. */
   private asks = 0;
   private readonly best: BestPrices | undefined;
+  private readonly restart = new BookRestart();
   private crossed = false;
   /** The book is live, and a snapshot is to be asked for since it is crossed: not before `askAt`. */
   private waitsToAsk = false;
@@ -92,6 +96,11 @@ export class BookFeed {
   /** Whether what is in the log makes a right book. */
   get isLive(): boolean {
     return this.live && !this.crossed;
+  }
+
+  /** What governs the book's values has changed. */
+  governed(instrument: InstrumentTick): void {
+    this.sequence.governed?.(instrument);
   }
 
   /**
@@ -143,10 +152,10 @@ export class BookFeed {
   }
 
   /** The connection is gone; a snapshot taken now would follow nothing. */
-  disconnected(at: BookInstant): void {
+  disconnected(at: BookInstant, reason = "reconnect"): void {
     this.connected = false;
     this.streaming = false;
-    this.interrupt("reconnect", at);
+    this.interrupt(reason, at);
   }
 
   /**
@@ -186,7 +195,12 @@ export class BookFeed {
 
   private onLiveIncrement(tick: DepthTick): void {
     const step = this.sequence.next(tick);
-    if (step === "skip") return;
+    if (step === "skip") {
+      if (!this.restart.skipped(tick.updateId, tick.exchangeTime)) return;
+      this.interrupt("ids_begin_again", tick);
+      this.keep(tick);
+      return;
+    }
     if (step === "gap" || step === "mismatch") {
       this.interrupt(step === "gap" ? "sequence_gap" : "checksum_mismatch", tick);
       this.keep(tick);
@@ -195,6 +209,7 @@ export class BookFeed {
     const applied = step === "apply" ? tick : step;
     this.lastUpdateId = tick.updateId;
     this.exchangeTime = tick.exchangeTime;
+    this.restart.applied(tick.exchangeTime);
     if (this.wanted) this.keep(applied);
     this.out(applied);
     if (this.best === undefined) return;
@@ -289,6 +304,7 @@ export class BookFeed {
     this.wanted = false;
     this.crossed = false;
     this.waitsToAsk = false;
+    this.restart.snapped();
     this.best?.take(snapshot);
     this.name = { exchange: snapshot.exchange, symbol: snapshot.symbol };
     this.snapshotAt = snapshot.receiveTime;

@@ -47,12 +47,14 @@ export class Connection {
   private stopped = false;
   private silenceMs: number;
   private lines = 0;
+  /** The successor goes by a former plan, and why there is another. */
+  private replanned: string | undefined;
   private retry: NodeJS.Timeout | undefined;
   private age: NodeJS.Timeout | undefined;
   private watch: NodeJS.Timeout | undefined;
 
   constructor(
-    readonly plan: ConnectionPlan,
+    public plan: ConnectionPlan,
     private readonly handlers: ConnectionHandlers,
     private readonly options: ConnectionOptions,
   ) {
@@ -73,6 +75,15 @@ export class Connection {
     if (this.stopped || this.successor !== undefined || !this.connected) return;
     this.options.logger.info({ connection: this.plan.name, reason }, "opening a new connection beside the old one");
     this.successor = this.open();
+  }
+
+  /** Another plan from the next socket on: by a planned reconnect where it is up, else with the attempt that follows. */
+  replan(plan: ConnectionPlan, reason: string): void {
+    this.plan = plan;
+    // one that is on its way may have books already: it takes over first
+    if (this.successor !== undefined) this.replanned = reason;
+    else if (this.connected) this.renew(reason);
+    else this.current?.socket.terminate();
   }
 
   /**
@@ -100,6 +111,7 @@ export class Connection {
   }
 
   private open(): Line {
+    this.replanned = undefined;
     const socket = new WebSocket(this.plan.url, {
       handshakeTimeout: this.options.openTimeoutMs ?? 10_000,
       maxPayload: 32 * 1024 * 1024,
@@ -195,6 +207,7 @@ export class Connection {
     if (current === undefined) return;
     closeLine(current);
     this.handlers.gone?.(current.number);
+    if (this.replanned !== undefined) this.renew(this.replanned);
   }
 
   private onClose(line: Line, reason: string): void {
@@ -220,6 +233,7 @@ export class Connection {
       this.current = successor;
       this.successor = undefined;
       if (successor.subscribed) this.onCurrentUp();
+      if (this.replanned !== undefined) this.replan(this.plan, this.replanned);
       return;
     }
     const pauseMs = line.refused > 0 ? Math.min(this.nextPause(), mostRefusedMs) : this.nextPause();

@@ -8,11 +8,15 @@ import type { Publisher } from "./publisher.js";
 import type { RestClientOptions } from "./rest-client.js";
 import type { StreamWatch } from "./streams/stream-watch.js";
 import type { FeedKind, Frame, Venue } from "./venue.js";
+import type { WeightBudgets } from "./weight-budget.js";
 
 /** One venue and what to take in of it. */
 export interface VenueChoice {
   readonly venue: Venue;
+  /** Symbols, and patterns of symbols. */
   readonly symbols: readonly string[];
+  /** Those that the venue is asked for in all, by others too, where these are a part: a symbol belongs to one. */
+  readonly all?: readonly string[];
   readonly kinds: readonly FeedKind[];
 }
 
@@ -30,6 +34,8 @@ export interface FeedOptions {
   readonly onConnection?: (venue: string, feed: string, connected: boolean, time: Micros) => void;
   /** Where the streams of all feeds are watched. */
   readonly streams?: StreamWatch;
+  /** Where what is spent of venues' weights is counted. */
+  readonly weights?: WeightBudgets;
   /** The venue's clock may differ from this machine's by so much. */
   readonly clockBoundMs?: number;
   readonly connection?: Omit<ConnectionOptions, "logger">;

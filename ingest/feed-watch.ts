@@ -73,6 +73,27 @@ export class FeedWatch {
     this.#streams.judge(lines, late, now);
   }
 
+  /** A connection carries other streams from here on; undefined where it ends. */
+  replanned(former: ConnectionPlan, plan: ConnectionPlan | undefined, connected: boolean, now: Micros): void {
+    this.refused.left(former);
+    this.#streams.replanned(former, plan, connected, now);
+  }
+
+  /** Markets that are subscribed no more. */
+  left(symbols: readonly SymbolName[]): void {
+    const { metrics, exchange } = this.options;
+    this.#streams.end(symbols);
+    for (const symbol of symbols) metrics.bookLive.remove({ exchange, symbol });
+  }
+
+  /** A connection has ended for good. */
+  closed({ plan }: WatchedLine): void {
+    const { metrics, exchange } = this.options;
+    const labels = { exchange, feed: plan.name };
+    metrics.feedConnected.remove(labels);
+    metrics.feedStaleness.remove(labels);
+  }
+
   onTime(now: Micros, lines: readonly WatchedLine[], books: () => Iterable<WatchedBook>): void {
     this.#clock.onTime(now);
     this.refused.onTime(now, (plan, frames) => {
@@ -132,15 +153,9 @@ export class FeedWatch {
 
   /** Whoever has the feed now says how it is. */
   end(lines: readonly WatchedLine[], symbols: readonly SymbolName[]): void {
-    const { metrics, exchange } = this.options;
-    this.#streams.end(symbols);
-    for (const { plan } of lines) {
-      const labels = { exchange, feed: plan.name };
-      metrics.feedConnected.remove(labels);
-      metrics.feedStaleness.remove(labels);
-    }
-    metrics.feedClockOffset.remove({ exchange });
-    for (const symbol of symbols) metrics.bookLive.remove({ exchange, symbol });
+    this.left(symbols);
+    for (const line of lines) this.closed(line);
+    this.options.metrics.feedClockOffset.remove({ exchange: this.options.exchange });
   }
 
   #setGauges(now: Micros, lines: readonly WatchedLine[], books: Iterable<WatchedBook>): void {

@@ -1,22 +1,26 @@
 import { setTimeout } from "node:timers/promises";
 import type { Condition } from "../infra/health.js";
 import type { Logger } from "../infra/logging.js";
-import type { DepthTick, FeedState, IllStream, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
+import type { FeedState, IllStream, InstrumentTick, RawTick, TradeTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
 import { backfill } from "./backfill.js";
 import { backoffMs } from "./backoff.js";
-import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
 import { Connection } from "./connection.js";
+import { FeedMarkets, type Market } from "./feed-markets.js";
 import type { FeedOptions, VenueChoice } from "./feed-options.js";
-import { FeedWatch, type WatchedBook } from "./feed-watch.js";
+import { FeedWatch } from "./feed-watch.js";
+import { InstrumentFit } from "./instrument-fit.js";
 import { InstrumentFeed } from "./instruments.js";
+import { listingsOf } from "./listings.js";
 import type { Hole } from "./publisher.js";
-import { RestClient, type RestClientOptions } from "./rest-client.js";
+import { replan } from "./replan.js";
+import { RestClient, restLimitsOf } from "./rest-client.js";
 import { RestShares } from "./rest-shares.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
 import type { Lateness } from "./streams/stream.js";
 import { StreamWatch } from "./streams/stream-watch.js";
-import { TradeIds } from "./trade-ids.js";
+import { isPattern, SymbolChoice } from "./symbol-choice.js";
+import type { MissingIds } from "./trade-ids.js";
 import {
   type ConnectionPlan,
   type FeedKind,
@@ -29,15 +33,8 @@ import {
 
 export type { FeedOptions, VenueChoice } from "./feed-options.js";
 
-interface Market {
-  readonly instrument: InstrumentTick;
-  readonly book: BookFeed | undefined;
-  readonly ids: TradeIds;
-  backfilling: boolean;
-}
-
 interface Line {
-  readonly plan: ConnectionPlan;
+  plan: ConnectionPlan;
   readonly connection: Connection;
   since: Micros;
   lastFrameAt: Micros;
@@ -55,13 +52,14 @@ export class Feed {
   private readonly rest: RestClient;
   private readonly logger: Logger;
   private readonly instruments: InstrumentFeed;
-  private readonly markets = new Map<string, Market>();
+  private readonly markets: FeedMarkets;
   private readonly snapshots: SnapshotRequests;
   private readonly backfillShares: RestShares;
-  private readonly booksStarted = new Set<string>();
   private readonly watch: FeedWatch;
+  private readonly fit: InstrumentFit;
   private readonly abort = new AbortController();
   private lines: Line[] = [];
+  private started = false;
   /** The socket of the frame that is being read. */
   private lineAtHand = 0;
 
@@ -82,7 +80,8 @@ export class Feed {
       baseUrl: choice.venue.restUrl,
       weightLimit: choice.venue.weightLimit,
       logger: this.logger,
-      ...limitsOf(choice.venue),
+      ...(options.weights && { budget: options.weights.of(choice.venue.weightPool ?? choice.venue.id) }),
+      ...restLimitsOf(choice.venue),
       ...options.rest,
     });
     const { weightLimit } = choice.venue;
@@ -96,13 +95,24 @@ export class Feed {
       signal: this.abort.signal,
       take: ({ text, url }) => void this.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
     });
+    this.markets = new FeedMarkets(choice, options, this.beginAnew);
+    const entries = new SymbolChoice(choice.all ?? choice.symbols);
     this.instruments = new InstrumentFeed({
       venue: this.venue,
       rest: this.rest,
       symbols: choice.symbols,
+      entryOf: (symbol) => entries.entryOf(symbol),
+      changed: () => this.followListings(),
       logger: this.logger,
-      publish: (instrument) => options.publisher.publish(instrument),
+      publish: (instrument) => {
+        options.publisher.publish(instrument);
+        this.markets.get(instrument.symbol)?.book?.governed(instrument);
+      },
       ...(options.onFrame && { onFrame: options.onFrame }),
+    });
+    this.fit = new InstrumentFit({
+      of: (symbol) => this.instruments.known.of(symbol),
+      ask: (now) => void this.instruments.refresh(now),
     });
   }
 
@@ -110,21 +120,74 @@ export class Feed {
   async start(): Promise<void> {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       if (await this.instruments.refresh(this.options.clock())) break;
-      if (attempt === 0) for (const symbol of this.choice.symbols) this.startBook(symbol);
+      if (attempt === 0) this.startBooks();
       await this.pause(backoffMs(attempt, { baseMs: 500, capMs: 30_000 }));
     }
     if (this.abort.signal.aborted) return;
     for (const instrument of this.instruments.known.all()) {
-      if (instrument.status !== "delisted") this.addMarket(instrument);
+      if (instrument.status !== "delisted") this.markets.add(instrument);
       else this.logger.warn({ symbol: instrument.symbol }, "delisted: nothing of it is subscribed");
     }
-    const want = [...this.markets.values()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
+    const want = [...this.markets.all()].map(({ instrument }) => ({ instrument, kinds: this.choice.kinds }));
     this.lines = this.venue.connections(want).map((plan) => this.lineOf(plan));
-    for (const [i, line] of this.lines.entries()) {
+    await this.connect(this.lines);
+    this.started = true;
+    // what was listed meanwhile
+    this.followListings();
+  }
+
+  private async connect(lines: readonly Line[]): Promise<void> {
+    for (const [i, line] of [...lines].entries()) {
       if (i > 0 && this.venue.connectIntervalMs !== undefined) await this.pause(this.venue.connectIntervalMs);
       if (this.abort.signal.aborted) return;
       line.connection.start();
     }
+  }
+
+  /** A venue that does not answer yet: the books of an earlier session are not right any more. */
+  private startBooks(): void {
+    for (const symbol of this.choice.symbols) if (!isPattern(symbol)) this.markets.startBook(symbol);
+  }
+
+  /** Subscribes what was listed, or listed again, and leaves what was delisted or goes by another native id now. */
+  private followListings(): void {
+    if (!this.started || this.abort.signal.aborted) return;
+    const subscribed = (symbol: string) => this.markets.get(symbol)?.instrument;
+    const { fresh, gone } = listingsOf(this.venue, this.instruments.known.all(), subscribed);
+    if (fresh.length === 0 && gone.size === 0) return;
+    const now = this.options.clock();
+    const symbols = (some: Iterable<string>) => [...some].slice(0, 20);
+    const listed = fresh.map(({ symbol }) => symbol);
+    this.logger.info(
+      { listed: symbols(listed), gone: symbols(gone.keys()) },
+      "subscriptions follow the venue's listings",
+    );
+    for (const [symbol, reason] of gone) this.markets.drop(symbol, reason, now);
+    this.watch.left([...gone.keys()]);
+    const added = fresh.map((instrument) => this.markets.add(instrument));
+    const want = fresh.map((instrument) => ({ instrument, kinds: this.choice.kinds }));
+    const plans = this.lines.map(({ plan }) => plan);
+    const { changed, opened } = replan(this.venue, plans, new Set(gone.keys()), want);
+    for (const line of [...this.lines]) if (changed.has(line.plan)) this.change(line, changed.get(line.plan), now);
+    const lines = opened.map((plan) => this.lineOf(plan));
+    this.lines.push(...lines);
+    for (const { instrument, book } of added) {
+      const line = this.lineOfBook(instrument.symbol);
+      if (line?.connection.connected) book?.reconnected(now);
+    }
+    void this.connect(lines);
+  }
+
+  private change(line: Line, plan: ConnectionPlan | undefined, now: Micros): void {
+    this.watch.replanned(line.plan, plan, line.connection.connected, now);
+    if (plan === undefined) {
+      line.connection.stop();
+      this.watch.closed(line);
+      this.lines = this.lines.filter((one) => one !== line);
+      return;
+    }
+    line.plan = plan;
+    line.connection.replan(plan, "the venue's listings have changed");
   }
 
   private async pause(ms: number): Promise<void> {
@@ -135,12 +198,12 @@ export class Feed {
     this.abort.abort();
     for (const line of this.lines) line.connection.stop();
     this.rest.close();
-    this.watch.end(this.lines, [...this.markets.keys()]);
+    this.watch.end(this.lines, this.markets.symbols());
   }
 
   /** The first trade of a symbol that is known to be missing. */
-  firstMissing(symbol: string): number | undefined {
-    return this.markets.get(symbol)?.ids.missing[0]?.first;
+  firstMissing(symbol: string): MissingIds | undefined {
+    return this.markets.get(symbol)?.ids.missing[0];
   }
 
   /** The feeds' states, for the heartbeat. A venue that has no connections yet is one feed that is down. */
@@ -158,13 +221,13 @@ export class Feed {
   /** Connected, and every book right. */
   get isReady(): boolean {
     if (this.lines.length === 0 || this.lines.some((line) => !line.connection.connected)) return false;
-    for (const { isLive } of this.books()) if (!isLive) return false;
+    for (const { isLive } of this.markets.books()) if (!isLive) return false;
     return true;
   }
 
   /** Why it is not ready, and what else is wrong: streams that are refused, a clock that is off. */
   conditions(): Condition[] {
-    return this.watch.conditions(this.lines, this.books());
+    return this.watch.conditions(this.lines, this.markets.books());
   }
 
   /** What does not come as it should. */
@@ -177,17 +240,11 @@ export class Feed {
     this.watch.judge(this.lines, late, now);
   }
 
-  private *books(): Generator<WatchedBook> {
-    for (const { instrument, book } of this.markets.values()) {
-      if (book !== undefined) yield { symbol: instrument.symbol, isLive: book.isLive };
-    }
-  }
-
   /** Time passes: snapshots that are due, instruments on change and hourly, gauges. */
   onTime(now: Micros): void {
-    for (const { book } of this.markets.values()) book?.onTime(now);
-    if (this.markets.size > 0) this.instruments.onTime(now);
-    if (!this.abort.signal.aborted) this.watch.onTime(now, this.lines, () => this.books());
+    for (const { book } of this.markets.all()) book?.onTime(now);
+    if (this.started) this.instruments.onTime(now);
+    if (!this.abort.signal.aborted) this.watch.onTime(now, this.lines, () => this.markets.books());
   }
 
   /** There is room again after ticks of one stream were dropped. */
@@ -208,7 +265,7 @@ export class Feed {
           this.lineAtHand = number;
           const origin = { socket: plan.name, line: number };
           const note = this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publishLive);
-          if (typeof note === "object") this.watch.refused.answered(plan, note, line.lastFrameAt);
+          if (typeof note === "object") this.watch.refused.answered(line.plan, note, line.lastFrameAt);
           return note;
         },
         up: (after) => this.onUp(line, after),
@@ -249,6 +306,7 @@ export class Feed {
   /** The way of every tick that a socket brought. */
   private readonly publishLive = (tick: RawTick): void => {
     this.watch.seen(tick);
+    if (tick.kind === "trade" || tick.kind === "quote") this.fit.seen(tick);
     this.publish(tick);
   };
 
@@ -270,7 +328,10 @@ export class Feed {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
     if (market === undefined || !this.followsTradeIds) return;
-    if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
+    if (trade.lastTradeId !== undefined) {
+      if (published) market.ids.seenSum(trade);
+      else market.ids.droppedSum(trade);
+    } else if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
     else market.ids.dropped(trade.tradeId, trade.exchangeTime);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
   }
@@ -328,9 +389,7 @@ export class Feed {
       this.snapshots.ask(instrument);
       return;
     }
-    const line = this.lines.find(({ plan }) =>
-      plan.subscriptions.some((one) => one.instrument.symbol === instrument.symbol && one.kinds.includes("depth")),
-    );
+    const line = this.lineOfBook(instrument.symbol);
     if (line === undefined || !line.connection.connected || line.connection.send(resubscribe(instrument))) return;
     this.options.metrics.dropped.inc({ place: "ingest", reason: "resubscribe_limited" });
   };
@@ -358,42 +417,9 @@ export class Feed {
     }
   }
 
-  private addMarket(instrument: InstrumentTick): void {
-    const book = this.choice.kinds.includes("depth")
-      ? new BookFeed(
-          this.venue.sequence(instrument),
-          (tick: RawTick) => this.options.publisher.publish(tick as DepthTick),
-          () => this.beginAnew(instrument),
-          {
-            ...bookFeedDefaults,
-            snapshotEvery: this.options.snapshotEvery,
-            ...(this.venue.resubscribe !== undefined && { inStream: true, retryAfter: 5_000_000 }),
-          },
-        )
-      : undefined;
-    this.startBook(instrument.symbol);
-    const ids = new TradeIds(this.venue.contiguousTradeIds);
-    const last = this.options.progress?.get(instrument.symbol);
-    if (last !== undefined) {
-      ids.seen(last);
-      ids.lost();
-    }
-    this.markets.set(instrument.symbol, { instrument, book, ids, backfilling: false });
+  private lineOfBook(symbol: string): Line | undefined {
+    return this.lines.find(({ plan }) =>
+      plan.subscriptions.some((one) => one.instrument.symbol === symbol && one.kinds.includes("depth")),
+    );
   }
-
-  /** What an earlier session left in the log may be long past: the book is not right before its snapshot. */
-  private startBook(symbol: string): void {
-    if (this.booksStarted.has(symbol) || !this.choice.kinds.includes("depth")) return;
-    this.booksStarted.add(symbol);
-    const receiveTime = this.options.clock();
-    this.options.publisher.publish(gapTick("session_start", { exchange: this.venue.id, symbol, receiveTime }, 0));
-  }
-}
-
-/** What a venue says of its REST beside its weight. */
-function limitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
-  return {
-    ...(isRateLimit !== undefined && { isRateLimit }),
-    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
-  };
 }

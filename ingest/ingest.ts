@@ -18,6 +18,7 @@ import { heartbeatOf, Publisher, type PublisherOptions } from "./publisher.js";
 import type { LeaseNotes, MakeSource, Source } from "./source.js";
 import { IngestStreams } from "./streams/ingest-streams.js";
 import type { Frame } from "./venue.js";
+import { WeightBudgets } from "./weight-budget.js";
 
 export type { VenueChoice } from "./feed.js";
 
@@ -75,6 +76,7 @@ export function runIngest(options: IngestOptions): Ingest {
   const epoch = clock();
   const session = `${epoch.toString(36)}-${randomUUID().slice(0, 8)}`;
   const progress = new TradeProgress();
+  const weights = new WeightBudgets();
   const streams = new IngestStreams(new Set(options.venues.map(({ venue }) => venue.id)), metrics);
   const feeds = new LeasedFeeds(options.venues, startFeed, logger);
   const keeper =
@@ -119,6 +121,7 @@ export function runIngest(options: IngestOptions): Ingest {
       backfill: options.backfill ?? true,
       progress: former,
       streams: streams.watch,
+      weights,
       ...(options.onFrame && { onFrame: options.onFrame }),
       ...(options.onConnection && { onConnection: options.onConnection }),
       ...(options.clockBoundMs !== undefined && { clockBoundMs: options.clockBoundMs }),
@@ -216,7 +219,7 @@ function keeperOf(
       const [venue, kind, symbol] = name.split("|") as [string, string, string];
       if (kind !== "trade") return "";
       const missing = feeds.of(venue).flatMap((feed) => feed.firstMissing(symbol) ?? []);
-      return progress.text(venue, symbol, missing.length > 0 ? Math.min(...missing) : undefined);
+      return progress.text(venue, symbol, missing);
     },
   });
 }

@@ -1,18 +1,25 @@
 import type { Logger } from "../infra/logging.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import type { Micros } from "../schemas/words.js";
+import type { Micros, SymbolName } from "../schemas/words.js";
+import { oneOfEach } from "./instrument-list.js";
 import type { Frame, InstrumentLookup, Rest, Venue } from "./venue.js";
 
 const askEvery: Micros = 600_000_000;
 const republishEvery: Micros = 3_600_000_000;
+/** So often in a row a market is missing in the venue's list before it counts as delisted. */
+const missingBefore = 2;
 
 export interface InstrumentFeedOptions {
   readonly venue: Venue;
   readonly rest: Rest;
-  /** Unified symbols that are taken in. */
+  /** What is to be taken in: symbols, and patterns of symbols. */
   readonly symbols: readonly string[];
+  /** The entry of `symbols` that a symbol belongs to. */
+  readonly entryOf: (symbol: SymbolName) => string | undefined;
   readonly logger: Logger;
   readonly publish: (instrument: InstrumentTick) => void;
+  /** Some were listed, or are others than they were. */
+  readonly changed?: () => void;
   readonly onFrame?: (venue: string, frame: Frame) => void;
 }
 
@@ -22,6 +29,8 @@ export class InstrumentFeed {
   private asking = false;
   private askedAt: Micros = 0;
   private publishedAt: Micros = 0;
+  /** How often in a row a market was missing. */
+  private readonly missing = new Map<SymbolName, number>();
 
   constructor(private readonly options: InstrumentFeedOptions) {}
 
@@ -34,25 +43,30 @@ export class InstrumentFeed {
 
   /** Asks the venue and publishes what has changed. @returns false when it did not answer */
   async refresh(now: Micros): Promise<boolean> {
-    const { venue, symbols, logger } = this.options;
+    const { venue, symbols, entryOf, logger } = this.options;
     if (this.asking) return true;
     this.asking = true;
     this.askedAt = now;
     const answers: { text: string; url: string }[] = [];
     try {
+      const listed = await venue.instruments(this.listeningRest(answers), now);
       const wanted = new Set(symbols);
-      const found = (await venue.instruments(this.listeningRest(answers), now)).filter(({ symbol }) =>
-        wanted.has(symbol),
-      );
-      for (const { symbol } of found) wanted.delete(symbol);
+      const found: InstrumentTick[] = [];
+      for (const instrument of oneOfEach(listed)) {
+        const entry = entryOf(instrument.symbol);
+        if (entry === undefined || !symbols.includes(entry)) continue;
+        wanted.delete(entry);
+        found.push(instrument);
+      }
       if (wanted.size > 0) {
         const missing = [...wanted].join(", ");
         logger.error({ code: "TP_SYMBOL_UNKNOWN" }, `the venue has no ${missing}: spell symbols as ccxt does`);
       }
-      const changed = found.filter((instrument) => this.known.put(instrument));
+      const changed = [...found, ...this.noLongerListed(found)].filter((instrument) => this.known.put(instrument));
       if (changed.length > 0) this.show(answers, now);
       this.publish(changed, now);
       if (this.publishedAt === 0) this.publishedAt = now;
+      if (changed.length > 0) this.options.changed?.();
       return true;
     } catch (error) {
       logger.warn({ why: (error as Error).message }, "no instruments from the venue; asking again");
@@ -60,6 +74,19 @@ export class InstrumentFeed {
     } finally {
       this.asking = false;
     }
+  }
+
+  /** Venues take what is delisted off their lists; an answer without anything says nothing. */
+  private noLongerListed(found: readonly InstrumentTick[]): InstrumentTick[] {
+    const listed = new Set(found.map(({ symbol }) => symbol));
+    const gone: InstrumentTick[] = [];
+    for (const instrument of this.known.all()) {
+      const { symbol, status } = instrument;
+      const times = listed.has(symbol) || listed.size === 0 ? 0 : (this.missing.get(symbol) ?? 0) + 1;
+      this.missing.set(symbol, times);
+      if (times >= missingBefore && status !== "delisted") gone.push({ ...instrument, status: "delisted" });
+    }
+    return gone;
   }
 
   private publish(instruments: readonly InstrumentTick[], now: Micros): void {
@@ -99,9 +126,10 @@ export class Instruments implements InstrumentLookup {
     return [...this.bySymbol.values()];
   }
 
-  /** @returns true when it is new, or something other than its times has changed */
+  /** One whose native id is another takes the former's place. @returns true when something but its times has changed */
   put(instrument: InstrumentTick): boolean {
     const before = this.bySymbol.get(instrument.symbol);
+    if (before !== undefined && before.nativeId !== instrument.nativeId) this.byId.delete(before.nativeId);
     this.byId.set(instrument.nativeId, instrument);
     this.bySymbol.set(instrument.symbol, instrument);
     return before === undefined || !sameInstrument(before, instrument);

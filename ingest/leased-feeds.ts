@@ -22,7 +22,7 @@ export function heldChoices(choice: VenueChoice, held: ReadonlySet<string>): Ven
     group.symbols.push(symbol);
     groups.set(kinds.join(), group);
   }
-  return [...groups.values()].map((group) => ({ venue: choice.venue, ...group }));
+  return [...groups.values()].map((group) => ({ venue: choice.venue, all: choice.symbols, ...group }));
 }
 
 /** The feeds of the venues, made anew for a venue when what is held of it changes. */

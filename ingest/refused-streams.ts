@@ -56,6 +56,12 @@ export class RefusedStreams {
     this.logger.error({ streams: named, why: refusal }, "the venue refuses streams; they are asked for again");
   }
 
+  /** The plan is another now: what its connection refuses of that one is told anew. */
+  left(plan: ConnectionPlan): void {
+    this.#asksAt.delete(plan);
+    for (const [name, refused] of this.#refused) if (refused.plan === plan) this.#refused.delete(name);
+  }
+
   /** @param ask sends frames; false where that is not possible now */
   onTime(now: Micros, ask: (plan: ConnectionPlan, frames: readonly string[]) => boolean): void {
     for (const [plan, at] of this.#asksAt) {

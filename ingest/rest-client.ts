@@ -2,7 +2,8 @@ import { Deadline } from "../infra/deadline.js";
 import { PlantError, whyFailed } from "../infra/errors.js";
 import type { Logger } from "../infra/logging.js";
 import { backoffMs } from "./backoff.js";
-import type { Rest } from "./venue.js";
+import type { Rest, Venue } from "./venue.js";
+import { WeightBudget } from "./weight-budget.js";
 
 /**
  * A REST request of a venue came to nothing. The feed asks again by itself; look at the network, at `restUrl`, and whether
@@ -25,6 +26,8 @@ export interface RestClientOptions {
   /** Weight that the venue allows a minute; the client stays a tenth below it. */
   readonly weightLimit: number;
   readonly logger: Logger;
+  /** What others that the venue counts together with this client spend, too; its own where it is left out. */
+  readonly budget?: WeightBudget;
   readonly timeoutMs?: number;
   readonly retries?: number;
   /** Requests that wait; one more is refused at once. */
@@ -40,6 +43,14 @@ export interface RestClientOptions {
   readonly limitPauseMs?: number;
   /** ms since the epoch, by which weight is counted; the system's where it is left out. */
   readonly clock?: () => number;
+}
+
+/** What a venue says of its REST beside its weight. */
+export function restLimitsOf({ isRateLimit, requestIntervalMs }: Venue): Partial<RestClientOptions> {
+  return {
+    ...(isRateLimit !== undefined && { isRateLimit }),
+    ...(requestIntervalMs !== undefined && { requestIntervalMs }),
+  };
 }
 
 interface Request {
@@ -61,9 +72,7 @@ export class RestClient implements Rest {
   private readonly abort = new AbortController();
   private readonly retrying = new Map<NodeJS.Timeout, Request>();
   private running = 0;
-  private minute = 0;
-  private usedWeight = 0;
-  private pausedUntil = 0;
+  private readonly budget: WeightBudget;
   private lastSentAt = 0;
   private wake: NodeJS.Timeout | undefined;
 
@@ -71,6 +80,7 @@ export class RestClient implements Rest {
 
   constructor(private readonly options: RestClientOptions) {
     this.now = options.clock ?? Date.now;
+    this.budget = options.budget ?? new WeightBudget();
   }
 
   get(
@@ -109,7 +119,7 @@ export class RestClient implements Rest {
         return;
       }
       const request = this.queue.shift()!;
-      this.usedWeight += request.weight;
+      this.budget.spend(request.weight);
       this.lastSentAt = this.now();
       this.running += 1;
       void this.run(request);
@@ -119,16 +129,12 @@ export class RestClient implements Rest {
   /** ms until a request of this weight may leave. */
   private pauseFor(weight: number): number {
     const now = this.now();
-    const nextAt = Math.max(this.pausedUntil, this.lastSentAt + (this.options.requestIntervalMs ?? 0));
+    const nextAt = Math.max(this.budget.pausedUntil, this.lastSentAt + (this.options.requestIntervalMs ?? 0));
     if (now < nextAt) return nextAt - now;
-    const minute = Math.floor(now / 60_000);
-    if (minute !== this.minute) {
-      this.minute = minute;
-      this.usedWeight = 0;
-    }
-    const limit = this.options.weightLimit * 0.9;
-    if (this.usedWeight === 0 || this.usedWeight + weight <= limit) return 0;
-    return (minute + 1) * 60_000 - now + 50;
+    this.budget.turn(now);
+    const { used } = this.budget;
+    if (used === 0 || used + weight <= this.options.weightLimit * 0.9) return 0;
+    return (Math.floor(now / 60_000) + 1) * 60_000 - now + 50;
   }
 
   private async run(request: Request): Promise<void> {
@@ -154,8 +160,7 @@ export class RestClient implements Rest {
     } finally {
       deadline.end();
     }
-    const used = Number(response.headers.get("x-mbx-used-weight-1m"));
-    if (used > this.usedWeight) this.usedWeight = used;
+    this.budget.said(Number(response.headers.get("x-mbx-used-weight-1m")));
     const limited = this.options.isRateLimit?.(text) === true;
     if (response.ok && !limited) return { text, url };
     const status = limited ? 429 : response.status;
@@ -167,7 +172,7 @@ export class RestClient implements Rest {
   private obey(response: Response, status: number): void {
     const seconds = Number(response.headers.get("retry-after"));
     const pause = seconds > 0 ? seconds * 1_000 : status === 418 ? 120_000 : (this.options.limitPauseMs ?? 10_000);
-    this.pausedUntil = Math.max(this.pausedUntil, this.now() + pause);
+    this.budget.pausedUntil = Math.max(this.budget.pausedUntil, this.now() + pause);
     this.options.logger.warn({ status, pauseMs: pause }, "the venue limits requests; waiting");
   }
 

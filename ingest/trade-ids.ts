@@ -1,3 +1,4 @@
+import type { TradeTick } from "../schemas/ticks.js";
 import type { Micros } from "../schemas/words.js";
 
 /** Ids from `first` to `last`, both missing; `last` is infinite while nothing later was seen. */
@@ -6,6 +7,17 @@ export interface MissingIds {
   readonly last: number;
   /** Exchange time of the last trade seen before the hole; 0 where unknown. */
   readonly since: Micros;
+  /** That trade's own number where it is a sum of fills; left out where it is not, or not known. */
+  readonly aggregate?: number | undefined;
+}
+
+/** The trade after which a session goes on. */
+export interface KnownTrade {
+  /** The last fill. */
+  readonly id: number;
+  readonly exchangeTime: Micros;
+  /** Of a sum of fills its own number. */
+  readonly aggregate?: number | undefined;
 }
 
 /** The holes that the venue is asked for, and how often the connection had been lost by then. */
@@ -14,6 +26,8 @@ export interface AskedHoles {
   readonly losses: number;
 }
 
+/** So many in a row below the last id are a new run. */
+const runOf = 3;
 /** More holes than this in one symbol: the two oldest are asked for as one. What lies between them comes twice, which cleaning sees. */
 const maxHoles = 64;
 
@@ -21,13 +35,22 @@ const maxHoles = 64;
  * The trade ids of one symbol: knows which are missing, so that just those are back-filled. Where the venue numbers a
  * symbol's trades without holes, every missing one shows. Where ids only rise, a hole is what a lost connection may have
  * missed, and it is closed once an answer of the venue reaches beyond it. Ids that are no safe integers are left alone.
+ *
+ * Ids are those of fills, also where a venue sums them: a sum stands for all from its first to its last. Sums have numbers
+ * of their own without holes, too, so of two with neighbouring numbers nothing is missing between, whatever their fills'
+ * ids (Binance's futures leave out those of liquidations and the insurance fund).
  */
 export class TradeIds {
   private last = -1;
   private lastTime: Micros = 0;
+  /** The own number of the last trade where it is a sum; else -1. */
+  private lastAggregate = -1;
   private holes: MissingIds[] = [];
   private losses = 0;
   private isLost = false;
+  /** Trades in a row that are later than the last one, by rising ids below it. */
+  private below = 0;
+  private lastBelow = -1;
 
   /** @param contiguous the venue leaves no id of a symbol out; else they only rise */
   constructor(private readonly contiguous = true) {}
@@ -57,21 +80,61 @@ export class TradeIds {
     if (id === undefined) return;
     if (id > this.last) {
       this.closeOpenHole(id);
-      if (this.contiguous && this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1, this.lastTime);
+      if (this.contiguous && this.last >= 0 && id > this.last + 1) this.add(this.last + 1, id - 1);
+      this.below = 0;
       this.last = id;
       this.lastTime = exchangeTime;
-    } else if (this.holes.length > 0) {
-      this.fill(id);
+      this.lastAggregate = -1;
+    } else if (!this.beginsAgain(id, id, exchangeTime) && this.holes.length > 0) {
+      this.fill(id, id);
     }
+  }
+
+  /** A sum of fills was published. */
+  seenSum({ tradeId, exchangeTime, firstTradeId, lastTradeId }: TradeTick): void {
+    const own = numberOf(tradeId) ?? -1;
+    const first = firstTradeId ?? -1;
+    const last = lastTradeId ?? -1;
+    if (first < 0 || last < first) return;
+    if (last <= this.last) {
+      if (this.beginsAgain(first, last, exchangeTime)) this.lastAggregate = own;
+      else if (this.holes.length > 0) this.fill(first, last);
+      return;
+    }
+    if (own > 0 && own === this.lastAggregate + 1) this.follow(first);
+    else this.closeOpenHole(first);
+    if (this.contiguous && this.last >= 0 && first > this.last + 1) this.add(this.last + 1, first - 1);
+    if (first <= this.last && this.holes.length > 0) this.fill(first, last);
+    this.last = last;
+    this.lastTime = exchangeTime;
+    this.lastAggregate = own;
+  }
+
+  /** Goes on after a trade of an earlier session: what came since is missing. */
+  goOnAfter({ id, exchangeTime, aggregate = -1 }: KnownTrade): void {
+    this.last = id;
+    this.lastTime = exchangeTime;
+    this.lastAggregate = aggregate;
+    this.lost();
   }
 
   /** A trade came, but was dropped. */
   dropped(tradeId: string, exchangeTime: Micros = 0): void {
     const id = numberOf(tradeId);
     if (id === undefined) return;
-    const before = this.lastTime;
+    const before = { since: this.lastTime, aggregate: this.lastAggregate };
     this.seen(tradeId, exchangeTime);
     this.add(id, id, before);
+  }
+
+  /** A sum of fills came, but was dropped. */
+  droppedSum(trade: TradeTick): void {
+    const { firstTradeId: first = -1, lastTradeId: last = -1 } = trade;
+    if (first < 0 || last < first) return;
+    const before = { since: this.lastTime, aggregate: this.lastAggregate };
+    const known = this.last;
+    this.seenSum(trade);
+    this.add(last <= known ? first : Math.max(first, known + 1), last, before);
   }
 
   /** The connection was lost: trades after the last one may be missing. */
@@ -79,7 +142,7 @@ export class TradeIds {
     this.losses += 1;
     this.isLost = true;
     if (this.last >= 0 && this.holes.at(-1)?.last !== Number.POSITIVE_INFINITY) {
-      this.add(this.last + 1, Number.POSITIVE_INFINITY, this.lastTime);
+      this.add(this.last + 1, Number.POSITIVE_INFINITY);
     }
   }
 
@@ -91,8 +154,13 @@ export class TradeIds {
   /** A trade of a hole was fetched and published; they come oldest first. */
   filled(tradeId: string): void {
     const id = Number(tradeId);
-    if (this.contiguous) this.fill(id);
+    if (this.contiguous) this.fill(id, id);
     else this.holes = this.holes.map((hole) => (isIn(hole, id) ? { ...hole, first: id + 1 } : hole)).filter(isHole);
+  }
+
+  /** These fills were fetched and published, or are known not to be there. */
+  filledRange(first: number, last: number): void {
+    if (last >= first) this.fill(first, last);
   }
 
   /** The venue's answer held all trades up to this id: where ids only rise, nothing below it is missing any more. */
@@ -103,6 +171,11 @@ export class TradeIds {
   isMissing(tradeId: string): boolean {
     const id = Number(tradeId);
     return this.holes.some((hole) => isIn(hole, id));
+  }
+
+  /** Whether one of the fills of a sum is missing. */
+  isAnyMissing(first: number, last: number): boolean {
+    return this.holes.some((hole) => hole.first <= last && hole.last >= first);
   }
 
   /** Whether one of these holes, which were asked for, is not filled yet; open ones aside. */
@@ -132,6 +205,23 @@ export class TradeIds {
     return absent;
   }
 
+  /**
+   * The venue's ids have begun again: several in a row rise below the last and are later than it. What was missing of the
+   * former run can not be asked for by its ids any more.
+   */
+  private beginsAgain(first: number, last: number, exchangeTime: Micros): boolean {
+    if (exchangeTime <= this.lastTime) return false;
+    this.below = first > this.lastBelow ? this.below + 1 : 1;
+    this.lastBelow = last;
+    if (this.below < runOf) return false;
+    this.below = 0;
+    this.lastBelow = -1;
+    this.holes = [];
+    this.last = last;
+    this.lastTime = exchangeTime;
+    return true;
+  }
+
   private closeOpenHole(id: number): void {
     const open = this.holes.at(-1);
     if (open?.last !== Number.POSITIVE_INFINITY) return;
@@ -140,22 +230,34 @@ export class TradeIds {
     this.last = id - 1;
   }
 
-  private fill(id: number): void {
+  /** The next sum is the last one's neighbour: nothing lies between them. */
+  private follow(first: number): void {
+    const open = this.holes.at(-1);
+    if (open?.last === Number.POSITIVE_INFINITY) {
+      this.holes.pop();
+      // what was dropped before the connection was lost is missing still
+      if (open.first <= this.last) this.holes.push({ ...open, last: this.last });
+    }
+    this.last = Math.max(this.last, first - 1);
+  }
+
+  private fill(from: number, to: number): void {
     this.holes = this.holes.flatMap((hole) => {
-      if (!isIn(hole, id)) return [hole];
-      const left = { ...hole, last: id - 1 };
-      const right = { ...hole, first: id + 1 };
+      if (hole.first > to || hole.last < from) return [hole];
+      const left = { ...hole, last: from - 1 };
+      const right = { ...hole, first: to + 1 };
       return [left, right].filter(isHole);
     });
   }
 
-  private add(first: number, last: number, since: Micros): void {
+  private add(first: number, last: number, after = { since: this.lastTime, aggregate: this.lastAggregate }): void {
     const before = this.holes.at(-1);
     if (before !== undefined && before.last + 1 === first) {
       this.holes[this.holes.length - 1] = { ...before, last };
       return;
     }
-    this.holes.push({ first, last, since });
+    const { since, aggregate } = after;
+    this.holes.push(aggregate < 0 ? { first, last, since } : { first, last, since, aggregate });
     if (this.holes.length <= maxHoles) return;
     const [oldest, next] = this.holes.splice(0, 2) as [MissingIds, MissingIds];
     this.holes.unshift({ ...oldest, last: next.last });

@@ -81,6 +81,8 @@ export interface TradePoint {
   readonly tradeId: string;
   /** 0 where only the id is known. */
   readonly exchangeTime: Micros;
+  /** Its own number, where it was a sum of fills; `tradeId` is its last fill's then. */
+  readonly aggregate?: number;
 }
 
 /**
@@ -92,6 +94,8 @@ export interface Venue {
   /** Base address of its REST API, and the weight a minute that it allows. */
   readonly restUrl: string;
   readonly weightLimit: number;
+  /** Venues with one name here spend one weight a minute, by address. */
+  readonly weightPool?: string;
   /** Between two requests of REST, where the venue limits them by the second. */
   readonly requestIntervalMs?: number;
   /** Between two connections that are opened at the start, where the venue limits them. */
@@ -131,6 +135,8 @@ export interface Venue {
    * what was missed while a connection was away is asked of `tradesSince`.
    */
   readonly risingTradeIds?: boolean;
+  /** Its trades are sums of fills (`firstTradeId`, `lastTradeId`), with numbers of their own. */
+  readonly sumsTrades?: boolean;
   /** Trades after one (exclusive), oldest first, as frames for `read`; undefined where the venue cannot. */
   tradesSince?(rest: Rest, instrument: InstrumentTick, from: TradePoint): Promise<readonly RestAnswer[]>;
 }
@@ -189,6 +195,8 @@ export interface BookSequence {
   /** A snapshot was taken in: increments must connect to it. */
   snapshot(tick: DepthTick): "apply" | "mismatch";
   next(tick: DepthTick): BookStep;
+  /** What governs the book's values has changed: a checksum may go by its decimals. */
+  governed?(instrument: InstrumentTick): void;
   /** The book that it keeps for its checksum, best prices first: must be there where snapshots come by resubscribing. */
   book?(): BookLevels;
 }

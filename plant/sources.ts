@@ -39,7 +39,9 @@ async function ccxtSources(
   return venues.map((venue) => {
     const { id, symbols, kinds } = venue;
     const settings = venueSettings(venue);
-    return leased(`ccxt|${id}`, ccxtSource({ id, symbols, kinds, settings, snapshotEvery, backfill }));
+    // as in patterns, which only native connectors follow
+    const named = symbols.map((symbol) => symbol.replace(/%2A/gi, "*"));
+    return leased(`ccxt|${id}`, ccxtSource({ id, symbols: named, kinds, settings, snapshotEvery, backfill }));
   });
 }
 

@@ -1,3 +1,5 @@
+import { bookStep } from "../schemas/book-order.js";
+import { BookRestart, type BookRestartJson } from "../schemas/book-restart.js";
 import { placeOf } from "../schemas/names.js";
 import type { Micros } from "../schemas/words.js";
 import { AggregateBook, type AggregateBookJson } from "./books/aggregate-book.js";
@@ -17,6 +19,8 @@ interface MarketBookJson {
   readonly reason: string | null;
   readonly updateId: number;
   readonly justSnapped: boolean;
+  /** Missing in states of before there was one. */
+  readonly restart?: BookRestartJson;
   readonly nextPart: number;
   readonly crossed?: boolean;
   readonly timestamp: Micros;
@@ -34,6 +38,7 @@ export class MarketBook {
   updateId = 0;
   /** The next increment may overlap the snapshot. */
   justSnapped = false;
+  readonly restart = new BookRestart();
   /** The next part of a snapshot in parts; 0 while none is on its way. */
   nextPart = 0;
   /** Stale because best bid and ask have met; what follows is applied all the same. */
@@ -51,17 +56,10 @@ export class MarketBook {
 
   /**
    * Whether an increment follows what was taken in. Ingest has run the venue's own rule; this holds what every venue's
-   * ids share, and refuses what the log itself lost. An increment has all changes after the id that it follows, so it
-   * may follow an older one (a snapshot taken between two events, or two sockets during a planned reconnect).
+   * ids share, and refuses what the log itself lost.
    */
   follows(tick: CleanDepth["tick"]): "apply" | "skip" | "gap" {
-    if (tick.updateId === 0) return "apply";
-    // of venues whose events name the one before, the first after a snapshot may end at its id, and counts
-    const isFirstAtId = tick.updateId === this.updateId && this.justSnapped && tick.previousUpdateId !== undefined;
-    if (tick.updateId <= this.updateId && !isFirstAtId) return "skip";
-    const overlaps = tick.firstUpdateId <= this.updateId + 1;
-    if (tick.previousUpdateId === undefined) return overlaps ? "apply" : "gap";
-    return tick.previousUpdateId <= this.updateId || (this.justSnapped && overlaps) ? "apply" : "gap";
+    return tick.updateId === 0 ? "apply" : bookStep(tick, this.updateId, this.justSnapped);
   }
 
   save(): MarketBookJson {
@@ -74,6 +72,7 @@ export class MarketBook {
       reason: this.reason,
       updateId: this.updateId,
       justSnapped: this.justSnapped,
+      restart: this.restart.save(),
       nextPart: this.nextPart,
       crossed: this.crossed,
       timestamp: this.timestamp,
@@ -88,6 +87,7 @@ export class MarketBook {
     this.reason = saved.reason;
     this.updateId = saved.updateId;
     this.justSnapped = saved.justSnapped;
+    if (saved.restart !== undefined) this.restart.load(saved.restart);
     this.nextPart = saved.nextPart;
     // an earlier version kept nothing of a book that crossed
     this.crossed = saved.crossed ?? false;
@@ -145,6 +145,7 @@ export class BookOperator implements Operator {
     if (held.nextPart > 0) return;
     held.updateId = depth.tick.updateId;
     held.justSnapped = true;
+    held.restart.snapped();
     if (held.book.crossed) this.#cross(held);
     else this.#live(held, depth.tick.firstUpdateId);
   }
@@ -164,12 +165,17 @@ export class BookOperator implements Operator {
   #increment(held: MarketBook, depth: CleanDepth): void {
     if (!held.live && !held.crossed) return;
     const step = held.follows(depth.tick);
-    if (step === "skip") return;
+    if (step === "skip") {
+      const isAnew = held.restart.skipped(depth.tick.updateId, depth.tick.exchangeTime);
+      if (isAnew) this.#stale(held, "ids_begin_again", depth.tick.updateId);
+      return;
+    }
     if (step === "gap") {
       this.#stale(held, "sequence_gap", depth.tick.updateId);
       return;
     }
     held.justSnapped = false;
+    held.restart.applied(depth.tick.exchangeTime);
     if (depth.tick.updateId > 0) held.updateId = depth.tick.updateId;
     const aggregate = this.#aggregate(held.market);
     for (let at = 0; at < depth.count; at++) {

@@ -1,5 +1,3 @@
-import { DecimalError } from "../schemas/errors.js";
-import { isVenue, nameFault, shownName } from "../schemas/names.js";
 import {
   ACTION_GAP,
   ACTION_INCREMENT,
@@ -8,52 +6,61 @@ import {
   KIND_TRADE,
   type RawBatchReader,
 } from "../schemas/raw-batch-reader.js";
-import { bigPower } from "../schemas/safe-integers.js";
 import type { InstrumentTick } from "../schemas/ticks.js";
-import { decimalsOf, INEXACT, multiplyUnits, parseUnits, parseUnitsBytes, type Units } from "../schemas/units.js";
-import type { SymbolName, VenueId } from "../schemas/words.js";
+import { multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
+import type { VenueId } from "../schemas/words.js";
+import { sideAt, unitsAt } from "./cleaning/exact-units.js";
 import { PriceBand, type PriceBandJson } from "./cleaning/price-band.js";
-import { numericId, TradeIds, type TradeIdsJson } from "./cleaning/trade-ids.js";
+import { QuoteIds, type QuoteIdsJson } from "./cleaning/quote-ids.js";
+import type { FillContent } from "./cleaning/recent-fills.js";
+import { badName, Refusal } from "./cleaning/refusal.js";
+import { decimalsOfTick } from "./cleaning/tick-decimals.js";
+import { ID_AGAIN, NEW_IDS, OFF_LOT, OFF_TICK, PRICE_BAND } from "./cleaning/trade-flags.js";
+import {
+  ANOTHER,
+  contentHash,
+  type Identity,
+  NEW,
+  NEW_RUN,
+  OVERLAP,
+  REPEAT,
+  TradeIdentity,
+  type TradeIdentityJson,
+} from "./cleaning/trade-identity.js";
+import { numericId } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
-import { type Market, type Markets, unfit } from "./task/market.js";
+import { type Market, type Markets, MOST_DECIMALS, unfit } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./task/operator.js";
 
-/** Why a tick is refused: a stable word, and what a person wants to know beside it. */
-export class Refusal {
-  constructor(
-    readonly reason: string,
-    readonly detail: string,
-  ) {}
-}
-
 interface Scrutiny {
-  readonly ids: TradeIds;
+  readonly ids: TradeIdentity;
   readonly trades: PriceBand;
   readonly bids: PriceBand;
   readonly asks: PriceBand;
+  readonly quotes: QuoteIds;
   priceScale: number;
-  quoteId: number;
 }
 
 interface ScrutinyJson {
   readonly instrument: InstrumentTick;
-  readonly ids: TradeIdsJson;
+  readonly ids: TradeIdentityJson;
   readonly bands: readonly PriceBandJson[];
-  readonly quoteId: number;
+  readonly quoteId: QuoteIdsJson | number;
   readonly scales: readonly [price: number, lot: number, contract: number, inverse: number];
 }
 
-/** History keeps more; no market needs as many. */
-const MOST_DIGITS = 38;
-/** Finer levels than this are an error, not history: a market must not become slow by one. */
-const LEGACY_DECIMALS = 8;
+/** One taker order meets fewer at one price. */
+const MOST_FILLS = 1_000_000;
+
 /**
- * Text to integers at the instrument's scale, once, and the refusal of what can not be right: repeats by the venue's
- * ids, values that are no decimals, not positive, off tick or lot, of the future or too old, or absurd.
+ * Text to integers at the market's scale, once, and the refusal of what can not be right: repeats by the venue's ids,
+ * values that are no decimals, not positive, of the future or too old. What the venue says is otherwise taken in: a
+ * price off the tick that is known, or beyond the band, is marked.
  */
 export class Cleaner {
   readonly #scrutinies: (Scrutiny | undefined)[] = [];
   readonly #bandMillionths: number;
+  readonly #content: FillContent = { hash: 0, time: 0, isTimed: true, isFetched: false };
   readonly trade: CleanTrade;
   readonly quote: CleanQuote;
   readonly depth = {
@@ -85,8 +92,11 @@ export class Cleaner {
       idText: "",
       retractsStart: -1,
       retractsEnd: -1,
+      flags: 0,
+      firstId: -1,
+      lastId: -1,
     };
-    this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0 };
+    this.quote = { market, bidPrice: 0, bidQty: 0, askPrice: 0, askQty: 0, exchangeTime: 0, marks: 0 };
   }
 
   /** Fills `trade`, `quote` or `depth` from the reader's tick. @returns why it is refused, if it is */
@@ -109,8 +119,17 @@ export class Cleaner {
         return this.#takeQuote(reader, market);
       case KIND_DEPTH:
         return this.#takeDepth(reader, market);
-      default:
-        return undefined;
+    }
+    return undefined;
+  }
+
+  /** A venue's connections went down or came back, or another session reads it: its ids may begin again. */
+  interrupted(exchange: VenueId): void {
+    for (const market of this.markets.all) {
+      if (market.exchange !== exchange) continue;
+      const scrutiny = this.#scrutinies[market.id];
+      scrutiny?.ids.interrupted();
+      scrutiny?.quotes.begin();
     }
   }
 
@@ -131,24 +150,20 @@ export class Cleaner {
   }
 
   /**
-   * A book may still hold levels from before its tick or lot became coarser. Widens the market's scales to those of the
-   * reader's depth tick, up to the decimals that venues have.
+   * The venue's own values are finer than the instrument that is known: its tick or lot has become finer since, or a
+   * level, or an order that is filled, is from before it became coarser. Widens the market's scales to the reader's tick.
    *
    * @returns the market when its scales grew, so that the tick may be taken again
    */
   widen(reader: RawBatchReader): Market | undefined {
     const market = this.markets.find(reader.exchange, reader.symbol);
-    if (market === undefined) return undefined;
-    const decimals: [price: number, lot: number] = [0, 0];
-    try {
-      for (let at = 0; at < (reader.bidCount + reader.askCount) * 2; at++) {
-        const text = reader.textAt(reader.levels[at * 2]!, reader.levels[at * 2 + 1]!);
-        decimals[at & 1] = Math.max(decimals[at & 1]!, decimalsOf(text));
-      }
-    } catch {
-      return undefined;
-    }
-    if (decimals.some((count) => count > LEGACY_DECIMALS) || !market.widen(...decimals)) return undefined;
+    const decimals = decimalsOfTick(reader);
+    return market && decimals && this.widenTo(market, ...decimals);
+  }
+
+  /** @returns the market when its scales grew */
+  widenTo(market: Market, priceScale: number, lotScale: number): Market | undefined {
+    if (Math.max(priceScale, lotScale) > MOST_DECIMALS || !market.widen(priceScale, lotScale)) return undefined;
     this.#rescaleBands(market);
     return market;
   }
@@ -163,14 +178,12 @@ export class Cleaner {
 
   #takeTrade(reader: RawBatchReader, market: Market): Refusal | undefined {
     const { bytes } = reader;
-    const price = this.#units(bytes, reader.priceStart, reader.priceEnd, market.priceScale, "price", "off_tick");
+    const price = unitsAt(bytes, reader.priceStart, reader.priceEnd, market.priceScale, "price");
     if (price instanceof Refusal) return price;
-    const lots = this.#units(bytes, reader.qtyStart, reader.qtyEnd, market.lotScale, "quantity", "off_lot");
+    const lots = unitsAt(bytes, reader.qtyStart, reader.qtyEnd, market.lotScale, "quantity");
     if (lots instanceof Refusal) return lots;
     if (price <= 0) return new Refusal("not_positive", "price");
     if (lots <= 0) return new Refusal("not_positive", "quantity");
-    if (!isMultiple(price, market.tickUnits)) return new Refusal("off_tick", "price is no multiple of the tick size");
-    if (!isMultiple(lots, market.lotUnits)) return new Refusal("off_lot", "quantity is no multiple of the lot size");
     const age = this.clock.now - reader.exchangeTime - this.settings.tooOldMs * 1000;
     if (age > 0 && !reader.backfilled) return new Refusal("too_old", `${age / 1000} ms beyond the limit`);
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
@@ -178,18 +191,51 @@ export class Cleaner {
     if (reader.retractsStart >= 0) return this.#takeRetraction(reader, market, ids, price, lots);
     const id = numericId(bytes, reader.tradeIdStart, reader.tradeIdEnd);
     const textId = id < 0 ? reader.textAt(reader.tradeIdStart, reader.tradeIdEnd) : "";
-    // a repeat says nothing of the price, and a price refused leaves the id free
-    if (id >= 0 ? ids.hasNumber(id) : textId !== "" && ids.hasText(textId)) {
-      return new Refusal("duplicate", "a trade of this id was taken in before");
+    const { firstTradeId: first, lastTradeId: last } = reader;
+    if ((first >= 0 || last >= 0) && !isSum(first, last)) {
+      return new Refusal("malformed", `a sum of trades ${first} to ${last}`);
     }
-    // what a chain's contract says has happened
-    if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths)) {
-      return new Refusal("price_band", "too far from the last accepted price");
+    const identity = this.#identify(reader, market, price, lots, ids, id, textId);
+    if (identity === REPEAT) return last < 0 ? repeated : repeatedSum;
+    if (identity === OVERLAP) {
+      const fills = last - first + 1;
+      const before = fills - ids.unseen(first, last);
+      return new Refusal("overlap", `${before} of the ${fills} trades that it sums were taken in before`);
     }
-    if (id >= 0) ids.takeNumber(id);
-    else if (textId !== "") ids.takeText(textId);
     this.#fill(reader, market, price, lots, id, textId);
+    const { trade } = this;
+    if (identity === ANOTHER) trade.flags = ID_AGAIN;
+    else if (identity === NEW_RUN) trade.flags = ID_AGAIN | NEW_IDS;
+    if (!isMultiple(price, market.tickUnits)) trade.flags |= OFF_TICK;
+    if (!isMultiple(lots, market.lotUnits)) trade.flags |= OFF_LOT;
+    // what a chain's contract says is no error
+    if (!scrutiny.trades.accepts(price, market.retractable ? 0 : this.#bandMillionths, market.tickUnits)) {
+      trade.flags |= PRICE_BAND;
+    }
     return undefined;
+  }
+
+  #identify(
+    reader: RawBatchReader,
+    market: Market,
+    price: Units,
+    lots: Units,
+    ids: TradeIdentity,
+    id: number,
+    textId: string,
+  ): Identity {
+    const { exchangeTime, receiveTime, firstTradeId: first, lastTradeId: last } = reader;
+    if (market.retractable) return ids.takeFinal(id >= 0 ? String(id) : textId) || textId === "" ? NEW : REPEAT;
+    const content = this.#content;
+    content.hash = contentHash(price, market.priceScale, lots, market.lotScale, reader.side === 0);
+    content.time = exchangeTime;
+    // a clock of ours has microseconds
+    content.isTimed = exchangeTime !== receiveTime || exchangeTime % 1_000 === 0;
+    content.isFetched = reader.backfilled;
+    // of one fill a sum is the trade itself
+    if (last >= 0) return ids.takeNumber(first, last, first === last ? last : last + 0.5, content);
+    if (id >= 0) return ids.takeNumber(id, id, id, content);
+    return textId === "" ? NEW : ids.takeText(textId, content);
   }
 
   #fill(reader: RawBatchReader, market: Market, price: Units, lots: Units, id: number, idText: string): void {
@@ -207,37 +253,46 @@ export class Cleaner {
     trade.idText = idText;
     trade.retractsStart = reader.retractsStart;
     trade.retractsEnd = reader.retractsEnd;
+    trade.flags = 0;
+    trade.firstId = reader.firstTradeId;
+    trade.lastId = reader.lastTradeId;
   }
 
   /** A trade is taken back once, and may come again afterwards: its id says what it is. */
-  #takeRetraction(reader: RawBatchReader, market: Market, ids: TradeIds, price: Units, lots: Units) {
+  #takeRetraction(reader: RawBatchReader, market: Market, ids: TradeIdentity, price: Units, lots: Units) {
     if (!market.retractable) return new Refusal("not_retractable", "its instrument names no chain");
     const target = reader.textAt(reader.retractsStart, reader.retractsEnd);
-    if (!ids.forgetText(target)) return new Refusal("duplicate", "the trade is not known, or was taken back before");
+    if (!ids.forget(target)) return new Refusal("duplicate", "the trade is not known, or was taken back before");
     this.#fill(reader, market, price, lots, -1, target);
     return undefined;
   }
 
   #takeQuote(reader: RawBatchReader, market: Market): Refusal | undefined {
     const { bytes } = reader;
-    const bidPrice = this.#side(bytes, reader.bidPriceStart, reader.bidPriceEnd, market.priceScale, "bid price");
+    const { priceScale, lotScale } = market;
+    const bidPrice = sideAt(bytes, reader.bidPriceStart, reader.bidPriceEnd, priceScale, "bid price");
     if (bidPrice instanceof Refusal) return bidPrice;
-    const askPrice = this.#side(bytes, reader.askPriceStart, reader.askPriceEnd, market.priceScale, "ask price");
+    const askPrice = sideAt(bytes, reader.askPriceStart, reader.askPriceEnd, priceScale, "ask price");
     if (askPrice instanceof Refusal) return askPrice;
-    const bidQty = this.#side(bytes, reader.bidQtyStart, reader.bidQtyEnd, market.lotScale, "bid quantity");
+    const bidQty = sideAt(bytes, reader.bidQtyStart, reader.bidQtyEnd, lotScale, "bid quantity");
     if (bidQty instanceof Refusal) return bidQty;
-    const askQty = this.#side(bytes, reader.askQtyStart, reader.askQtyEnd, market.lotScale, "ask quantity");
+    const askQty = sideAt(bytes, reader.askQtyStart, reader.askQtyEnd, lotScale, "ask quantity");
     if (askQty instanceof Refusal) return askQty;
     if (bidPrice < 0 || askPrice < 0 || bidQty < 0 || askQty < 0) return new Refusal("not_positive", "a side");
     if (bidPrice !== 0 && askPrice !== 0 && bidPrice >= askPrice) return new Refusal("crossed", "bid at or above ask");
     const scrutiny = this.#scrutinies[market.id] ?? this.#create(market);
-    if (reader.updateId >= 0) {
-      if (reader.updateId < scrutiny.quoteId) return new Refusal("duplicate", "a newer quote was taken in before");
-      scrutiny.quoteId = reader.updateId;
-    }
-    if (bidPrice !== 0 && !scrutiny.bids.accepts(bidPrice, this.#bandMillionths)) return farQuote;
-    if (askPrice !== 0 && !scrutiny.asks.accepts(askPrice, this.#bandMillionths)) return farQuote;
+    const step = reader.updateId >= 0 ? scrutiny.quotes.take(reader.updateId) : "next";
+    if (step === "late") return lateQuote;
     const quote = this.quote;
+    const band = this.#bandMillionths;
+    const { tickUnits } = market;
+    const isNear =
+      (bidPrice === 0 || scrutiny.bids.accepts(bidPrice, band, tickUnits)) &&
+      (askPrice === 0 || scrutiny.asks.accepts(askPrice, band, tickUnits));
+    quote.marks = isNear ? 0 : PRICE_BAND;
+    if (step === "again") quote.marks |= NEW_IDS;
+    if (tickUnits !== 1 && !(isMultiple(bidPrice, tickUnits) && isMultiple(askPrice, tickUnits)))
+      quote.marks |= OFF_TICK;
     quote.market = market;
     quote.bidPrice = bidPrice;
     quote.askPrice = askPrice;
@@ -252,15 +307,15 @@ export class Cleaner {
     const { bytes, levels, bidCount } = reader;
     // a book that begins anew may begin with lower ids, and so may its quotes
     const scrutiny = this.#scrutinies[market.id];
-    if (scrutiny !== undefined && reader.action !== ACTION_INCREMENT) scrutiny.quoteId = -1;
+    if (reader.action !== ACTION_INCREMENT) scrutiny?.quotes.begin();
     const count = bidCount + reader.askCount;
     depth.prices.length = count;
     depth.quantities.length = count;
     for (let at = 0; at < count; at++) {
       const slot = at * 4;
-      const price = this.#units(bytes, levels[slot]!, levels[slot + 1]!, market.priceScale, "price", "off_tick");
+      const price = unitsAt(bytes, levels[slot]!, levels[slot + 1]!, market.priceScale, "price");
       if (price instanceof Refusal) return price;
-      const qty = this.#units(bytes, levels[slot + 2]!, levels[slot + 3]!, market.lotScale, "quantity", "off_lot");
+      const qty = unitsAt(bytes, levels[slot + 2]!, levels[slot + 3]!, market.lotScale, "quantity");
       if (qty instanceof Refusal) return qty;
       if (price <= 0 || qty < 0) return new Refusal("not_positive", "a level");
       depth.prices[at] = price;
@@ -281,41 +336,14 @@ export class Cleaner {
     return undefined;
   }
 
-  /** An empty text is a side that is not there: 0. */
-  #side(bytes: Uint8Array, start: number, end: number, scale: number, what: string): Units | Refusal {
-    return start === end
-      ? 0
-      : this.#units(bytes, start, end, scale, what, what.endsWith("price") ? "off_tick" : "off_lot");
-  }
-
-  #units(bytes: Uint8Array, start: number, end: number, scale: number, what: string, off: string): Units | Refusal {
-    const units = parseUnitsBytes(bytes, start, end, scale);
-    if (units >= 0) return units;
-    if (units === INEXACT) return new Refusal(off, `${what} has more than ${scale} decimals`);
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
-    try {
-      const exact = parseUnits(text, scale);
-      if (
-        typeof exact === "number" ||
-        (exact < bigPower(scale + MOST_DIGITS) && exact > -bigPower(scale + MOST_DIGITS))
-      ) {
-        return exact;
-      }
-      return new Refusal("out_of_range", `${what} has more than ${MOST_DIGITS} digits before the point`);
-    } catch (error) {
-      const inexact = error instanceof DecimalError && error.code === "TP_DECIMAL_INEXACT";
-      return new Refusal(inexact ? off : "malformed", `${what} ${JSON.stringify(text.slice(0, 40))}`);
-    }
-  }
-
   #create(market: Market): Scrutiny {
     const scrutiny: Scrutiny = {
-      ids: new TradeIds(),
+      ids: new TradeIdentity(),
       trades: new PriceBand(),
       bids: new PriceBand(),
       asks: new PriceBand(),
+      quotes: new QuoteIds(),
       priceScale: market.priceScale,
-      quoteId: -1,
     };
     this.#scrutinies[market.id] = scrutiny;
     return scrutiny;
@@ -330,7 +358,7 @@ export class Cleaner {
         instrument: market.instrument,
         ids: scrutiny.ids.save(),
         bands: [scrutiny.trades.save(), scrutiny.bids.save(), scrutiny.asks.save()],
-        quoteId: scrutiny.quoteId,
+        quoteId: scrutiny.quotes.save(),
         scales: [market.priceScale, market.lotScale, market.contractScale, market.inverseScale],
       };
       write(market.key, saved as unknown as Json);
@@ -347,18 +375,17 @@ export class Cleaner {
     scrutiny.trades.load(saved.bands[0]!);
     scrutiny.bids.load(saved.bands[1]!);
     scrutiny.asks.load(saved.bands[2]!);
-    scrutiny.quoteId = saved.quoteId;
+    scrutiny.quotes.load(saved.quoteId);
   }
 }
 
-const farQuote = new Refusal("price_band", "a side is too far from the last accepted quote");
+const repeated = new Refusal("duplicate", "the trade was taken in before");
+const repeatedSum = new Refusal("duplicate", "the trades that it sums were taken in before");
+const lateQuote = new Refusal("duplicate", "a newer quote was taken in before");
 
-/** Of what no channel can be named after. */
-export function badName({ exchange, symbol }: { readonly exchange: VenueId; readonly symbol: SymbolName }) {
-  const fault = isVenue(exchange)
-    ? nameFault(symbol)
-    : `the venue ${shownName(exchange)}: small letters, digits and . _ -`;
-  return fault === undefined ? undefined : new Refusal("bad_name", fault);
+/** A sum of fills is known by the fills' ids, which are the same whichever of a venue's streams brings them. */
+function isSum(first: number, last: number): boolean {
+  return first >= 0 && last >= first && last - first < MOST_FILLS;
 }
 
 /** Contracts to base currency, where the contract is linear and not of one unit. */

@@ -3,6 +3,7 @@ import { placeOf } from "../schemas/names.js";
 import { multiplyUnits, rescaleUnits, type Units } from "../schemas/units.js";
 import type { CandleJson } from "./candles/candle.js";
 import { KlineSeries, type SeriesJson } from "./candles/kline-series.js";
+import { PRICE_BAND } from "./cleaning/trade-flags.js";
 import type { Scales } from "./messages/kline-message.js";
 import { orderedIntervals } from "./settings.js";
 import type { Market, SymbolGroup } from "./task/market.js";
@@ -36,17 +37,20 @@ export class KlineOperator implements Operator {
     const { market } = trade;
     const series = this.#ofMarket[market.id] ?? this.#marketSeries(market);
     const amount = multiplyUnits(trade.price, market.aggregates ? trade.qty : 1);
-    const { price, qty, buy, exchangeTime, idNumber } = trade;
+    const { price, qty, buy, exchangeTime, firstId, lastId } = trade;
+    // a sum's own number is no fill's
+    const id = firstId < 0 ? trade.idNumber : lastId;
+    const fills = firstId < 0 ? 1 : lastId - firstId + 1;
     const quote = market.aggregates ? amount : multiplyUnits(qty, market.inverseUnits);
     if (market.retractable) {
       this.#onTentative(series, trade, amount, quote);
       return;
     }
-    if (!series.add(price, qty, quote, buy, exchangeTime, idNumber)) {
+    if (!series.add(price, qty, quote, buy, exchangeTime, id, fills)) {
       this.context.refuse(market.exchange, market.symbol, "too_late", "older than K-lines may be amended");
       return;
     }
-    if (!market.aggregates) return;
+    if (!market.aggregates || (trade.flags & PRICE_BAND) !== 0) return;
     const { group } = market;
     const aggregate = this.#ofGroup[group.id] ?? this.#groupSeries(group);
     const morePrice = group.priceScale - market.priceScale;
@@ -57,7 +61,8 @@ export class KlineOperator implements Operator {
       rescaleUnits(amount, 0, morePrice + moreQty),
       buy,
       exchangeTime,
-      idNumber,
+      id,
+      fills,
     );
   }
 

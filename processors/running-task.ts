@@ -112,7 +112,7 @@ export class RunningTask {
   ): Promise<RunningTask> {
     const { log, codecs, settings, logger } = ports;
     const sink = new LogSink(settings.partitions, common.chunks);
-    const shown = new TaskMetrics(ports.metrics);
+    const shown = new TaskMetrics(ports.metrics, logger);
     const options = {
       partition,
       settings,

@@ -1,174 +1,23 @@
-import { placeOf } from "../schemas/names.js";
 import type { TickerTick } from "../schemas/ticks.js";
-import {
-  addUnits,
-  compareUnits,
-  formatUnits,
-  multiplyUnits,
-  parseUnits,
-  type Units,
-  type UnitsJson,
-  unitsFromJson,
-  unitsToJson,
-} from "../schemas/units.js";
+import { addUnits, compareUnits, formatUnits, multiplyUnits, parseUnits, type Units } from "../schemas/units.js";
 import { AGGREGATE, type DecimalText, type Micros, type VenueId } from "../schemas/words.js";
 import type { BookOperator } from "./book.js";
+import { PRICE_BAND } from "./cleaning/trade-flags.js";
 import { Conflation, type ConflationJson } from "./task/conflation.js";
 import type { FeedHealth, Market, SymbolGroup } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, Operator, SaveState, TaskContext } from "./task/operator.js";
 import { OutputStream } from "./task/output-stream.js";
-import { RecentTrades, type RecentTradesJson } from "./tickers/recent-trades.js";
-import { RollingVolume, type RollingVolumeJson } from "./tickers/rolling-volume.js";
+import { MarketTicker, type MarketTickerJson } from "./tickers/market-ticker.js";
+import { RecentTrades } from "./tickers/recent-trades.js";
 import {
   atScale,
-  type DayStatistics,
   medianMid,
   noStatistics,
-  rescaled,
   statisticsOf,
   totalVolume,
   type VenuePrices,
   weightedPrice,
 } from "./tickers/ticker-stats.js";
-
-interface MarketTickerJson {
-  readonly exchange: VenueId;
-  readonly symbol: string;
-  readonly stream: readonly [number, number];
-  readonly emission: ConflationJson;
-  readonly prices: readonly (UnitsJson | null)[];
-  readonly scales: readonly [number, number];
-  readonly quoted: boolean;
-  readonly statistics: DayStatistics | null;
-  readonly seen: Micros;
-  readonly lastTime: Micros;
-  readonly timestamp: Micros;
-  readonly volume: RollingVolumeJson;
-  readonly recent?: RecentTradesJson;
-}
-
-/** What is known of one market now. */
-class MarketTicker {
-  readonly stream: OutputStream;
-  readonly emission: Conflation;
-  readonly volume = new RollingVolume();
-  /** Of a market whose trades may be taken back. */
-  recent: RecentTrades | undefined;
-  bidPrice: Units | undefined;
-  bidQty: Units | undefined;
-  askPrice: Units | undefined;
-  askQty: Units | undefined;
-  lastPrice: Units | undefined;
-  priceScale: number;
-  qtyScale: number;
-  /** Whether the venue quotes; without, the book's top serves. */
-  quoted = false;
-  statistics: DayStatistics | undefined;
-  /** Log time of the last trade, quote or depth. */
-  seen: Micros = 0;
-  /** Exchange time of the last trade: a late one does not change the last price. */
-  lastTime: Micros = 0;
-  timestamp: Micros = 0;
-
-  constructor(
-    readonly context: TaskContext,
-    readonly market: Market,
-  ) {
-    const { symbol, exchange } = market;
-    const name = placeOf(symbol, exchange);
-    this.stream = new OutputStream("market.ticker", symbol, `ticker:${name}`, symbol, exchange);
-    this.emission = new Conflation(context, name, () => this.#emit());
-    this.priceScale = market.priceScale;
-    this.qtyScale = market.qtyScale;
-  }
-
-  rescale(): void {
-    const { market } = this;
-    const price = market.priceScale - this.priceScale;
-    const qty = market.qtyScale - this.qtyScale;
-    this.priceScale = market.priceScale;
-    this.qtyScale = market.qtyScale;
-    this.bidPrice = rescaled(this.bidPrice, price);
-    this.askPrice = rescaled(this.askPrice, price);
-    this.lastPrice = rescaled(this.lastPrice, price);
-    this.bidQty = rescaled(this.bidQty, qty);
-    this.askQty = rescaled(this.askQty, qty);
-    this.volume.rescale(qty, price + qty);
-    this.recent?.rescale(price, qty);
-  }
-
-  /** The venue's own statistics, else the plant's once 24 hours are covered. */
-  day(now: Micros): DayStatistics {
-    if (this.statistics !== undefined) return this.statistics;
-    const sums = this.volume.sums(now);
-    if (sums === undefined) return noStatistics;
-    return {
-      ...noStatistics,
-      volume_24h: formatUnits(sums.base, this.qtyScale),
-      // price · quantity means nothing for inverse contracts
-      quote_volume_24h: this.market.aggregates ? formatUnits(sums.quote, this.priceScale + this.qtyScale) : null,
-    };
-  }
-
-  #emit(): void {
-    const { clock, outbox } = this.context;
-    const price = (units: Units | undefined) => (units === undefined ? null : formatUnits(units, this.priceScale));
-    const qty = (units: Units | undefined) => (units === undefined ? null : formatUnits(units, this.qtyScale));
-    const day = this.day(clock.now);
-    outbox.ticker(this.stream, {
-      bid_price: price(this.bidPrice),
-      bid_qty: qty(this.bidQty),
-      ask_price: price(this.askPrice),
-      ask_qty: qty(this.askQty),
-      last_price: price(this.lastPrice),
-      volume_24h: day.volume_24h,
-      quote_volume_24h: day.quote_volume_24h,
-      open_24h: day.open_24h,
-      high_24h: day.high_24h,
-      low_24h: day.low_24h,
-      weighted_price: null,
-      median_price: null,
-      venues: null,
-      timestamp: this.timestamp,
-    });
-  }
-
-  save(): MarketTickerJson {
-    const prices = [this.bidPrice, this.bidQty, this.askPrice, this.askQty, this.lastPrice];
-    return {
-      exchange: this.market.exchange,
-      symbol: this.market.symbol,
-      stream: this.stream.save(),
-      emission: this.emission.save(),
-      prices: prices.map((units) => (units === undefined ? null : unitsToJson(units))),
-      scales: [this.priceScale, this.qtyScale],
-      quoted: this.quoted,
-      statistics: this.statistics ?? null,
-      seen: this.seen,
-      lastTime: this.lastTime,
-      timestamp: this.timestamp,
-      volume: this.volume.save(),
-      ...(this.recent && { recent: this.recent.save(this.context.clock.now) }),
-    };
-  }
-
-  load(saved: MarketTickerJson): void {
-    if (saved.stream[1] > 0) this.stream.load(saved.stream);
-    this.emission.load(saved.emission);
-    const prices = saved.prices.map((json) => (json === null ? undefined : unitsFromJson(json)));
-    [this.bidPrice, this.bidQty, this.askPrice, this.askQty, this.lastPrice] = prices;
-    [this.priceScale, this.qtyScale] = saved.scales;
-    this.quoted = saved.quoted;
-    this.statistics = saved.statistics ?? undefined;
-    this.seen = saved.seen;
-    this.lastTime = saved.lastTime;
-    this.timestamp = saved.timestamp;
-    this.volume.load(saved.volume);
-    if (saved.recent === undefined) return;
-    this.recent = new RecentTrades();
-    this.recent.load(saved.recent);
-  }
-}
 
 interface GroupTickerJson {
   readonly symbol: string;
@@ -192,12 +41,13 @@ export class TickerOperator implements Operator {
     const held = this.#markets[market.id];
     if (held === undefined) return undefined;
     const volume24h = held.day(this.context.clock.now).volume_24h;
-    if (held.bidPrice !== undefined && held.askPrice !== undefined) {
-      const doubled = multiplyUnits(addUnits(held.bidPrice, held.askPrice), 5);
+    const { bidPrice, askPrice, lastPrice } = held.trusted;
+    if (bidPrice !== undefined && askPrice !== undefined) {
+      const doubled = multiplyUnits(addUnits(bidPrice, askPrice), 5);
       return { price: formatUnits(doubled, held.priceScale + 1), volume24h, seen: held.seen };
     }
-    if (held.lastPrice === undefined) return undefined;
-    return { price: formatUnits(held.lastPrice, held.priceScale), volume24h, seen: held.seen };
+    if (lastPrice === undefined) return undefined;
+    return { price: formatUnits(lastPrice, held.priceScale), volume24h, seen: held.seen };
   }
 
   onTrade(trade: CleanTrade): void {
@@ -206,12 +56,14 @@ export class TickerOperator implements Operator {
     if (held.statistics === undefined) {
       held.volume.add(this.context.clock.now, trade.qty, multiplyUnits(trade.price, trade.qty));
     }
-    held.seen = this.context.clock.now;
+    const trusted = (trade.flags & PRICE_BAND) === 0;
+    if (trusted) held.seen = this.context.clock.now;
     if (market.retractable) this.#remember(held, trade);
-    if (trade.exchangeTime < held.lastTime) return;
-    held.lastTime = trade.exchangeTime;
-    held.lastPrice = trade.price;
-    this.#changed(held, trade.exchangeTime);
+    const { price, exchangeTime } = trade;
+    if (trusted && exchangeTime >= held.trusted.lastTime) held.trusted.last(price, exchangeTime);
+    if (exchangeTime < held.own.lastTime) return;
+    held.own.last(price, exchangeTime);
+    this.#changed(held, exchangeTime);
   }
 
   #remember(held: MarketTicker, { idText: id, price, qty, buy, exchangeTime: time }: CleanTrade): void {
@@ -227,19 +79,20 @@ export class TickerOperator implements Operator {
     if (held.statistics === undefined) held.volume.subtract(taken.seen, taken.qty, taken.amount);
     held.seen = this.context.clock.now;
     const last = held.recent!.last();
-    held.lastPrice = last?.price;
-    held.lastTime = last?.time ?? 0;
+    held.own.last(last?.price, last?.time ?? 0);
+    held.trusted.last(last?.price, last?.time ?? 0);
     this.#changed(held, trade.exchangeTime);
   }
 
   onQuote(quote: CleanQuote): void {
     const held = this.#markets[quote.market.id] ?? this.#create(quote.market);
     held.quoted = true;
-    held.seen = this.context.clock.now;
-    held.bidPrice = quote.bidPrice === 0 ? undefined : quote.bidPrice;
-    held.bidQty = quote.bidPrice === 0 ? undefined : quote.bidQty;
-    held.askPrice = quote.askPrice === 0 ? undefined : quote.askPrice;
-    held.askQty = quote.askPrice === 0 ? undefined : quote.askQty;
+    const { bidPrice, bidQty, askPrice, askQty } = quote;
+    held.own.best(bidPrice, bidQty, askPrice, askQty);
+    if ((quote.marks & PRICE_BAND) === 0) {
+      held.seen = this.context.clock.now;
+      held.trusted.best(bidPrice, bidQty, askPrice, askQty);
+    }
     this.#changed(held, quote.exchangeTime);
   }
 
@@ -247,7 +100,8 @@ export class TickerOperator implements Operator {
     const held = this.#markets[market.id] ?? this.#create(market);
     held.statistics = statisticsOf(market, tick);
     // until trades say it themselves
-    if (held.lastTime === 0) held.lastPrice = parseUnits(tick.lastPrice, held.priceScale);
+    if (held.own.lastTime === 0) held.own.lastPrice = parseUnits(tick.lastPrice, held.priceScale);
+    if (held.trusted.lastTime === 0) held.trusted.lastPrice = held.own.lastPrice;
     held.seen = this.context.clock.now;
     this.#changed(held, tick.exchangeTime);
   }
@@ -258,10 +112,14 @@ export class TickerOperator implements Operator {
     if (depth.tick.action !== "gap") held.seen = this.context.clock.now;
     if (held.quoted) return;
     const book = this.books.liveBook(market);
-    held.bidPrice = book && book.bids.size > 0 ? book.bids.price(0) : undefined;
-    held.bidQty = book && book.bids.size > 0 ? book.bids.qty(0) : undefined;
-    held.askPrice = book && book.asks.size > 0 ? book.asks.price(0) : undefined;
-    held.askQty = book && book.asks.size > 0 ? book.asks.qty(0) : undefined;
+    const bids = book !== undefined && book.bids.size > 0 ? book.bids : undefined;
+    const asks = book !== undefined && book.asks.size > 0 ? book.asks : undefined;
+    const { own } = held;
+    own.bidPrice = bids?.price(0);
+    own.bidQty = bids?.qty(0);
+    own.askPrice = asks?.price(0);
+    own.askQty = asks?.qty(0);
+    held.trusted.bestOf(own);
     this.#changed(held, depth.tick.exchangeTime);
   }
 
@@ -293,9 +151,9 @@ export class TickerOperator implements Operator {
     const venues = live.map((held): VenuePrices => {
       const from = held.priceScale;
       return {
-        bid: atScale(held.bidPrice, from, scale),
-        ask: atScale(held.askPrice, from, scale),
-        last: atScale(held.lastPrice, from, scale),
+        bid: atScale(held.trusted.bidPrice, from, scale),
+        ask: atScale(held.trusted.askPrice, from, scale),
+        last: atScale(held.trusted.lastPrice, from, scale),
         volume24h: held.market.aggregates ? held.day(clock.now).volume_24h : null,
       };
     });
@@ -304,9 +162,9 @@ export class TickerOperator implements Operator {
     const ask = best(live, venues, "ask");
     outbox.ticker(stream, {
       bid_price: price(bid?.price),
-      bid_qty: bid === undefined ? null : formatUnits(bid.held.bidQty!, bid.held.qtyScale),
+      bid_qty: bid === undefined ? null : formatUnits(bid.held.trusted.bidQty!, bid.held.qtyScale),
       ask_price: price(ask?.price),
-      ask_qty: ask === undefined ? null : formatUnits(ask.held.askQty!, ask.held.qtyScale),
+      ask_qty: ask === undefined ? null : formatUnits(ask.held.trusted.askQty!, ask.held.qtyScale),
       last_price: price(latest(live, venues)),
       ...noStatistics,
       volume_24h: totalVolume(venues),
@@ -378,8 +236,9 @@ function best(live: readonly MarketTicker[], venues: readonly VenuePrices[], sid
 /** The last price with the newest exchange time. */
 function latest(live: readonly MarketTicker[], venues: readonly VenuePrices[]): Units | undefined {
   let newest = -1;
-  for (const [at, held] of live.entries()) {
-    if (held.lastPrice !== undefined && (newest < 0 || held.lastTime > live[newest]!.lastTime)) newest = at;
+  for (const [at, { trusted }] of live.entries()) {
+    if (trusted.lastPrice !== undefined && (newest < 0 || trusted.lastTime > live[newest]!.trusted.lastTime))
+      newest = at;
   }
   return newest < 0 ? undefined : venues[newest]!.last;
 }

@@ -24,6 +24,14 @@ export interface Trade extends MessageTimes {
   epoch: number;
   sequence_num: number;
   retracts: string | null;
+  /** First and last fill of a trade that sums several; in JSON only there. */
+  first_trade_id?: number | null;
+  last_trade_id?: number | null;
+  /**
+   * What is odd with it: `off_tick`, `off_lot` (no multiple of the instrument's sizes as they were known), `price_band`
+   * (left out of aggregates and indices), `id_again` (the venue gave its id to another trade before).
+   */
+  flags: string[];
 }
 
 export interface Ticker extends MessageTimes {
@@ -174,7 +182,7 @@ export interface DeadLetter extends MessageTimes {
   index: number;
   exchange: VenueId;
   symbol: SymbolName;
-  /** A stable word: `duplicate`, `not_positive`, `off_tick`, `off_lot`, `from_the_future`, `too_old`, `price_band`, … */
+  /** A stable word: `duplicate`, `not_positive`, `out_of_range`, `from_the_future`, `too_old`, … */
   reason: string;
   detail: string;
   /** The original bytes: the tick's Avro body, or the venue's frame. */

@@ -1,4 +1,5 @@
 import {
+  AGGREGATE_FIELDS,
   DEPTH_ACTIONS,
   DEPTH_FIELDS,
   OTHER_FIELDS,
@@ -22,6 +23,7 @@ const BEFORE_QUOTE = TRADE_FIELDS.length;
 const BEFORE_DEPTH = BEFORE_QUOTE + QUOTE_FIELDS.length;
 const AFTER_DEPTH = BEFORE_DEPTH + DEPTH_FIELDS.length;
 const FIELDS = AFTER_DEPTH + TICKER_FIELDS.length + OTHER_FIELDS.length;
+const BEFORE_AGGREGATE = FIELDS - AGGREGATE_FIELDS.length;
 /** What a nullable field holds; a number is an enum's count of symbols. */
 type Shape = "string" | "long" | "boolean" | "levels" | "feeds" | "ill" | number;
 const SHAPES = [...TRADE_FIELDS, ...QUOTE_FIELDS, ...DEPTH_FIELDS, ...TICKER_FIELDS, ...OTHER_FIELDS].map(
@@ -178,7 +180,12 @@ export class RawBatchReader extends RawTickView {
     const retracts = this.present();
     this.retractsStart = retracts ? this.text() : -1;
     this.retractsEnd = retracts ? this.at : -1;
-    this.nullsOrSkip(BEFORE_QUOTE, FIELDS);
+    this.firstTradeId = -1;
+    this.lastTradeId = -1;
+    if (this.nulls(FIELDS - BEFORE_QUOTE)) return;
+    this.skip(BEFORE_QUOTE, BEFORE_AGGREGATE);
+    this.firstTradeId = this.longOr(-1);
+    this.lastTradeId = this.longOr(-1);
   }
 
   private scanQuote(): void {

@@ -1,4 +1,5 @@
 import {
+  AGGREGATE_FIELDS,
   DEPTH_ACTIONS,
   DEPTH_FIELDS,
   OTHER_FIELDS,
@@ -20,6 +21,7 @@ const ZIGZAG_KIND = Object.fromEntries(TICK_KINDS.map((kind, index) => [kind, in
 const NULLS_AFTER_TRADE = QUOTE_FIELDS.length + DEPTH_FIELDS.length + TICKER_FIELDS.length + OTHER_FIELDS.length;
 const NULLS_AFTER_QUOTE = NULLS_AFTER_TRADE - QUOTE_FIELDS.length;
 const NULLS_AFTER_DEPTH = NULLS_AFTER_QUOTE - DEPTH_FIELDS.length;
+const NULLS_BEFORE_AGGREGATE = NULLS_AFTER_TRADE - AGGREGATE_FIELDS.length;
 const PRESENT = 2;
 /** Room for all that is not text: enums, longs, markers and nulls of one tick. */
 const FIXED = 256;
@@ -130,7 +132,9 @@ export class RawBatchWriter {
       target[at] = PRESENT;
       at = writeText(target, at + 1, retracts);
     } else at++;
-    return at + NULLS_AFTER_TRADE;
+    if (tick.firstTradeId === undefined && tick.lastTradeId === undefined) return at + NULLS_AFTER_TRADE;
+    at = writeOptional(target, at + NULLS_BEFORE_AGGREGATE, tick.firstTradeId);
+    return writeOptional(target, at, tick.lastTradeId);
   }
 
   private writeQuote(tick: QuoteTick, number: number): number {

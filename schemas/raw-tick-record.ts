@@ -51,6 +51,8 @@ export interface RawTickRecord {
   end: boolean | null;
   chain: string | null;
   ill: IllStream[] | null;
+  first_trade_id: number | null;
+  last_trade_id: number | null;
 }
 
 /** A record of `market.raw`. */
@@ -74,6 +76,8 @@ const FIELDS = {
     side: "side",
     backfilled: "backfilled",
     retracts: "retracts",
+    firstTradeId: "first_trade_id",
+    lastTradeId: "last_trade_id",
   },
   quote: {
     bidPrice: "bid_price",
@@ -165,6 +169,8 @@ const EMPTY: Omit<RawTickRecord, "kind" | "exchange" | "symbol" | "number" | "ex
   end: null,
   chain: null,
   ill: null,
+  first_trade_id: null,
+  last_trade_id: null,
 };
 
 export function recordOfTick(tick: RawTick, number: number): RawTickRecord {

@@ -42,6 +42,9 @@ export class RawTickView extends AvroCursor {
   /** Both -1 where the trade takes nothing back. */
   retractsStart = -1;
   retractsEnd = -1;
+  /** First and last fill of a trade that sums several; both -1 where it is one. */
+  firstTradeId = -1;
+  lastTradeId = -1;
 
   /** Quote. */
   bidPriceStart = 0;

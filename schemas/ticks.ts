@@ -28,6 +28,12 @@ export interface TradeTick extends TickBase {
   readonly backfilled?: boolean;
   /** The id of the trade that this one takes back (a chain's reorganisation). */
   readonly retracts?: string;
+  /**
+   * Of a trade that sums the fills of one taker at one price: the ids of the first and the last, both or none. `tradeId`
+   * is then the sum's own number; a fill is the same under either kind.
+   */
+  readonly firstTradeId?: number;
+  readonly lastTradeId?: number;
 }
 
 /** Best bid and ask. An empty side has the texts "". */
@@ -74,7 +80,7 @@ export interface DepthTick extends TickBase {
   readonly part?: number;
   readonly parts?: number;
   readonly checksum?: number;
-  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`, `session_start`. */
+  /** Why, with a gap: `sequence_gap`, `checksum_mismatch`, `reconnect`, `dropped`, `session_start`, `ids_begin_again`. */
   readonly reason?: string;
 }
 

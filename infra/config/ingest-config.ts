@@ -4,11 +4,22 @@ import { endpointConfig } from "./endpoint-config.js";
 import { engineConfig } from "./engine-config.js";
 import { oraclesConfig } from "./oracle-config.js";
 import { leaseConfig } from "./services-config.js";
-import { httpUrl, milliseconds, port, symbolName, unique, venueId, webSocketUrl, whole } from "./words.js";
+import {
+  httpUrl,
+  milliseconds,
+  port,
+  symbolName,
+  symbolPattern,
+  unique,
+  venueId,
+  webSocketUrl,
+  whole,
+} from "./words.js";
 
 const feedKinds = ["trade", "quote", "ticker", "depth"] as const;
 
 const symbols = unique(symbolName, (symbol) => symbol).min(1, "expected at least one symbol");
+const patterns = unique(symbolPattern, (symbol) => symbol).min(1, "expected at least one symbol");
 
 const ingestVenue = z
   .strictObject({
@@ -19,7 +30,9 @@ const ingestVenue = z
       .describe("`native`: the plant's own connector of this venue; `ccxt`: any exchange that ccxt streams."),
     restUrl: httpUrl.optional().describe("Base URL of the venue's REST API; by default the venue's own."),
     wsUrl: webSocketUrl.optional().describe("Base URL of the venue's WebSocket; by default the venue's own."),
-    symbols: symbols.describe("Unified symbols to take in."),
+    symbols: patterns.describe(
+      "Unified symbols to take in; in a pattern `*` stands for any characters but `/` and `:`, e.g. `*/USDT` or `BTC/USD:*`, and follows the venue's listings.",
+    ),
     kinds: unique(z.enum(feedKinds), (kind) => kind)
       .min(1)
       .default([...feedKinds])
@@ -34,6 +47,13 @@ const ingestVenue = z
       .record(z.string(), z.unknown())
       .default({})
       .describe("What only this venue knows, e.g. `tradeStream: aggTrade` of Binance; the venue checks it."),
+  })
+  .superRefine(({ connector, symbols }, context) => {
+    symbols.forEach((symbol, index) => {
+      if (connector === "native" || !symbol.includes("*")) return;
+      const message = "patterns follow the listings of native connectors: name the symbols (an asterisk is %2A)";
+      context.addIssue({ code: "custom", path: ["symbols", index], message });
+    });
   })
   .describe("One venue to take in.");
 

@@ -18,6 +18,16 @@ export const symbolName = z.string().superRefine((text, context) => {
   if (message !== undefined) context.addIssue({ code: "custom", message });
 });
 
+/** A symbol, or a pattern of symbols in which `*` stands for any characters but `/` and `:`, and `%2A` for an asterisk. */
+export const symbolPattern = z.string().superRefine((text, context) => {
+  const filled = text.replace(/%2A|\*/gi, "X");
+  const isMarket = /^[^/:]+\/[^/:]+(:[^/:]+)?$/.test(filled);
+  const message = isMarket
+    ? nameFault(filled)
+    : "expected a unified symbol such as BTC/USDT, or a pattern such as */USDT";
+  if (message !== undefined) context.addIssue({ code: "custom", message });
+});
+
 /** Of an index: what its channel is named after. */
 export const indexName = z.string().superRefine((text, context) => {
   const message = /[/:]/.test(text) ? "expected a name without / and :" : nameFault(text);

@@ -2,7 +2,7 @@
  * Keeps what is ours, takes what is free. KEYS: the history, then for each name its lease, its token, its progress. ARGV:
  * owner, ms that a lease lives, then for each name 1 where the owner holds it by its own clock, else 0, and its progress
  * ("" for none). Answers, behind the words of what a take was refused by ("" for nothing), for each name token and
- * progress; token 0 where it is somebody else's, or has to wait.
+ * progress; token 0 where it is somebody else's, or has to wait. Progress begins with a number that only grows.
  *
  * The history says which run of which server these leases stand in, and since when: what another server, one begun anew or
  * one that was emptied knows of the newest leases may be missing (replication is asynchronous). There nobody but its holder
@@ -44,6 +44,8 @@ if not since or where ~= here then
 end
 local isSettled = now - tonumber(since) >= ttl * 1000
 
+local function numberOf(text) return tonumber(string.match(text, '^%-?%d+') or '') or -1 end
+
 local answer = { '' }
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, token, progress = KEYS[2 + 3 * i], KEYS[3 + 3 * i], KEYS[4 + 3 * i]
@@ -57,7 +59,7 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
     if try('SET', token, text) and try('SET', lease, owner .. ' ' .. text, 'PX', ttl) then number = taken end
   end
   local known = redis.call('GET', progress) or ''
-  if number > 0 and said ~= '' and tonumber(said) > (tonumber(known) or -1) and try('SET', progress, said) then
+  if number > 0 and said ~= '' and numberOf(said) > numberOf(known) and try('SET', progress, said) then
     known = said
   end
   answer[2 * i + 2] = number

@@ -167,14 +167,19 @@ export class ClickHouseStore implements RowStore {
       }),
     };
     const ofVenue = range.exchange === AGGREGATE ? "" : "exchange = {exchange:String} AND";
-    return await this.query<Trade>(
+    const rows = await this.query<Trade>(
       `SELECT symbol, exchange, trade_id, ${exact("price")}, ${exact("qty")}, side, ${micros("timestamp")}, epoch,
-        sequence_num, retracts, ${laterTime("log_time")}, ${laterTime("receive_time")} FROM (
+        sequence_num, retracts, ${laterTime("log_time")}, ${laterTime("receive_time")}, first_trade_id, last_trade_id,
+        flags
+      FROM (
         SELECT * FROM trades
         WHERE ${ofVenue} symbol = {symbol:String} ${between("timestamp", range)} ${before(range)}
         ORDER BY timestamp DESC, epoch DESC, sequence_num DESC, exchange DESC LIMIT {limit:UInt32})
       ORDER BY timestamp, epoch, sequence_num, exchange`,
       parameters,
+    );
+    return rows.map(({ first_trade_id, last_trade_id, ...trade }) =>
+      first_trade_id == null ? trade : { ...trade, first_trade_id, last_trade_id: last_trade_id! },
     );
   }
 

@@ -125,16 +125,33 @@ const place = (m: { timestamp: Micros; epoch: number; sequence_num: number }): s
   `${time(m.timestamp)}\t${whole(m.epoch)}\t${whole(m.sequence_num)}`;
 
 const later = ["log_time", "receive_time", "sent_at"] as const;
-const times = (m: MessageTimes, sentAt: Micros): string =>
-  `${time(m.log_time)}\t${time(m.receive_time)}\t${time(sentAt)}\n`;
+const times = (m: MessageTimes, sentAt: Micros): string => `${moments(m, sentAt)}\n`;
+const moments = (m: MessageTimes, sentAt: Micros): string =>
+  `${time(m.log_time)}\t${time(m.receive_time)}\t${time(sentAt)}`;
+/** Of a trade that sums several. */
+const fills = ["first_trade_id", "last_trade_id"] as const;
+const fill = (id: number | null | undefined): string => (id == null ? "\\N" : String(whole(id)));
 
 /** Rows of every stored topic, columns in the order of their text. */
 export const rowTexts: { readonly [Topic in StoredTopic]: RowText<MessageOfTopic[Topic]> } = {
   "market.trade": {
     table: "trades_data",
-    columns: ["symbol", "exchange", "trade_id", "price", "qty", "side", ...stream, "retracts", ...later],
+    columns: [
+      "symbol",
+      "exchange",
+      "trade_id",
+      "price",
+      "qty",
+      "side",
+      ...stream,
+      "retracts",
+      ...later,
+      ...fills,
+      "flags",
+    ],
     row: (m, sentAt = 0) =>
-      `${text(m.symbol)}\t${text(m.exchange)}\t${text(m.trade_id)}\t${value(m.price)}\t${value(m.qty)}\t${m.side}\t${place(m)}\t${nullable(m.retracts)}\t${times(m, sentAt)}`,
+      `${text(m.symbol)}\t${text(m.exchange)}\t${text(m.trade_id)}\t${value(m.price)}\t${value(m.qty)}\t${m.side}\t${place(m)}\t${nullable(m.retracts)}\t${moments(m, sentAt)}\t` +
+      `${fill(m.first_trade_id)}\t${fill(m.last_trade_id)}\t${texts(m.flags)}\n`,
   },
   "market.ticker": {
     table: "tickers_data",

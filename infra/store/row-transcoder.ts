@@ -45,6 +45,8 @@ export class RowTranscoder extends AvroCursor {
   private out = Buffer.allocUnsafeSlow(1 << 20);
   private outAt = 0;
   private readonly row: (() => void) | undefined;
+  /** What stands behind a record's times. */
+  private readonly rest: (() => void) | undefined;
 
   /** @param schemaId of the records that are read the fast way; those of topics with few records never are */
   constructor(
@@ -59,6 +61,7 @@ export class RowTranscoder extends AvroCursor {
       "market.kline": this.kline,
     };
     this.row = rows[topic];
+    this.rest = topic === "market.trade" ? this.restOfTrade : undefined;
   }
 
   /** Bytes of the rows so far. */
@@ -85,6 +88,7 @@ export class RowTranscoder extends AvroCursor {
       this.time(this.long());
       this.time(this.long());
       this.time(sentAt);
+      this.rest?.();
       if (this.at !== this.end) throw unfit;
       this.out[this.outAt - 1] = NEWLINE;
       return true;
@@ -125,6 +129,14 @@ export class RowTranscoder extends AvroCursor {
     this.stream();
     if (this.present()) this.string();
     else this.word(NULL);
+  }
+
+  private restOfTrade(): void {
+    for (let field = 0; field < 2; field += 1) {
+      if (this.present()) this.integer();
+      else this.word(NULL);
+    }
+    this.strings();
   }
 
   private ticker(): void {

@@ -3,6 +3,7 @@ import type { FeedState } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
 import { gapTick } from "../book-feed.js";
+import { InstrumentFit } from "../instrument-fit.js";
 import { Instruments } from "../instruments.js";
 import type { Hole } from "../publisher.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
@@ -56,6 +57,10 @@ class CcxtSource implements Source {
   /** How ccxt spells the names. */
   private readonly ccxtSymbols = new Map<string, string>();
   private readonly loops: WatchLoop<unknown>[] = [];
+  private readonly fit = new InstrumentFit({
+    of: (symbol) => this.known.of(symbol),
+    ask: () => void this.refreshInstruments(),
+  });
   private exact: ExactExchange | undefined;
   /** Sockets open and streams running; connected once the subscriptions are sent too. */
   private isOpen = false;
@@ -152,7 +157,11 @@ class CcxtSource implements Source {
       exchange: id,
       instrument: this.known.of(symbol)!,
       kinds: watches.flatMap((watch) => watch.kinds),
-      publish: (tick) => publisher.publish(tick.symbol === symbol ? tick : { ...tick, symbol }),
+      publish: (given) => {
+        const tick = given.symbol === symbol ? given : { ...given, symbol };
+        if (tick.kind === "trade" || tick.kind === "quote") this.fit.seen(tick);
+        return publisher.publish(tick);
+      },
       refuse: (reason, what) => this.refuse(reason, what),
       snapshotEvery,
       tradesLimit: this.settings.tradesLimit,

@@ -51,7 +51,12 @@ export function faultOf(tick: RawTick, now: Micros, limits: TimeLimits): Fault |
 function idFault(tick: RawTick): Fault | undefined {
   switch (tick.kind) {
     case "trade":
-      return formFault("trade_id", tick.tradeId || undefined, ID) ?? formFault("retracts", tick.retracts, ID);
+      return (
+        formFault("trade_id", tick.tradeId || undefined, ID) ??
+        formFault("retracts", tick.retracts, ID) ??
+        numberFault("first_trade_id", tick.firstTradeId) ??
+        numberFault("last_trade_id", tick.lastTradeId)
+      );
     case "quote":
       return numberFault("update_id", tick.updateId);
     case "depth":

@@ -87,6 +87,7 @@ export class RecordedVenue {
   private onTick(tick: RawTick): void {
     if (tick.kind === "instrument") {
       this.instruments.learn(tick);
+      this.books.get(tick.symbol)?.feed.governed(tick);
       return;
     }
     this.instruments.govern(tick);

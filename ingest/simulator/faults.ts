@@ -29,7 +29,7 @@ export type FaultName = (typeof faultNames)[number];
 export const garbageForms = ["not_json", "truncated", "wrong_shape"] as const;
 export type GarbageForm = (typeof garbageForms)[number];
 
-/** Which frame a fault befalls: the next one of this symbol and kind that somebody reads. */
+/** Which frame a fault befalls: the next one of this symbol and kind that somebody reads; `trade` means sums, too. */
 export interface FaultTarget {
   /** Native id; any symbol by default. */
   readonly symbol?: string;
@@ -198,6 +198,6 @@ export class Faults {
 function matches(fault: Armed, frame: OutgoingFrame): boolean {
   return (
     (fault.symbol === undefined || fault.symbol === frame.symbol) &&
-    (fault.kind === undefined || fault.kind === frame.kind)
+    (fault.kind === undefined || fault.kind === frame.kind || (fault.kind === "trade" && frame.kind === "aggTrade"))
   );
 }

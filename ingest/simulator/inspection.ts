@@ -1,4 +1,5 @@
 import { PlantError } from "../../infra/errors.js";
+import { aggregateTrades } from "./aggregate-trades.js";
 import { klineRow } from "./binance/protocol.js";
 import { intervalMs } from "./candles.js";
 import { priceText, qtyText } from "./instruments.js";
@@ -36,6 +37,21 @@ export function tradeTexts({ instrument, trades }: Market): TradeText[] {
     price: priceText(instrument, price),
     qty: qtyText(instrument, qty),
     time,
+    side: buyerIsMaker ? "sell" : "buy",
+  }));
+}
+
+export interface AggregateText extends TradeText {
+  /** The fills that it sums. */
+  readonly firstId: number;
+  readonly lastId: number;
+}
+
+export function aggregateTexts({ instrument, trades }: Market): AggregateText[] {
+  return aggregateTrades(trades).map(({ id, firstId, lastId, price, qty, time, buyerIsMaker }) => ({
+    ...{ id, firstId, lastId, time },
+    price: priceText(instrument, price),
+    qty: qtyText(instrument, qty),
     side: buyerIsMaker ? "sell" : "buy",
   }));
 }

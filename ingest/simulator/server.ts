@@ -7,7 +7,15 @@ import { control } from "./control.js";
 import type { ConnectionLimits, Dialect, Streams } from "./dialect.js";
 import { type DialectName, dialects } from "./dialects.js";
 import { type FaultName, Faults, type FaultTarget, type GarbageForm, type OutgoingFrame } from "./faults.js";
-import { type BookText, bookText, klineRows, type TradeText, tradeTexts } from "./inspection.js";
+import {
+  type AggregateText,
+  aggregateTexts,
+  type BookText,
+  bookText,
+  klineRows,
+  type TradeText,
+  tradeTexts,
+} from "./inspection.js";
 import { defaultSymbols, type SymbolOptions } from "./instruments.js";
 import { Market } from "./market.js";
 import { type RestAnswer, RestApi } from "./rest.js";
@@ -196,6 +204,11 @@ export class Simulator {
   /** All kept trades, oldest first. */
   trades(symbol: string): TradeText[] {
     return tradeTexts(this.market(symbol));
+  }
+
+  /** All kept trades as sums of one taker's fills at one price, oldest first. */
+  aggregateTrades(symbol: string): AggregateText[] {
+    return aggregateTexts(this.market(symbol));
   }
 
   /**

@@ -36,6 +36,17 @@ export class LineStreams {
     for (const [symbol, kind] of namesOf(plan)) this.streams.down(this.exchange, symbol, kind);
   }
 
+  /** The connection carries other streams from here on: those that are new are awaited, the others go on as they were. */
+  replanned(former: ConnectionPlan, plan: ConnectionPlan | undefined, connected: boolean, now: Micros): void {
+    this.#judged.delete(former);
+    this.#remedies.forget(former);
+    if (plan === undefined || !connected) return;
+    for (const [symbol, kind] of namesOf(plan)) {
+      if (this.streams.find(this.exchange, symbol, kind)?.up !== true)
+        this.streams.expect(this.exchange, symbol, kind, now);
+    }
+  }
+
   end(symbols: Iterable<string>): void {
     for (const symbol of symbols) this.streams.leave(this.exchange, symbol);
   }

@@ -42,6 +42,10 @@ export class Remedies {
     }
   }
 
+  forget(plan: ConnectionPlan): void {
+    this.#forgetMended(plan, []);
+  }
+
   #renew({ plan, connection }: RemediedLine, reason: string, wait: Micros, now: Micros): void {
     const tried = this.#renewed.get(plan) ?? { attempts: 0, next: 0 };
     if (now < tried.next) return;

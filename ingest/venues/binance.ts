@@ -45,7 +45,7 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
       if (streams.length === 0) return;
       found.push({
         name: `${group}-${found.length + 1}`,
-        url: `${base}/stream`,
+        url: streamUrl(base),
         hello: subscribeFrames(streams),
         answers: groupsOf(streams),
         streams: streams.map(plannedStream),
@@ -73,6 +73,8 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     restUrl: settings.restUrl,
     weightLimit: settings.weightLimit,
     contiguousTradeIds: true,
+    sumsTrades: settings.tradeStream === "aggTrade",
+    ...(settings.weightPool !== undefined && { weightPool: settings.weightPool }),
 
     async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {
       const answer = await rest.get(`${api}/exchangeInfo`, {}, market === "spot" ? 20 : 1);
@@ -91,9 +93,10 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     connections(want: readonly Subscription[]): ConnectionPlan[] {
       const { wsUrl, wsBookUrl } = settings;
       if (wsBookUrl === undefined) return plans("market", wsUrl, new Set(["trade", "quote", "depth", "ticker"]), want);
+      const sums = settings.tradeStream === "aggTrade";
       return [
-        ...plans("market", wsUrl, new Set(["trade", "ticker"]), want),
-        ...plans("book", wsBookUrl, new Set(["quote", "depth"]), want),
+        ...plans("market", wsUrl, new Set<FeedKind>(sums ? ["trade", "ticker"] : ["ticker"]), want),
+        ...plans("book", wsBookUrl, new Set<FeedKind>(sums ? ["quote", "depth"] : ["trade", "quote", "depth"]), want),
       ];
     },
 
@@ -102,7 +105,7 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     },
 
     sequence(): BookSequence {
-      return new BinanceBookSequence(market !== "spot");
+      return new BinanceBookSequence();
     },
 
     snapshot(rest: Rest, instrument: InstrumentTick) {
@@ -112,9 +115,16 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     },
 
     async tradesSince(rest: Rest, instrument: InstrumentTick, from: TradePoint) {
-      return tradesAfter(rest, settings, instrument, Number(from.tradeId));
+      return tradesAfter(rest, settings, instrument, from);
     },
   };
+}
+
+/** Where several streams come over one socket; a base may have a query (`?timeUnit=MICROSECOND`). */
+function streamUrl(base: string): string {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/stream`;
+  return url.href;
 }
 
 interface Stream {

@@ -61,10 +61,17 @@ export class Candle {
     this.openTime = openTime;
   }
 
-  /** @param amount price · qty, quote currency */
-  add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): void {
-    if (this.#firm !== undefined) this.#firm.#sum(price, qty, amount, buy, time, id);
+  /**
+   * @param amount price · qty, quote currency
+   * @param fills  trades that it stands for
+   */
+  add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number, fills: number): void {
+    if (this.#firm !== undefined) {
+      this.#firm.#sum(price, qty, amount, buy, time, id);
+      this.#firm.count += fills - 1;
+    }
     this.#sum(price, qty, amount, buy, time, id);
+    this.count += fills - 1;
   }
 
   #sum(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): void {

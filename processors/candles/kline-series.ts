@@ -75,15 +75,16 @@ export class KlineSeries {
 
   /**
    * @param amount price · qty, quote currency at the quote scale
+   * @param fills  trades that it stands for
    * @returns false when the trade is older than late trades may be
    */
-  add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): boolean {
+  add(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number, fills: number): boolean {
     let candle = this.#current;
     if (candle === undefined || time >= this.#currentEnd || time < candle.openTime) {
       candle = this.#locate(time);
-      if (candle === undefined) return this.#amend(price, qty, amount, buy, time, id);
+      if (candle === undefined) return this.#amend(price, qty, amount, buy, time, id, fills);
     }
-    candle.add(price, qty, amount, buy, time, id);
+    candle.add(price, qty, amount, buy, time, id, fills);
     this.#emission.changed();
     return true;
   }
@@ -234,8 +235,8 @@ export class KlineSeries {
   }
 
   /** A trade of a candle that is closed: amends it and the quiet ones that took its close, in every interval. */
-  #amend(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number): boolean {
-    return this.#amendBy(time, (candle) => candle.add(price, qty, amount, buy, time, id));
+  #amend(price: Units, qty: Units, amount: Units, buy: boolean, time: Micros, id: number, fills: number): boolean {
+    return this.#amendBy(time, (candle) => candle.add(price, qty, amount, buy, time, id, fills));
   }
 
   /** @param add adds the trade to a candle */

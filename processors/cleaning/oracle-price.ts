@@ -1,7 +1,7 @@
 import type { OracleTick } from "../../schemas/ticks.js";
 import { compareUnits, decimalsOf, formatUnits, parseUnits } from "../../schemas/units.js";
 import type { DecimalText, Micros, SymbolName, VenueId } from "../../schemas/words.js";
-import { badName, Refusal } from "../clean.js";
+import { badName, Refusal } from "./refusal.js";
 
 /** An oracle's price. It is no market's: it has no instrument, no quantity, and a time of its own. */
 export interface CleanOracle {

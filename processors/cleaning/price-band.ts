@@ -10,19 +10,22 @@ import {
 } from "../../schemas/units.js";
 
 const MILLION = 1_000_000;
-/** So many refused prices in a row that agree among themselves are a new level, not an error. */
+/** So many prices in a row beyond the band that agree among themselves are a new level, not an error. */
 const AGREEING = 5;
 
 export type PriceBandJson = readonly [accepted: UnitsJson, candidate: UnitsJson, agreeing: number];
 
-/** Refuses a price too far from the last accepted one, until several in a row agree on the new level. */
+/** Tells a price too far from the last one that counted, until several in a row agree on the new level. */
 export class PriceBand {
   #accepted: Units = 0;
   #candidate: Units = 0;
   #agreeing = 0;
 
-  /** @param millionths the band's share of the last price, in millionths; 0 accepts all */
-  accepts(price: Units, millionths: number): boolean {
+  /**
+   * @param millionths the band's share of the last price, in millionths; 0 accepts all
+   * @param tick       the market's smallest step: one of it is never too far, whatever its share of the price
+   */
+  accepts(price: Units, millionths: number, tick: Units): boolean {
     const last = this.#accepted;
     if (typeof price === "number" && typeof last === "number") {
       const distance = price > last ? price - last : last - price;
@@ -33,12 +36,13 @@ export class PriceBand {
         return true;
       }
     }
-    if (millionths === 0 || last === 0 || within(price, last, millionths)) {
+    if (millionths === 0 || last === 0 || within(price, last, millionths, tick)) {
       this.#accepted = price;
       this.#agreeing = 0;
       return true;
     }
-    this.#agreeing = this.#agreeing > 0 && within(price, this.#candidate, millionths) ? this.#agreeing + 1 : 1;
+    const agrees = this.#agreeing > 0 && within(price, this.#candidate, millionths, tick);
+    this.#agreeing = agrees ? this.#agreeing + 1 : 1;
     this.#candidate = price;
     if (this.#agreeing < AGREEING) return false;
     this.#accepted = price;
@@ -62,7 +66,8 @@ export class PriceBand {
   }
 }
 
-function within(price: Units, from: Units, millionths: number): boolean {
+function within(price: Units, from: Units, millionths: number, tick: Units): boolean {
   const distance = compareUnits(price, from) > 0 ? subtractUnits(price, from) : subtractUnits(from, price);
+  if (compareUnits(distance, tick) <= 0) return true;
   return compareUnits(multiplyUnits(distance, MILLION), multiplyUnits(from, millionths)) <= 0;
 }

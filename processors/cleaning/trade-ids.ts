@@ -18,6 +18,16 @@ export class TradeIds {
   #missing: number[] = [];
   readonly #texts = new Set<string>();
 
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Ids have begun again, and have come to this one. */
+  beginAt(id: number): void {
+    this.#highest = id;
+    this.#missing = [];
+  }
+
   hasNumber(id: number): boolean {
     if (id > this.#highest) return false;
     const ranges = this.#missing;
@@ -45,6 +55,35 @@ export class TradeIds {
       return true;
     }
     return this.#takeMissing(id);
+  }
+
+  /** How many of the ids from `first` to `last` have not been seen: a sum of trades stands for all of them. */
+  unseen(first: number, last: number): number {
+    let count = last > this.#highest ? last - Math.max(first, this.#highest + 1) + 1 : 0;
+    const ranges = this.#missing;
+    for (let at = ranges.length - 2; at >= 0 && first <= ranges[at + 1]!; at -= 2) {
+      count += Math.max(0, Math.min(last, ranges[at + 1]!) - Math.max(first, ranges[at]!) + 1);
+    }
+    return count;
+  }
+
+  /** Takes in the ids from `first` to `last`, none of which was seen. */
+  takeRange(first: number, last: number): void {
+    if (first > this.#highest) {
+      this.takeNumber(first);
+      this.#highest = last;
+      return;
+    }
+    const ranges = this.#missing;
+    for (let at = ranges.length - 2; at >= 0 && first <= ranges[at + 1]!; at -= 2) {
+      const from = ranges[at]!;
+      const to = ranges[at + 1]!;
+      if (last < from) continue;
+      const left = from < first ? [from, first - 1] : [];
+      const right = last < to ? [last + 1, to] : [];
+      ranges.splice(at, 2, ...left, ...right);
+    }
+    if (last > this.#highest) this.#highest = last;
   }
 
   /** Takes in any other id. @returns false when it was seen before */

@@ -39,3 +39,13 @@ export function copyText(json: ByteWriter, label: Uint8Array, bytes: Uint8Array,
   json.copyRange(bytes, from, from + length);
   return from + length;
 }
+
+/** Avro's array of short ASCII strings: a block of so many, and an empty one; counts and lengths are doubled. */
+export function avroTexts(names: readonly string[]): Uint8Array {
+  if (names.length === 0) return Buffer.from([0]);
+  return Buffer.from([
+    2 * names.length,
+    ...names.flatMap((name) => [2 * name.length, ...Buffer.from(name, "latin1")]),
+    0,
+  ]);
+}

@@ -2,7 +2,7 @@ import type { Micros } from "../../schemas/words.js";
 import type { Candle } from "../candles/candle.js";
 import { bytesOf } from "../task/byte-writer.js";
 import type { OutputStream } from "../task/output-stream.js";
-import { copyText } from "./json-text.js";
+import { avroTexts, copyText } from "./json-text.js";
 import type { MessageWriter } from "./message-writer.js";
 
 /** Decimals of price, base volume and quote volume. */
@@ -80,12 +80,7 @@ export function writeKline(
 
 const flagNames: readonly (readonly string[])[] = [[], ["feed_down"], ["amended"], ["feed_down", "amended"]];
 const flagJson = flagNames.map((names) => bytesOf(`,"flags":${JSON.stringify(names)},"timestamp":`));
-/** Avro's array of strings: a block of so many, and an empty one; counts and lengths are doubled. */
-const flagAvro = flagNames.map((names) =>
-  names.length === 0
-    ? Buffer.from([0])
-    : Buffer.from([2 * names.length, ...names.flatMap((name) => [2 * name.length, ...Buffer.from(name, "latin1")]), 0]),
-);
+const flagAvro = flagNames.map(avroTexts);
 
 const OPEN_TIME = bytesOf(',"open_time":');
 const CLOSE_TIME = bytesOf(',"close_time":');

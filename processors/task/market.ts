@@ -8,7 +8,7 @@ export class Market {
   priceScale = 0;
   /** Of quantities in base currency (contracts where the contract is inverse). */
   qtyScale = 0;
-  /** Tick and lot size in units; a price that is no multiple of the tick is refused. */
+  /** Tick and lot size in units; a price that is no multiple of the tick is marked so. */
   tickUnits: Units = 1;
   lotUnits: Units = 1;
   /** Decimals of a quantity as the venue writes it; contractUnits turn it into base currency. */
@@ -75,7 +75,7 @@ export class Market {
     return grew;
   }
 
-  /** Takes finer values than today's tick and lot have. @returns whether a scale grew */
+  /** Takes finer values than the tick and lot that are known have. @returns whether a scale grew */
   widen(priceScale: number, lotScale: number): boolean {
     if (this.instrument === undefined || (priceScale <= this.priceScale && lotScale <= this.lotScale)) return false;
     this.priceScale = Math.max(this.priceScale, priceScale);
@@ -103,8 +103,8 @@ export function unfit({ contractType, tickSize, lotSize, contractSize }: Instrum
 }
 
 const CONTRACT_TYPES: readonly string[] = ["spot", "linear", "inverse"];
-/** What history can hold. */
-const MOST_DECIMALS = 18;
+/** What history can hold: no scale of a price or a quantity grows beyond. */
+export const MOST_DECIMALS = 18;
 
 /** All venues' markets in one symbol: what aggregates are taken over. */
 export class SymbolGroup {

@@ -84,6 +84,11 @@ export interface CleanTrade {
   /** Of a retraction, in `idBytes`: the id that it takes back, as it came; else -1. */
   retractsStart: number;
   retractsEnd: number;
+  /** What is odd with it: bits, as in cleaning/trade-flags.ts. */
+  flags: number;
+  /** Of a trade that sums several fills, the ids of the first and the last; else both -1. */
+  firstId: number;
+  lastId: number;
 }
 
 export interface CleanQuote {
@@ -94,6 +99,8 @@ export interface CleanQuote {
   askPrice: Units;
   askQty: Units;
   exchangeTime: Micros;
+  /** What is odd with it: OFF_TICK, PRICE_BAND (aggregates and indices leave it out). */
+  marks: number;
 }
 
 /** A depth event with its levels as units: [price, qty] pairs laid flat, bids then asks. */

@@ -1,5 +1,4 @@
 import { UnreadableRecord } from "../../schemas/errors.js";
-import { isSymbol, isVenue } from "../../schemas/names.js";
 import {
   KIND_DEPTH,
   KIND_HEARTBEAT,
@@ -11,10 +10,14 @@ import {
   RawBatchReader,
 } from "../../schemas/raw-batch-reader.js";
 import type { HeartbeatTick, InstrumentTick, OracleTick, TickerTick } from "../../schemas/ticks.js";
+import { decimalsOf } from "../../schemas/units.js";
 import { schemaIdOf } from "../../schemas/wire.js";
-import { AGGREGATE, type Micros, type SymbolName, type VenueId } from "../../schemas/words.js";
-import { Cleaner, Refusal } from "../clean.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import { Cleaner } from "../clean.js";
+import { TOO_FINE } from "../cleaning/exact-units.js";
 import { cleanOracle } from "../cleaning/oracle-price.js";
+import { Refusal } from "../cleaning/refusal.js";
+import { namesOfFlags } from "../cleaning/trade-flags.js";
 import { Outbox, type OutputCodecs, type OutputSink } from "../outbox.js";
 import type { ProcessSettings } from "../settings.js";
 import { rawOperators } from "../topology.js";
@@ -24,6 +27,7 @@ import { type FeedHealth, type Market, Markets } from "./market.js";
 import type { Json, LogClock, Operator, TaskContext } from "./operator.js";
 import { OutputStream } from "./output-stream.js";
 import { Pulse } from "./pulse.js";
+import { isNamed } from "./saved-names.js";
 import { type StateChange, StateKeeper, silentObserver, type Task, type TaskObserver } from "./task.js";
 import { Timers } from "./timers.js";
 
@@ -199,7 +203,7 @@ export class RawTask implements Task {
 
   #takeMarketTick(reader: RawBatchReader): void {
     let taken = this.#cleaner.take(reader);
-    if (taken instanceof Refusal && reader.kind === KIND_DEPTH) taken = this.#takeWider(reader) ?? taken;
+    if (taken === TOO_FINE) taken = this.#takeWider(reader) ?? taken;
     if (taken instanceof Refusal) {
       this.#refuse(reader.exchange, reader.symbol, taken.reason, taken.detail);
       // a book that lost an update is not right any more
@@ -208,10 +212,12 @@ export class RawTask implements Task {
     }
     switch (reader.kind) {
       case KIND_TRADE:
+        if (this.#cleaner.trade.flags !== 0) this.#mark(this.#cleaner.trade.flags, reader);
         if (reader.retractsStart < 0) for (const operator of this.#onTrade) operator.onTrade!(this.#cleaner.trade);
         else for (const operator of this.#operators) operator.onRetraction?.(this.#cleaner.trade);
         return;
       case KIND_QUOTE:
+        if (this.#cleaner.quote.marks !== 0) this.#mark(this.#cleaner.quote.marks, reader);
         for (const operator of this.#onQuote) operator.onQuote!(this.#cleaner.quote);
         return;
       case KIND_DEPTH:
@@ -223,7 +229,11 @@ export class RawTask implements Task {
     }
   }
 
-  /** Once more at larger scales, where levels are finer than the tick; undefined where that is not the fault. */
+  #mark(flags: number, { exchange, symbol }: RawBatchReader): void {
+    for (const name of namesOfFlags[flags]!) this.#observer.marked(TOPIC, name, exchange, symbol);
+  }
+
+  /** Once more at larger scales, which hold the tick's values; undefined where there are none. */
   #takeWider(reader: RawBatchReader): Market | Refusal | undefined {
     const market = this.#cleaner.widen(reader);
     if (market === undefined) return undefined;
@@ -234,6 +244,8 @@ export class RawTask implements Task {
   #takeTicker(market: Market, reader: RawBatchReader): void {
     try {
       const tick = reader.tick() as TickerTick;
+      const wider = this.#cleaner.widenTo(market, decimalsOf(tick.lastPrice), 0);
+      if (wider !== undefined) for (const operator of this.#operators) operator.onScale?.(wider);
       for (const operator of this.#operators) operator.onTicker?.(market, tick);
     } catch (error) {
       this.#refuse(reader.exchange, reader.symbol, "malformed", error instanceof Error ? error.message : String(error));
@@ -278,6 +290,7 @@ export class RawTask implements Task {
   }
 
   #feedChanged(exchange: VenueId, health: FeedHealth): void {
+    this.#cleaner.interrupted(exchange);
     for (const operator of this.#operators) operator.onFeed?.(exchange, health);
     if (this.options.partition === 0 && !health.connected) this.#announcements.feeds(this.#feeds.all());
   }
@@ -366,19 +379,6 @@ export class RawTask implements Task {
     this.#announcements.load(saved.streams);
     return saved.offset;
   }
-}
-
-/** Whether the names in a state, if it has any, are names. */
-function isNamed(value: Json): boolean {
-  const { instrument, symbol = instrument?.symbol, exchange = instrument?.exchange } = value as unknown as SavedNames;
-  if (symbol !== undefined && !isSymbol(symbol)) return false;
-  return exchange === undefined || exchange === null || exchange === AGGREGATE || isVenue(exchange);
-}
-
-interface SavedNames {
-  readonly instrument?: InstrumentTick;
-  readonly symbol?: SymbolName;
-  readonly exchange?: VenueId | null;
 }
 
 interface TaskJson {

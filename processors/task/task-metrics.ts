@@ -1,4 +1,6 @@
+import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
+import { IDS_BEGIN_AGAIN } from "../cleaning/trade-flags.js";
 import type { TaskObserver } from "./task.js";
 
 type BookLabels = { readonly exchange: string; readonly symbol: string };
@@ -7,10 +9,19 @@ type BookLabels = { readonly exchange: string; readonly symbol: string };
 export class TaskMetrics implements TaskObserver {
   readonly #books = new Map<string, BookLabels>();
 
-  constructor(private readonly metrics: Metrics) {}
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly logger: Logger,
+  ) {}
 
   refused(topic: string, reason: string): void {
     this.metrics.deadLetters.inc({ topic, reason });
+  }
+
+  marked(topic: string, reason: string, exchange: string, symbol: string): void {
+    this.metrics.marked.inc({ topic, reason });
+    if (reason !== IDS_BEGIN_AGAIN) return;
+    this.logger.warn({ exchange, symbol }, "the venue's ids have begun again: what comes is taken as a new run");
   }
 
   book(exchange: string, symbol: string, live: boolean): void {

@@ -10,11 +10,13 @@ export interface StateChange {
 /** What happens in a task that numbers should show. It changes no output. */
 export interface TaskObserver {
   refused(topic: string, reason: string): void;
+  /** Taken in, though something is odd with it. */
+  marked(topic: string, reason: string, exchange: string, symbol: string): void;
   book(exchange: string, symbol: string, live: boolean): void;
   ticks(topic: string, count: number): void;
 }
 
-export const silentObserver: TaskObserver = { refused() {}, book() {}, ticks() {} };
+export const silentObserver: TaskObserver = { refused() {}, marked() {}, book() {}, ticks() {} };
 
 /** A task: what turns the records of one input partition into outputs and state. */
 export interface Task {

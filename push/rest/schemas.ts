@@ -29,10 +29,20 @@ const times = {
   log_time: { ...micros, description: "When it was made, by the log's clock, µs; 0: not known" },
   receive_time: { ...micros, description: "When the newest tick in it was received, µs; 0: not known" },
 };
+/** Of a trade that sums the fills of one taker at one price; left out of others. */
+const fills = {
+  first_trade_id: { ...whole, description: "The first fill, of a trade that sums several" },
+  last_trade_id: { ...whole, description: "The last fill, of a trade that sums several" },
+};
+/** Not in what an earlier version has left on the bus. */
+const flags = {
+  flags: { ...listOf(text), description: "What is odd with it: off_tick, off_lot, price_band, id_again" },
+};
 const timed = new Set(["Instrument", "Ticker", "Depth", "Trade", "Kline", "Index", "Feed"]);
 
 function message(id: string, description: string, fields: Record<string, JsonSchema>): JsonSchema {
-  const properties = timed.has(id) ? { ...fields, ...times } : fields;
+  const optional = { ...(timed.has(id) && times), ...(id === "Trade" && { ...fills, ...flags }) };
+  const properties = { ...fields, ...optional };
   return { $id: id, type: "object", description, properties, required: Object.keys(fields) };
 }
 

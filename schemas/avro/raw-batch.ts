@@ -33,6 +33,11 @@ export const TRADE_FIELDS = [
   nullable("backfilled", "boolean"),
   nullable("retracts", "string"),
 ];
+/** Of a trade that sums several fills; the last fields of a tick. */
+export const AGGREGATE_FIELDS = [
+  nullable("first_trade_id", "long", "the first fill that the trade sums"),
+  nullable("last_trade_id", "long", "the last fill that the trade sums"),
+];
 export const QUOTE_FIELDS = [
   nullable("bid_price", "string"),
   nullable("bid_qty", "string"),
@@ -75,6 +80,7 @@ export const OTHER_FIELDS = [
   nullable("end", "boolean"),
   nullable("chain", "string", "of an instrument whose trades may be taken back"),
   nullable("ill", { type: "array", items: ILL }, "of a heartbeat: streams that do not bring what they should"),
+  ...AGGREGATE_FIELDS,
 ];
 
 const RAW_TICK = nested("RawTick", [

@@ -20,6 +20,7 @@ export function trade(exchange: string, sequence: number, change: Partial<Trade>
     epoch: 1,
     sequence_num: sequence,
     retracts: null,
+    flags: [],
     ...times,
     ...change,
   };

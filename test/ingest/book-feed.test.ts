@@ -50,7 +50,7 @@ function feedOf(options: Partial<typeof bookFeedDefaults> = {}, hidesLoss = fals
   const published: DepthTick[] = [];
   const requests: number[] = [];
   const feed = new BookFeed(
-    Object.assign(new BinanceBookSequence(false), { hidesLoss }),
+    Object.assign(new BinanceBookSequence(), { hidesLoss }),
     (tick) => published.push(tick as DepthTick),
     () => requests.push(published.length),
     { ...bookFeedDefaults, ...options },
@@ -291,7 +291,7 @@ describe("book feed", () => {
 
   it("futures: a fresh snapshot is brought up to an update that ends at its own id", () => {
     const published: DepthTick[] = [];
-    const feed = new BookFeed(new BinanceBookSequence(true), (tick) => published.push(tick as DepthTick));
+    const feed = new BookFeed(new BinanceBookSequence(), (tick) => published.push(tick as DepthTick));
     const of = (action: DepthTick["action"], ids: Partial<DepthTick>, bids: LevelText[]): DepthTick => ({
       ...{ ...common, action, exchangeTime: 1, receiveTime: 1, firstUpdateId: 100, updateId: 100, asks: [["16", "1"]] },
       ...{ ...ids, bids },

@@ -5,6 +5,7 @@ import { EmbeddedLog } from "../../infra/log/embedded-log.js";
 import { createLogger } from "../../infra/logging.js";
 import { Metrics } from "../../infra/metrics.js";
 import { type IngestOptions, runIngest, type VenueChoice } from "../../ingest/ingest.js";
+import type { AggregateText, TradeText } from "../../ingest/simulator/inspection.js";
 import { Simulator, type SimulatorOptions } from "../../ingest/simulator/server.js";
 import type { MakeSource } from "../../ingest/source.js";
 import type { ConnectionPlan, Venue } from "../../ingest/venue.js";
@@ -148,14 +149,15 @@ export async function liveRig(
     const depth = Number(venueSettings.bookDepth ?? Number.POSITIVE_INFINITY);
     const trades = await tradesOf(symbol);
     const first = Number(trades[0]?.tradeId ?? Number.POSITIVE_INFINITY);
-    const wanted = simulator.trades(native).filter((trade) => trade.id >= first);
+    const sums = trades.some(({ lastTradeId }) => lastTradeId !== undefined);
+    const all = sums ? simulator.aggregateTrades(native) : simulator.trades(native);
+    const wanted = all.filter((trade) => trade.id >= first);
     return (
       book.live &&
       sameLevels(book.bids, truth.bids.slice(0, depth)) &&
       sameLevels(book.asks, truth.asks.slice(0, depth)) &&
       wanted.length > 0 &&
-      JSON.stringify(wanted.map(({ id, price, qty, side }) => [`${id}`, price, qty, side])) ===
-        JSON.stringify(trades.map(({ tradeId, price, qty, side }) => [tradeId, price, qty, side]))
+      JSON.stringify(wanted.map(wordsOfVenue)) === JSON.stringify(trades.map(wordsOfTick))
     );
   }
 
@@ -193,6 +195,15 @@ export async function liveRig(
     },
   };
 }
+
+const wordsOfVenue = (trade: TradeText | AggregateText) => [
+  ...[`${trade.id}`, trade.price, trade.qty, trade.side],
+  ...("firstId" in trade ? [trade.firstId, trade.lastId] : []),
+];
+const wordsOfTick = ({ tradeId, price, qty, side, firstTradeId, lastTradeId }: TradeTick) => [
+  ...[tradeId, price, qty, side],
+  ...(lastTradeId === undefined ? [] : [firstTradeId, lastTradeId]),
+];
 
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -12,6 +12,11 @@ export interface Mood {
   silent: (stream: string) => boolean;
   /** What REST's snapshot of a book says its id is, beside the stream's. */
   snapshotId: (streamId: number) => number;
+  /** Tick size as REST says it, and the price of the next trade by its number. */
+  tickSize: string;
+  price: (id: number) => string;
+  /** What REST lists of a base, in this order. */
+  listings: (base: string) => readonly { readonly symbol: string; readonly status: string }[];
   /** Further levels of the next update of a book, once. */
   nextLevels: { bids: [string, string][]; asks: [string, string][] } | undefined;
 }
@@ -28,6 +33,9 @@ export class MoodyExchange {
     refuses: () => false,
     silent: () => false,
     snapshotId: (id) => id,
+    tickSize: "0.01",
+    price: (id) => `100.0${id % 10}`,
+    listings: (base) => [{ symbol: `${base}USDT`, status: "TRADING" }],
     nextLevels: undefined,
   };
   /** By stream, how often it was asked for. */
@@ -71,6 +79,12 @@ export class MoodyExchange {
     for (const { socket } of this.#clients) socket.terminate();
   }
 
+  /** Ids of trades and updates begin again, while connections go on. */
+  beginAgain(): void {
+    this.#id = 0;
+    this.#trade = 0;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     for (const { socket } of this.#clients) socket.terminate();
@@ -81,11 +95,12 @@ export class MoodyExchange {
   #rest({ pathname }: URL): unknown {
     if (pathname.endsWith("exchangeInfo")) {
       const filters = [
-        { filterType: "PRICE_FILTER", tickSize: "0.01" },
+        { filterType: "PRICE_FILTER", tickSize: this.mood.tickSize },
         { filterType: "LOT_SIZE", stepSize: "0.001" },
       ];
-      const names = { quoteAsset: "USDT", status: "TRADING", filters };
-      return { symbols: this.symbols.map((base) => ({ symbol: `${base}USDT`, baseAsset: base, ...names })) };
+      const of = (base: string) =>
+        this.mood.listings(base).map((listing) => ({ ...listing, baseAsset: base, quoteAsset: "USDT", filters }));
+      return { symbols: this.symbols.flatMap(of) };
     }
     if (!pathname.endsWith("depth")) return [];
     const lastUpdateId = this.mood.snapshotId(this.#id);
@@ -116,9 +131,9 @@ export class MoodyExchange {
     this.#trade += 1;
     const { nextLevels = { bids: [["99.50", String(1 + (this.#id % 7))]], asks: [] } } = this.mood;
     this.mood.nextLevels = undefined;
-    const price = `100.0${this.#id % 10}`;
-    for (const base of this.symbols) {
-      const s = `${base}USDT`;
+    const price = this.mood.price(this.#id);
+    const markets = this.symbols.flatMap((base) => this.mood.listings(base));
+    for (const { symbol: s } of markets.filter(({ status }) => status === "TRADING")) {
       const name = s.toLowerCase();
       this.#say(`${name}@trade`, { e: "trade", E: time, T: time, s, t: this.#trade, p: price, q: "1.000", m: false });
       const ids = { U: this.#id, u: this.#id };

@@ -110,7 +110,7 @@ describe("shares of a venue's REST", () => {
     const answers: (() => void)[] = [];
     const feedOf = (symbol: string, answer: () => DepthTick) => {
       const feed: BookFeed = new BookFeed(
-        new BinanceBookSequence(false),
+        new BinanceBookSequence(),
         () => {},
         () => {
           const got = shares.of(symbol).get(symbol, {}, weight);

@@ -57,7 +57,9 @@ function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, messa
   const output = bench.outputs.pop()!;
   expect(output.topic).toBe(topic);
   const decoded = codecs[topic].decode(output.value);
-  expect(decoded).toEqual(message);
+  // what JSON leaves out of a trade that is no sum
+  const sum = topic === "market.trade" ? { first_trade_id: null, last_trade_id: null } : {};
+  expect(decoded).toEqual({ ...sum, ...message });
   expect(Buffer.from(output.value).equals(codecs[topic].encode(decoded as never))).toBe(true);
   expect(JSON.parse(output.json)).toEqual(message);
   for (const { channel, text } of bench.payloads) {
@@ -73,6 +75,9 @@ function expectSame<T extends OutputTopic>(topic: T, stream: OutputStream, messa
 const streamOf = (topic: OutputTopic, symbol: string, exchange: string) =>
   new OutputStream(topic, symbol, `x:${symbol}`, symbol, exchange, topic === "market.kline" ? "1m" : undefined);
 
+const flagNames = (flags: number) =>
+  ["off_tick", "off_lot", "price_band", "id_again", "ids_begin_again"].filter((_, bit) => ((flags >> bit) & 1) === 1);
+
 test("a trade's bytes are the codec's, whatever the id, the values and their length", () => {
   const id = fc.oneof(
     fc.nat().map(String),
@@ -81,28 +86,59 @@ test("a trade's bytes are the codec's, whatever the id, the values and their len
     fc.constantFrom('"', "\\", 'a"b\\c', "\u007f", "é", "", "\u2028", "x".repeat(64), "😀".repeat(20)),
   );
   check(
-    fc.property(id, value, value, scale, scale, fc.boolean(), time, time, names, venue, fc.option(id), (...drawn) => {
-      const [tradeId, price, qty, priceScale, qtyScale, buy, timestamp, now, symbol, exchange, retracts] = drawn;
-      const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
-      market.priceScale = priceScale;
-      market.qtyScale = qtyScale;
-      const idBytes = Buffer.from(`<${tradeId}>${retracts ?? ""}`);
-      const idEnd = 1 + Buffer.byteLength(tradeId);
-      const trade: CleanTrade = {
-        ...{ market, price, qty, buy, exchangeTime: timestamp, receiveTime: now },
-        ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
-        retractsStart: retracts === null ? -1 : idEnd + 1,
-        retractsEnd: retracts === null ? -1 : idBytes.length,
-      };
-      const stream = streamOf("market.trade", symbol, exchange);
-      setTime(now);
-      bench.outbox.trade(stream, new OutputStream("market.trade", symbol, "tape", symbol, "aggregate"), trade);
-      expectSame("market.trade", stream, {
-        ...{ symbol, exchange, trade_id: tradeId },
-        ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
-        ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow() },
-      });
-    }),
+    fc.property(
+      id,
+      value,
+      value,
+      scale,
+      scale,
+      fc.boolean(),
+      time,
+      time,
+      names,
+      venue,
+      fc.option(id),
+      fc.option(fc.tuple(long, long)),
+      fc.nat(31),
+      (...drawn) => {
+        const [
+          tradeId,
+          price,
+          qty,
+          priceScale,
+          qtyScale,
+          buy,
+          timestamp,
+          now,
+          symbol,
+          exchange,
+          retracts,
+          fills,
+          flags,
+        ] = drawn;
+        const market = new Market(0, exchange, symbol, new SymbolGroup(0, symbol));
+        market.priceScale = priceScale;
+        market.qtyScale = qtyScale;
+        const idBytes = Buffer.from(`<${tradeId}>${retracts ?? ""}`);
+        const idEnd = 1 + Buffer.byteLength(tradeId);
+        const trade: CleanTrade = {
+          ...{ market, price, qty, buy, exchangeTime: timestamp, receiveTime: now },
+          ...{ idBytes, idStart: 1, idEnd, idNumber: -1, idText: "" },
+          retractsStart: retracts === null ? -1 : idEnd + 1,
+          retractsEnd: retracts === null ? -1 : idBytes.length,
+          ...{ firstId: fills?.[0] ?? -1, lastId: fills?.[1] ?? -1, flags },
+        };
+        const stream = streamOf("market.trade", symbol, exchange);
+        setTime(now);
+        bench.outbox.trade(stream, new OutputStream("market.trade", symbol, "tape", symbol, "aggregate"), trade);
+        expectSame("market.trade", stream, {
+          ...{ symbol, exchange, trade_id: tradeId },
+          ...{ price: formatUnits(price, priceScale), qty: formatUnits(qty, qtyScale), side: buy ? "buy" : "sell" },
+          ...{ timestamp, epoch: now, sequence_num: 1, retracts, ...timesNow(), flags: flagNames(flags) },
+          ...(fills && { first_trade_id: fills[0], last_trade_id: fills[1] }),
+        });
+      },
+    ),
     500,
   );
 });
@@ -259,10 +295,10 @@ test("tickers, indices, index inputs and dead letters say the same in Avro and i
   const letters = stream("market.dlq", "market.raw/0");
   const original = new Uint8Array([0, 255, 128, 1]);
   const place = { topic: "market.raw", partition: 0, offset: 1, index: 2, ...identity };
-  bench.outbox.deadLetter(letters, { ...place, reason: "off_tick", detail: "é", original });
+  bench.outbox.deadLetter(letters, { ...place, reason: "duplicate", detail: "é", original });
   const { value: bytes, json } = bench.outputs.pop()!;
   const decoded = codecs["market.dlq"].decode(bytes);
-  const letter = { ...place, reason: "off_tick", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1, ...timesNow() };
+  const letter = { ...place, reason: "duplicate", detail: "é", timestamp: 9, epoch: 9, sequence_num: 1, ...timesNow() };
   expect(decoded).toEqual({ ...letter, original });
   expect(JSON.parse(json)).toEqual({ ...letter, original: "AP+AAQ==" });
 });

@@ -47,6 +47,8 @@ export class TaskRig {
   readonly outputs: Output[] = [];
   readonly messages: BusMessage[] = [];
   readonly refused: string[] = [];
+  /** What was odd with ticks that were taken in. */
+  readonly marked: string[] = [];
   readonly task: RawTask;
   #offset = 0;
 
@@ -63,7 +65,7 @@ export class TaskRig {
           this.messages.push({ channel, epoch, sequence, payload, kind }),
       },
       partitionOf: () => 0,
-      observer: observerOf(this.refused),
+      observer: observerOf(this.refused, this.marked),
     });
   }
 
@@ -120,6 +122,11 @@ export function plant(
   return new SynchronousPlant({ settings, codecs, onOutput, observer: observerOf(refused) });
 }
 
-function observerOf(refused: string[]): TaskObserver {
-  return { refused: (_topic, reason) => refused.push(reason), book: () => {}, ticks: () => {} };
+function observerOf(refused: string[], marked: string[] = []): TaskObserver {
+  return {
+    refused: (_topic, reason) => refused.push(reason),
+    marked: (_topic, reason) => marked.push(reason),
+    book: () => {},
+    ticks: () => {},
+  };
 }

@@ -45,3 +45,27 @@ test("only canonical digits that a number holds exactly are a number", () => {
   expect(["", "00", "01", "1a", "-1", "1.0", "１", "9".repeat(16)].map(read)).toEqual(Array(8).fill(-1));
   expect(read("0")).toBe(0);
 });
+
+test("sums of trades stand for all ids from first to last, in any order, as a set would", () => {
+  const range = fc.tuple(fc.oneof(fc.nat(60), fc.nat(2_000)), fc.nat(8));
+  check(
+    fc.property(fc.array(range, { maxLength: 300 }), (all) => {
+      const held = new TradeIds();
+      const seen = new Set<number>();
+      for (const [first, more] of all) {
+        const ids = Array.from({ length: more + 1 }, (_, at) => first + at);
+        const unseen = ids.filter((id) => !seen.has(id));
+        expect(held.unseen(first, first + more)).toBe(unseen.length);
+        if (unseen.length < ids.length) {
+          // what is left is taken one by one
+          for (const id of unseen) expect(held.takeNumber(id)).toBe(true);
+        } else held.takeRange(first, first + more);
+        for (const id of ids) seen.add(id);
+      }
+      for (let id = 0; id < 2_100; id++) expect(held.hasNumber(id)).toBe(seen.has(id));
+      const flat = held.save().missing;
+      expect(flat).toEqual(flat.toSorted((a, b) => a - b));
+    }),
+    200,
+  );
+});

@@ -65,6 +65,7 @@ export class Market {
       epoch: 1,
       sequence_num: this.now % 1_000_000_000,
       retracts: null,
+      flags: [],
     };
     return [
       this.next(`trade:${at}`, "event", trade),

@@ -71,6 +71,7 @@ const inChain = {
 export const FIELDS = {
   "market.trade": {
     ...{ symbol: "text", exchange: "text", trade_id: "text", price: "text", qty: "text", side, retracts: "text?" },
+    ...{ first_trade_id: "long?", last_trade_id: "long?", flags: "texts" },
     ...stream,
     ...times,
   } satisfies WordsOf<Trade>,
@@ -179,7 +180,7 @@ export const NESTED = {
     ...{ round_id: "text?", native_id: "text?", status: "text?", contract_type: "text?", base: "text?" },
     ...{ quote: "text?", tick_size: "text?", lot_size: "text?", contract_size: "text?", inferred: "flag?" },
     ...{ chain: "text?" },
-    ...{ feeds: "records?", end: "flag?", ill: "records?" },
+    ...{ feeds: "records?", end: "flag?", ill: "records?", first_trade_id: "long?", last_trade_id: "long?" },
   } satisfies WordsOf<RawTickRecord>,
 } as const satisfies Record<string, Words>;
 

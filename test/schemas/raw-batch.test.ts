@@ -60,6 +60,8 @@ function byPositions(reader: RawBatchReader): Partial<RawTick> | undefined {
         qty: text(reader.qtyStart, reader.qtyEnd),
         side: reader.side === 0 ? "buy" : "sell",
         ...(reader.retractsStart < 0 ? {} : { retracts: text(reader.retractsStart, reader.retractsEnd) }),
+        ...(reader.firstTradeId < 0 ? {} : { firstTradeId: reader.firstTradeId }),
+        ...(reader.lastTradeId < 0 ? {} : { lastTradeId: reader.lastTradeId }),
       } satisfies Partial<TradeTick>;
     case KIND_QUOTE:
       return {

@@ -39,7 +39,7 @@ export const anyTick: fc.Arbitrary<RawTick> = fc.oneof(
   tickOf(
     "trade",
     { tradeId: id, price: decimal, qty: decimal, side: fc.constantFrom("buy", "sell") },
-    { backfilled: fc.boolean(), retracts: id },
+    { backfilled: fc.boolean(), retracts: id, firstTradeId: fc.nat(), lastTradeId: long },
   ),
   tickOf("quote", { bidPrice: decimal, bidQty: decimal, askPrice: decimal, askQty: decimal }, { updateId: long }),
   tickOf(

@@ -103,8 +103,20 @@ function tradeOf(fields: Fields, base: Base): RawTick {
     qty: decimal(fields, "qty"),
     side,
     ...given("retracts", optionalId(fields, "retracts")),
+    ...fillsOf(fields),
     ...(fields.backfilled === true && { backfilled: true }),
   };
+}
+
+/** First and last fill of a trade that sums several. */
+function fillsOf(fields: Fields) {
+  const firstTradeId = whole(fields, "first_trade_id");
+  const lastTradeId = whole(fields, "last_trade_id");
+  if (firstTradeId === undefined && lastTradeId === undefined) return {};
+  if (firstTradeId === undefined || lastTradeId === undefined || lastTradeId < firstTradeId) {
+    throw new BadLine("first_trade_id and last_trade_id: expected both, in their order");
+  }
+  return { firstTradeId, lastTradeId };
 }
 
 function quoteOf(fields: Fields, base: Base): RawTick {

@@ -104,6 +104,8 @@ export class BinanceStreams implements Streams {
     const stream = parseStreamName(name, this.dialect);
     const market = this.exchange.markets.get(stream?.symbol ?? "");
     if (stream === undefined || market === undefined) return false;
+    // as the venue does: acknowledged, and silent
+    if (this.dialect === "usdm" && !isOnPath(stream.kind, client.url)) return true;
     if (stream.kind === "depth") market.depthEvery(stream.periodMs!);
     client.subscribe(name, stream.symbol);
     return true;
@@ -124,6 +126,14 @@ export class BinanceStreams implements Streams {
     }
     return prefix;
   }
+}
+
+/** USD-M has the book's streams and single trades under /public and the others under /market; without either, all. */
+function isOnPath(kind: StreamKind, url: URL): boolean {
+  const part = /^\/(public|market)\//.exec(url.pathname)?.[1];
+  if (part === undefined) return true;
+  const isPublic = kind === "depth" || kind === "bookTicker" || kind === "trade";
+  return isPublic === (part === "public");
 }
 
 function pathOf(url: URL): string {

@@ -10,6 +10,8 @@ export interface Payload {
   readonly T?: number;
   readonly s?: string;
   readonly t?: number;
+  readonly f?: unknown;
+  readonly l?: unknown;
   readonly a?: unknown;
   readonly b?: unknown;
   readonly p?: unknown;
@@ -24,7 +26,6 @@ export interface Payload {
   readonly c?: unknown;
   readonly o?: string;
   readonly h?: string;
-  readonly l?: string;
   readonly v?: string;
   readonly lastUpdateId?: unknown;
   readonly bids?: unknown;
@@ -42,8 +43,19 @@ export interface Payload {
 
 /** The time of the trade or of the book (T) where given, else that of the event (E). */
 export function timeOf(payload: Payload, receiveTime: Micros): Micros {
-  const millis = payload.T ?? payload.E;
-  return typeof millis === "number" ? microsOfMillis(millis) : receiveTime;
+  const time = payload.T ?? payload.E;
+  return typeof time === "number" ? microsOf(time) : receiveTime;
+}
+
+/** A time in ms beyond the year 5138 is one in µs. */
+const LEAST_MICROS = 100_000_000_000_000;
+
+/**
+ * Times are ms, or µs where a spot stream's URL has `timeUnit=MICROSECOND` or a request `X-MBX-TIME-UNIT: MICROSECOND`.
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#general-wss-information (2024-12)
+ */
+export function microsOf(time: number): Micros {
+  return time < LEAST_MICROS ? microsOfMillis(time) : time;
 }
 
 export function instrumentOf(

@@ -1,11 +1,13 @@
 import type { DepthTick, TickSink, TradeTick } from "../../../schemas/ticks.js";
-import { microsOfMillis } from "../../../schemas/words.js";
 import { parameterOf } from "../../rest-url.js";
 import { type Frame, type FrameNote, type InstrumentLookup, UnreadableFrame } from "../../venue.js";
-import { idOf, instrumentOf, levelsOf, type Payload, timeOf } from "./payload.js";
+import { idOf, instrumentOf, levelsOf, microsOf, type Payload, timeOf } from "./payload.js";
 import type { BinanceSettings } from "./settings.js";
 
-/** Partial depth streams (`@depth20`) carry a snapshot's fields but only the top of the book: they are not read. */
+/**
+ * Partial depth streams (`@depth20`) carry a snapshot's fields but only the top of the book, and `rpiDepth` a book with
+ * RPI orders in it, which the increments leave out: they are not read.
+ */
 export function readSnapshot(
   settings: BinanceSettings,
   stream: string | undefined,
@@ -15,6 +17,7 @@ export function readSnapshot(
   out: TickSink,
 ): FrameNote | undefined {
   if (stream !== undefined && !stream.endsWith("@depthSnapshot")) return "ignored";
+  if (stream === undefined && "url" in frame.origin && !isPath(frame.origin.url, "depth")) return "ignored";
   const nativeId = payload.symbol ?? stream?.slice(0, stream.indexOf("@")).toUpperCase() ?? symbolOfUrl(frame);
   const updateId = idOf(settings, payload.lastUpdateId);
   const tick: DepthTick = {
@@ -40,13 +43,25 @@ interface RestTrade {
   readonly time?: unknown;
   readonly isBuyerMaker?: unknown;
   readonly a?: unknown;
+  readonly f?: unknown;
+  readonly l?: unknown;
   readonly p?: unknown;
   readonly q?: unknown;
   readonly T?: unknown;
   readonly m?: unknown;
 }
 
-/** `trades`, `historicalTrades` and `aggTrades`: what is fetched of them fills a hole, and is marked so. */
+/** The last part of a request's path. */
+function isPath(url: string, ...names: readonly string[]): boolean {
+  const path = url.split(/[?#]/, 1)[0]!;
+  return names.some((name) => path.endsWith(`/${name}`));
+}
+
+/**
+ * `trades`, `historicalTrades` and `aggTrades`: what is fetched of them fills a hole, and is marked so. Block trades
+ * (`historicalBlockTrades`, since 2026-05) are agreed beside the book, and in none of the venue's candles.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
+ */
 export function readTradeList(
   settings: BinanceSettings,
   list: readonly RestTrade[],
@@ -54,7 +69,9 @@ export function readTradeList(
   instruments: InstrumentLookup,
   out: TickSink,
 ): FrameNote | undefined {
-  if (!("url" in frame.origin) || !/rades\b/.test(frame.origin.url)) return "ignored";
+  if (!("url" in frame.origin) || !isPath(frame.origin.url, "trades", "historicalTrades", "aggTrades")) {
+    return "ignored";
+  }
   const { symbol } = instrumentOf(settings, symbolOfUrl(frame), instruments);
   const ticks = list.map((trade): TradeTick => {
     const id = trade.id ?? trade.a;
@@ -75,17 +92,26 @@ export function readTradeList(
       kind: "trade",
       exchange: settings.id,
       symbol,
-      exchangeTime: microsOfMillis(time),
+      exchangeTime: microsOf(time),
       receiveTime: frame.receiveTime,
       tradeId: `${id}`,
       price,
       qty,
       side: buyerMade ? "sell" : "buy",
       backfilled: true,
+      ...(trade.a !== undefined && fillsOf(settings, trade.f, trade.l)),
     };
   });
   for (const tick of ticks) out(tick);
   return undefined;
+}
+
+/** First and last fill of an aggregate trade. */
+export function fillsOf(settings: BinanceSettings, first: unknown, last: unknown) {
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || (last as number) < (first as number)) {
+    throw new UnreadableFrame(settings.id, "an aggregate trade without its first and last trade id");
+  }
+  return { firstTradeId: first as number, lastTradeId: last as number };
 }
 
 function symbolOfUrl(frame: Frame): string | undefined {

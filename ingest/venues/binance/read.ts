@@ -1,13 +1,23 @@
 import type { DepthTick, QuoteTick, TickerTick, TickSink, TradeTick } from "../../../schemas/ticks.js";
-import { type Micros, microsOfMillis } from "../../../schemas/words.js";
+import type { Micros } from "../../../schemas/words.js";
 import { type Frame, type FrameNote, type InstrumentLookup, UnreadableFrame } from "../../venue.js";
 import { readInstruments } from "./instruments.js";
-import { idOf, instrumentOf, levelsOf, type Payload, textOfId, timeOf } from "./payload.js";
-import { readSnapshot, readTradeList } from "./read-rest.js";
+import { idOf, instrumentOf, levelsOf, microsOf, type Payload, textOfId, timeOf } from "./payload.js";
+import { fillsOf, readSnapshot, readTradeList } from "./read-rest.js";
 import type { BinanceSettings } from "./settings.js";
 
 /** Streams that carry one kind of event, which is read. */
 const ourStream = /@(?:trade|aggTrade|bookTicker|ticker|depth(?:@\d+ms)?)$/;
+
+/**
+ * Whether a `depthUpdate` is the book's: futures give this name to `@depth20` (the top of the book) and to
+ * `@rpiDepth@500ms` (with RPI orders, which the book and REST's snapshot leave out) as well.
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Diff-Book-Depth-Streams-RPI
+ */
+function isBookOf(stream: string | undefined): boolean {
+  if (stream === undefined || stream.endsWith("@depth@100ms")) return true;
+  return /@depth(?:@\d+ms)?$/.test(stream);
+}
 
 /**
  * Reads one frame of Binance: a combined stream's `{"stream","data"}`, a bare payload, an answer to a request, or an
@@ -31,10 +41,11 @@ export function readFrame(
     case "trade":
       return readTrade(settings, payload, payload.t, frame.receiveTime, instruments, out);
     case "aggTrade":
-      return readTrade(settings, payload, payload.a, frame.receiveTime, instruments, out);
+      return readAggregate(settings, payload, frame.receiveTime, instruments, out);
     case "bookTicker":
       return readQuote(settings, payload, frame.receiveTime, instruments, out);
     case "depthUpdate":
+      if (!isBookOf(parsed.stream)) return "ignored";
       return readIncrement(settings, payload, frame.receiveTime, instruments, out);
     case "24hrTicker":
       return readTicker(settings, payload, frame.receiveTime, instruments, out);
@@ -139,6 +150,39 @@ function readTrade(
   return undefined;
 }
 
+/**
+ * Fills of one taker at one price as one (futures: within 100 ms), with the ids of the first and the last. `q` is all of
+ * it, as in the venue's candles; `nq` of USD-M leaves out what RPI orders gave, and is not taken.
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Aggregate-Trade-Streams
+ */
+function readAggregate(
+  settings: BinanceSettings,
+  payload: Payload,
+  receiveTime: Micros,
+  instruments: InstrumentLookup,
+  out: TickSink,
+): undefined {
+  const { a, p, q, m } = payload;
+  if (typeof a !== "number" || typeof p !== "string" || typeof q !== "string" || typeof m !== "boolean") {
+    throw new UnreadableFrame(settings.id, "aggTrade without id, price, quantity or side");
+  }
+  const { firstTradeId, lastTradeId } = fillsOf(settings, payload.f, payload.l);
+  const tick: TradeTick = {
+    kind: "trade",
+    exchange: settings.id,
+    symbol: instrumentOf(settings, payload.s, instruments).symbol,
+    exchangeTime: timeOf(payload, receiveTime),
+    receiveTime,
+    tradeId: textOfId(a),
+    price: p,
+    qty: q,
+    side: m ? "sell" : "buy",
+    firstTradeId,
+    lastTradeId,
+  };
+  out(tick);
+}
+
 function readQuote(
   settings: BinanceSettings,
   payload: Payload,
@@ -224,7 +268,7 @@ function readTicker(
     kind: "ticker",
     exchange: settings.id,
     symbol: instrumentOf(settings, payload.s, instruments).symbol,
-    exchangeTime: payload.E === undefined ? receiveTime : microsOfMillis(payload.E),
+    exchangeTime: payload.E === undefined ? receiveTime : microsOf(payload.E),
     receiveTime,
     lastPrice: c,
     ...(typeof o === "string" && { open24h: o }),

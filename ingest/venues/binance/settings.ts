@@ -8,19 +8,21 @@ export type BinanceMarket = "spot" | "usdm" | "coinm";
 export interface BinanceSettings {
   readonly id: VenueId;
   readonly market: BinanceMarket;
-  /** Base of the streams, without `/stream`. */
+  /** Base of the streams, without `/stream`; what its query says goes with each connection. */
   readonly wsUrl: string;
-  /** Base of the streams of quotes and depth, where the venue keeps them apart; else as `wsUrl`. */
+  /** Base of the streams of quotes, depth and single trades, where the venue keeps them apart; else as `wsUrl`. */
   readonly wsBookUrl?: string;
   readonly restUrl: string;
   /** Path prefix of REST, e.g. `/api/v3`. */
   readonly api: string;
-  /** Which stream gives trades; their ids are different numbers. */
+  /** Which stream gives trades: each fill, or the fills of one taker at one price as one. */
   readonly tradeStream: "trade" | "aggTrade";
   /** Levels a side asked for in a snapshot. */
   readonly snapshotLevels: number;
   /** REST weight a minute. */
   readonly weightLimit: number;
+  /** Ids that share a name spend one weight, each address of the user's own its own. */
+  readonly weightPool?: string;
   /** Between two frames sent. */
   readonly sendIntervalMs: number;
 }
@@ -37,9 +39,14 @@ const overridesSchema = z.strictObject({
 
 /**
  * Limits: spot takes 5 messages a second and a weight of 6,000 a minute, futures 10 and 2,400; frames are sent evenly
- * and below that, since a burst counts against the second before it. USD-M keeps the streams of the book under /public
- * and the others under /market since April 2026.
+ * and below that, since a burst counts against the second before it. USD-M and COIN-M share one weight of 2,400 since
+ * June 2026 (Binance's notice of the CM-UM integration).
+ *
+ * USD-M keeps the book's streams (depth, bookTicker) under /public and the others (aggTrade, ticker) under /market since
+ * 2026-04-23; under the wrong one a subscription is acknowledged and stays silent. `@trade` is in the documents of neither
+ * USD-M nor COIN-M; USD-M brings it under /public. So `aggTrade`, which both document, gives the trades of futures.
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
+ * https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams/Aggregate-Trade-Streams
  */
 const binanceDefaults = {
   binance: {
@@ -71,9 +78,10 @@ const binanceDefaults = {
     wsBookUrl: "wss://fstream.binance.com/public",
     restUrl: "https://fapi.binance.com",
     api: "/fapi/v1",
-    tradeStream: "trade",
+    tradeStream: "aggTrade",
     snapshotLevels: 1000,
     weightLimit: 2400,
+    weightPool: "binance futures",
     sendIntervalMs: 150,
   },
   binancecoinm: {
@@ -82,9 +90,10 @@ const binanceDefaults = {
     wsUrl: "wss://dstream.binance.com",
     restUrl: "https://dapi.binance.com",
     api: "/dapi/v1",
-    tradeStream: "trade",
+    tradeStream: "aggTrade",
     snapshotLevels: 1000,
     weightLimit: 2400,
+    weightPool: "binance futures",
     sendIntervalMs: 150,
   },
 } as const satisfies Record<string, BinanceSettings>;
@@ -102,7 +111,7 @@ export function binanceSettings(id: BinanceId, given: Readonly<Record<string, un
   const overrides = checked.data;
   const defaults: BinanceSettings = binanceDefaults[id];
   const book = overrides.wsUrl === undefined ? (overrides.wsBookUrl ?? defaults.wsBookUrl) : overrides.wsBookUrl;
-  const { wsBookUrl: _, ...rest } = defaults;
+  const { wsBookUrl: _, weightPool, ...rest } = defaults;
   return {
     ...rest,
     wsUrl: overrides.wsUrl ?? defaults.wsUrl,
@@ -111,6 +120,7 @@ export function binanceSettings(id: BinanceId, given: Readonly<Record<string, un
     snapshotLevels: overrides.snapshotLevels ?? defaults.snapshotLevels,
     weightLimit: overrides.weightLimit ?? defaults.weightLimit,
     ...(book !== undefined && { wsBookUrl: book }),
+    ...(weightPool !== undefined && overrides.restUrl === undefined && { weightPool }),
   };
 }
 

@@ -1,48 +1,65 @@
 import type { InstrumentTick } from "../../../schemas/ticks.js";
-import type { Rest } from "../../venue.js";
+import type { Rest, TradePoint } from "../../venue.js";
 import type { BinanceSettings } from "./settings.js";
 
 type Answer = { text: string; url: string };
+type Query = Readonly<Record<string, string>>;
 
 const pageSize = 1000;
 /** A hole of more trades than this is left to whoever imports the venue's own archive. */
 const maxPages = 50;
 
 /**
- * Trades after an id, oldest first, a page of 1,000 at a time: `historicalTrades` (or `aggTrades` where that stream
- * gives the trades), whose `fromId` is inclusive. Futures ask an API key for `historicalTrades`; without one, the
- * newest 1,000 of `trades` have to do, whose ids are the stream's own. `aggTrades` is no substitute there, since
- * its ids are other numbers and a trade would count twice.
+ * Trades after one, oldest first, a page of 1,000 at a time.
+ *
+ * Single trades: `historicalTrades`, whose `fromId` is inclusive. Futures ask an API key for it; without one, the newest
+ * 1,000 of `trades` have to do, whose ids are the stream's own.
+ *
+ * Aggregate trades: `aggTrades`, which needs no key; its `fromId` is the number of an aggregate trade, inclusive. Where
+ * only a fill is known (the trades came one by one before) they are asked for by its time, and where that is not known
+ * either the newest 1,000 have to do. What they overlap with is seen by the fills' ids.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#old-trade-lookup
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Compressed-Aggregate-Trades-List
  */
 export async function tradesAfter(
   rest: Rest,
   settings: BinanceSettings,
   instrument: InstrumentTick,
-  fromId: number,
+  from: TradePoint,
 ): Promise<Answer[]> {
-  const path = settings.tradeStream === "aggTrade" ? "aggTrades" : "historicalTrades";
+  const sums = settings.tradeStream === "aggTrade";
+  const path = sums ? "aggTrades" : "historicalTrades";
   const weight = pageWeight(settings, path);
+  const get = (query: Query) =>
+    rest.get(`${settings.api}/${path}`, { symbol: instrument.nativeId, ...query, limit: String(pageSize) }, weight);
   const pages: Answer[] = [];
-  let next = fromId + 1;
+  let next = sums ? firstSum(from) : { fromId: String(Number(from.tradeId) + 1) };
   while (pages.length < maxPages) {
-    const query = { symbol: instrument.nativeId, fromId: String(next), limit: String(pageSize) };
     let page: Answer;
     try {
-      page = await rest.get(`${settings.api}/${path}`, query, weight);
+      page = await get(next);
     } catch (error) {
       // what was answered is not fetched again
       if (pages.length > 0) return pages;
-      if (path === "aggTrades" || !isRefused(error)) throw error;
+      if (!isRefused(error)) throw error;
+      // too old to be asked for by its time
+      if (sums && "startTime" in next) return [await get({})];
+      if (sums) throw error;
       return [await newestTrades(rest, settings, instrument)];
     }
     const ids = idsOf(page);
     if (ids.length === 0) break;
     pages.push(page);
-    if (ids.length < pageSize) break;
-    next = Math.max(...ids) + 1;
+    if (ids.length < pageSize || Object.keys(next).length === 0) break;
+    next = { fromId: String(Math.max(...ids) + 1) };
   }
   return pages;
+}
+
+/** Where the aggregate trades after one begin. */
+function firstSum({ aggregate, exchangeTime }: TradePoint): Query {
+  if (aggregate !== undefined) return { fromId: String(aggregate + 1) };
+  return exchangeTime > 0 ? { startTime: String(Math.floor(exchangeTime / 1_000)) } : {};
 }
 
 /** The venue does not let us ask, rather than not answer now. */

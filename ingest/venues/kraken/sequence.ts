@@ -17,14 +17,18 @@ const checkedLevels = 10;
 export class KrakenBookSequence implements BookSequence {
   private readonly kept = new TextBook();
   private begun = false;
-  private readonly priceDecimals: number;
-  private readonly qtyDecimals: number;
+  private priceDecimals = 0;
+  private qtyDecimals = 0;
 
   /** @param instrument whose sizes have the decimals of the checksum; without it the texts' own have to do */
   constructor(
     private readonly depth: number,
     instrument?: InstrumentTick,
   ) {
+    this.governed(instrument);
+  }
+
+  governed(instrument: InstrumentTick | undefined): void {
     this.priceDecimals = writtenDecimals(instrument?.tickSize);
     this.qtyDecimals = writtenDecimals(instrument?.lotSize);
   }

@@ -39,7 +39,7 @@ describe("Binance's rule for books", () => {
       fc.property(streams, fc.nat(), ({ futures, start, updates }, at) => {
         const end = updates.at(-1)!.updateId;
         const id = start + (at % (end - start + 1));
-        const sequence = new BinanceBookSequence(futures);
+        const sequence = new BinanceBookSequence();
         sequence.snapshot(snapshotAt(id));
         // futures: the first event has U <= lastUpdateId <= u
         const wanted = updates.map(({ updateId }) =>
@@ -56,26 +56,23 @@ describe("Binance's rule for books", () => {
       { firstUpdateId: 95, updateId: 100, previousUpdateId: 94 },
       { firstUpdateId: 105, updateId: 110, previousUpdateId: 100 },
     ] as const;
-    const of = (futures: boolean, ...updates: Update[]) => {
-      const sequence = new BinanceBookSequence(futures);
+    const of = (...updates: Update[]) => {
+      const sequence = new BinanceBookSequence();
       sequence.snapshot(snapshotAt(100));
       return apply(sequence, updates);
     };
     const [older, atId, later] = stream;
-    expect(of(true, older, atId, later)).toEqual(["skip", "apply", "apply"]);
-    expect(of(true, atId, atId, later, atId)).toEqual(["apply", "skip", "apply", "skip"]);
-    expect(of(true, later, atId)).toEqual(["apply", "skip"]);
-    expect(of(false, { firstUpdateId: 95, updateId: 100 }, { firstUpdateId: 101, updateId: 102 })).toEqual([
-      "skip",
-      "apply",
-    ]);
+    expect(of(older, atId, later)).toEqual(["skip", "apply", "apply"]);
+    expect(of(atId, atId, later, atId)).toEqual(["apply", "skip", "apply", "skip"]);
+    expect(of(later, atId)).toEqual(["apply", "skip"]);
+    expect(of({ firstUpdateId: 95, updateId: 100 }, { firstUpdateId: 101, updateId: 102 })).toEqual(["skip", "apply"]);
   });
 
   it("a dropped update is noticed by the very next one", () => {
     fc.assert(
-      fc.property(streams, fc.nat(), ({ futures, start, updates }, at) => {
+      fc.property(streams, fc.nat(), ({ start, updates }, at) => {
         const dropped = 1 + (at % (updates.length - 2));
-        const sequence = new BinanceBookSequence(futures);
+        const sequence = new BinanceBookSequence();
         sequence.snapshot(snapshotAt(start));
         expect(apply(sequence, updates.slice(0, dropped))).not.toContain("gap");
         expect(apply(sequence, [updates[dropped + 1]!])).toEqual(["gap"]);
@@ -85,10 +82,10 @@ describe("Binance's rule for books", () => {
 
   it("an update that comes again is skipped, and does no harm", () => {
     fc.assert(
-      fc.property(streams, fc.nat(), fc.nat(), ({ futures, start, updates }, at, back) => {
+      fc.property(streams, fc.nat(), fc.nat(), ({ start, updates }, at, back) => {
         const now = at % updates.length;
         const again = back % (now + 1);
-        const sequence = new BinanceBookSequence(futures);
+        const sequence = new BinanceBookSequence();
         sequence.snapshot(snapshotAt(start));
         apply(sequence, updates.slice(0, now + 1));
         expect(apply(sequence, [updates[again]!])).toEqual(["skip"]);
@@ -103,7 +100,7 @@ describe("Binance's rule for books", () => {
         const first = at % (updates.length - 1);
         const mixed = [...updates];
         [mixed[first], mixed[first + 1]] = [mixed[first + 1]!, mixed[first]!];
-        const sequence = new BinanceBookSequence(futures);
+        const sequence = new BinanceBookSequence();
         // With a snapshot before the first event, futures can not tell its hole from the venue's: start one later.
         if (futures && first === 0) return;
         sequence.snapshot(snapshotAt(start));
@@ -114,8 +111,8 @@ describe("Binance's rule for books", () => {
 
   it("a snapshot that is older than the first event is a gap, and so is an event before any snapshot", () => {
     fc.assert(
-      fc.property(streams, fc.integer({ min: 1, max: 1000 }), ({ futures, start, updates }, older) => {
-        const sequence = new BinanceBookSequence(futures);
+      fc.property(streams, fc.integer({ min: 1, max: 1000 }), ({ start, updates }, older) => {
+        const sequence = new BinanceBookSequence();
         expect(apply(sequence, [updates[0]!])).toEqual(["gap"]);
         sequence.snapshot(snapshotAt(Math.max(0, start - older)));
         expect(apply(sequence, [updates[0]!])).toEqual(["gap"]);
@@ -138,7 +135,7 @@ describe("Binance's rule for books", () => {
             });
           };
           const both = [...cut(cuts), ...cut([...cuts].reverse())].sort((a, b) => a.updateId - b.updateId);
-          const sequence = new BinanceBookSequence(false);
+          const sequence = new BinanceBookSequence();
           sequence.snapshot(snapshotAt(start));
           expect(apply(sequence, both)).not.toContain("gap");
         },
