@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interval } from "../../processors/candles/intervals.js";
+import { interval } from "../../schemas/kline-intervals.js";
 import type { TradeTick } from "../../schemas/ticks.js";
 import type { Micros } from "../../schemas/words.js";
 import { bruteCandles, newest, type PlainTrade, plainOf } from "./brute-candles.js";
