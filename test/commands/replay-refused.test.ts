@@ -42,7 +42,7 @@ const refused = [
   trade(1, 0),
   trade(2, 1, { price: "0" }),
   trade(3, 2, { exchange_time: start + 3_600 * 1_000_000 }),
-  trade(1, 3),
+  trade(1, 3, { exchange_time: start }),
   trade(4, 4, { price: "-1" }),
   trade(5, 5),
 ];
@@ -60,7 +60,7 @@ it.each(["stdout", "plant"] as const)(
 );
 
 it("a repeat alone is told, and nothing is missing; nor is where nothing was refused", () => {
-  const repeated = replayed("stdout", [trade(1, 0), trade(2, 1), trade(1, 2)]);
+  const repeated = replayed("stdout", [trade(1, 0), trade(2, 1), trade(1, 2, { exchange_time: start })]);
   expect(repeated.stderr).toMatch(/^refused as duplicate: 1, /m);
   expect(repeated.status).toBe(0);
   const whole = replayed("stdout", [trade(1, 0), trade(2, 1)]);
