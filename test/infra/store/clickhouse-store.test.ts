@@ -152,8 +152,9 @@ describe("migrations and retention", () => {
     // new rows beside old ones
     await store.insert("market.trade", [trade("new", 1)]);
     expect(await store.trades({ exchange: "new", symbol: "BTC/USDT", limit: 1 })).toEqual([trade("new", 1)]);
-    // a crash before it was noted as applied: all of it comes again
+    // a crash before they were noted as applied: all of them come again
     await copyFile(join(migrationsFolder, "003_exact_text_and_times.sql"), join(old, "901_again.sql"));
+    await copyFile(join(migrationsFolder, "004_sums_of_trades.sql"), join(old, "902_again.sql"));
     const again = new ClickHouseStore({ url: opened.url, database, migrations: old });
     await again.migrate();
     await again.close();
