@@ -99,7 +99,16 @@ class KlineBench {
     this.operator = new KlineOperator(context);
     const idBytes = new Uint8Array(0);
     const values = { price: 0, qty: 0, buy: false, exchangeTime: 0, receiveTime: 0 };
-    const ids = { idStart: 0, idEnd: 0, idNumber: 0, idText: "", retractsStart: -1, retractsEnd: -1, firstId: -1, lastId: -1 };
+    const ids = {
+      idStart: 0,
+      idEnd: 0,
+      idNumber: 0,
+      idText: "",
+      retractsStart: -1,
+      retractsEnd: -1,
+      firstId: -1,
+      lastId: -1,
+    };
     this.trade = { market: this.markets[0]!, ...values, idBytes, ...ids };
   }
 
