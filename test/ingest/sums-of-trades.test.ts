@@ -5,6 +5,7 @@ import { Metrics } from "../../infra/metrics.js";
 import { backfill } from "../../ingest/backfill.js";
 import { knownTradeOf, TradeProgress } from "../../ingest/progress.js";
 import { RestClient } from "../../ingest/rest-client.js";
+import type { AggregateText, TradeText } from "../../ingest/simulator/inspection.js";
 import { Simulator } from "../../ingest/simulator/server.js";
 import { TradeIds } from "../../ingest/trade-ids.js";
 import { venueOf } from "../../ingest/venues/index.js";
@@ -103,7 +104,7 @@ describe("a session that goes on after another", () => {
     ["with sums, after single trades: asked for by time", "aggTrade", false],
     ["with sums, after sums: asked for by number", "aggTrade", true],
     ["with single trades, after sums: asked for by the last fill", "trade", true],
-  ])("%s", async (_, tradeStream, afterSum) => {
+  ] as const)("%s", async (_, tradeStream, afterSum) => {
     const simulator = await Simulator.start({ dialect: "usdm", symbols: ["BTC/USDT"], rate: 500, keepTrades: "all" });
     try {
       await until(() => simulator.aggregateTrades("BTCUSDT").length > 60, "trades");
@@ -133,7 +134,8 @@ describe("a session that goes on after another", () => {
       });
       rest.close();
       const expected = tradeStream === "trade" ? simulator.trades("BTCUSDT") : sums;
-      const fresh = expected.filter((one) => ("lastId" in one ? one.lastId : one.id) > last.lastId);
+      const lastOf = (one: TradeText | AggregateText) => ("lastId" in one ? one.lastId : one.id);
+      const fresh = expected.filter((one) => lastOf(one) > last.lastId);
       expect(published.map(({ tradeId, price, qty }) => [tradeId, price, qty])).toEqual(
         fresh.map(({ id, price, qty }) => [String(id), price, qty]),
       );
