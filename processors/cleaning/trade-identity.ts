@@ -1,8 +1,8 @@
 import { power } from "../../schemas/safe-integers.js";
+import { isLater } from "../../schemas/time-resolution.js";
 import { formatUnits, type Units } from "../../schemas/units.js";
 import type { Micros } from "../../schemas/words.js";
 import { type FillContent, RecentFills, type RecentFillsJson } from "./recent-fills.js";
-import { isLater } from "./time-resolution.js";
 import { TradeIds, type TradeIdsJson } from "./trade-ids.js";
 
 /** What a trade is, by its id and by what it says. */
