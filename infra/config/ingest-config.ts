@@ -46,7 +46,7 @@ const ingestVenue = z
     settings: z
       .record(z.string(), z.unknown())
       .default({})
-      .describe("What only this venue knows, e.g. `tradeStream: aggTrade` of Binance; the venue checks it."),
+      .describe("What only this venue knows, e.g. `tradeStream: trade` of Binance; the venue checks it."),
   })
   .superRefine(({ connector, symbols }, context) => {
     symbols.forEach((symbol, index) => {

@@ -81,6 +81,7 @@ export class Faults {
   readonly #stalls = new Set<Stall>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #heldBack = 0;
+  #silent: ReadonlySet<StreamKind> = new Set();
 
   constructor(
     private readonly deliver: (frame: OutgoingFrame) => void,
@@ -182,7 +183,13 @@ export class Faults {
     fault.done(true);
   }
 
+  /** From here on frames of these kinds are not sent, though their streams are taken. */
+  silence(...kinds: readonly StreamKind[]): void {
+    this.#silent = new Set(kinds);
+  }
+
   #send(frame: OutgoingFrame): void {
+    if (this.#silent.has(frame.kind)) return;
     for (const stall of this.#stalls) {
       if (stall.symbol !== undefined && stall.symbol !== frame.symbol) continue;
       if (stall.missed !== undefined && this.#heldBack < stallLimit) {

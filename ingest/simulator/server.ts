@@ -6,7 +6,14 @@ import { Connections } from "./connections.js";
 import { control } from "./control.js";
 import type { ConnectionLimits, Dialect, Streams } from "./dialect.js";
 import { type DialectName, dialects } from "./dialects.js";
-import { type FaultName, Faults, type FaultTarget, type GarbageForm, type OutgoingFrame } from "./faults.js";
+import {
+  type FaultName,
+  Faults,
+  type FaultTarget,
+  type GarbageForm,
+  type OutgoingFrame,
+  type StreamKind,
+} from "./faults.js";
 import {
   type AggregateText,
   aggregateTexts,
@@ -218,6 +225,11 @@ export class Simulator {
    */
   klines(symbol: string, interval: string, untilMs?: number): (string | number)[][] {
     return klineRows(this.market(symbol), interval, untilMs);
+  }
+
+  /** Subscriptions to these kinds of stream are acknowledged and stay silent, as those of a wrong path do. */
+  silence(...kinds: readonly StreamKind[]): void {
+    this.#faults.silence(...kinds);
   }
 
   /** What faults have truly happened, each counted once per spoiled frame, cut connection or refused request. */

@@ -13,6 +13,7 @@ import type {
   TradePoint,
   Venue,
 } from "../venue.js";
+import { executionVenue } from "./kraken/instruments.js";
 import { channelIds, readFrame } from "./kraken/read.js";
 import { KrakenBookSequence } from "./kraken/sequence.js";
 import { krakenSettings } from "./kraken/settings.js";
@@ -97,7 +98,7 @@ export function kraken(given: Readonly<Record<string, unknown>> = {}): Venue {
     isRateLimit: (text: string) => /^\{"error":\["E(API:Rate limit|General:Too many)/.test(text),
 
     async instruments(rest: Rest, now: Micros): Promise<InstrumentTick[]> {
-      const answer = await rest.get("/0/public/AssetPairs", {}, 1);
+      const answer = await rest.get("/0/public/AssetPairs", { execution_venue: executionVenue }, 1);
       const instruments: InstrumentTick[] = [];
       readFrame({ text: answer.text, receiveTime: now, origin: { url: answer.url } }, noInstruments, (tick) => {
         if (tick.kind === "instrument") instruments.push(tick);

@@ -43,7 +43,7 @@ export function okx(given: Readonly<Record<string, unknown>> = {}): Venue {
     trade: settings.tradeChannel,
     quote: settings.quoteChannel,
     ticker: "tickers",
-    depth: "books",
+    depth: settings.bookChannel,
   };
 
   function plans(group: string, path: string, kinds: ReadonlySet<FeedKind>, want: readonly Subscription[]) {

@@ -10,7 +10,15 @@ interface AssetPair {
   readonly lot_decimals?: unknown;
   readonly tick_size?: unknown;
   readonly status?: unknown;
+  readonly execution_venue?: unknown;
 }
+
+/**
+ * Pairs may be listed once for each venue that executes them, with tick sizes and decimals of its own; the socket's
+ * streams are those of this one.
+ * https://docs.kraken.com/api/docs/change-log (2026-04-27, a filter since 2026-04-30)
+ */
+export const executionVenue = "international";
 
 /** Currencies that ccxt names by their present names. */
 const unifiedNames: Readonly<Record<string, string>> = {
@@ -32,6 +40,7 @@ export function readAssetPairs(pairs: Readonly<Record<string, unknown>>, now: Mi
 
 function readPair(pair: AssetPair, now: Micros): InstrumentTick | undefined {
   if (pair?.wsname === undefined) return undefined;
+  if (pair.execution_venue !== undefined && pair.execution_venue !== executionVenue) return undefined;
   const { wsname, pair_decimals: priceDecimals, lot_decimals: lotDecimals } = pair;
   if (typeof wsname !== "string" || !wsname.includes("/")) throw unreadable("a pair without its name");
   if (!isDecimals(priceDecimals) || !isDecimals(lotDecimals)) throw unreadable(`${wsname} without its decimals`);

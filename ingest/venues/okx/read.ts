@@ -37,6 +37,8 @@ export function readFrame(
   return put(ticks, out);
 }
 
+const RPI = "books-rpi";
+
 function put(ticks: readonly RawTick[] | undefined, out: TickSink): FrameNote | undefined {
   if (ticks === undefined || ticks.length === 0) return "ignored";
   for (const tick of ticks) out(tick);
@@ -56,6 +58,7 @@ const readers: Readonly<Record<string, EntryReader>> = {
   trades: readTrade,
   "trades-all": readTrade,
   books: readBook,
+  "books-rpi": readBook,
   "books-l2-tbt": readBook,
   "books50-l2-tbt": readBook,
   "bbo-tbt": readBestPrices,
@@ -111,8 +114,14 @@ function readTrade(_message: OkxMessage, entry: OkxEntry, context: ReadContext, 
   ticks.push(context.backfilled ? { ...tick, backfilled: true } : tick);
 }
 
-/** Ids stand since 2022; a checksum of 0 (all that the venue sends since 2026) is none. */
+/**
+ * Ids stand since 2022; a checksum of 0 (all that the venue sends since 2026) is none. `books-rpi` counts RPI orders in its
+ * quantities, the others do not: what was not asked for of the two is another book. Its levels are
+ * `[price, all, without RPI, orders]`.
+ * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel (2026-07-28)
+ */
 function readBook({ arg, action }: OkxMessage, entry: OkxEntry, context: ReadContext, ticks: RawTick[]): void {
+  if ((arg?.channel === RPI) !== (context.settings.bookChannel === RPI)) return;
   if (action !== "snapshot" && action !== "update") throw unreadable("depth that is neither snapshot nor update");
   const { checksum } = entry;
   const updateId = idOf(entry.seqId);

@@ -109,7 +109,7 @@ describe("the documented backup", () => {
     await post("CREATE TABLE tickplant.kept AS tickplant.trades_data");
     await post(back.replace("tickplant.trades_data", "tickplant.kept"), parquet);
     const columns =
-      "symbol, exchange, trade_id, price, qty, side, timestamp, epoch, sequence_num, retracts, log_time, receive_time, sent_at";
+      "symbol, exchange, trade_id, price, qty, side, timestamp, epoch, sequence_num, retracts, log_time, receive_time, sent_at, first_trade_id, last_trade_id";
     const text = async (table: string): Promise<string> =>
       Buffer.from(
         await post(

@@ -50,6 +50,39 @@ const btcUsd: InstrumentTick = {
   lotSize: "0.00000001",
 };
 
+describe("Kraken's pairs", () => {
+  const pair = (more: object) => ({
+    ...{ wsname: "XBT/USD", pair_decimals: 1, lot_decimals: 8, tick_size: "0.1", status: "online", ...more },
+  });
+
+  it.each([[0], [1]])(
+    "are those of the venue whose streams the socket has, whatever else is listed (order %i)",
+    async (order) => {
+      const listed = [
+        ["XXBTZUSD", pair({ execution_venue: "international" })],
+        ["XBTUSD.BTNL", pair({ execution_venue: "bitnomial_exchange", pair_decimals: 2, tick_size: "0.25" })],
+      ];
+      const asked: object[] = [];
+      const rest: Rest = {
+        get: async (path, query) => {
+          asked.push({ path, query });
+          const result = Object.fromEntries(order === 0 ? listed : listed.toReversed());
+          return { text: JSON.stringify({ error: [], result }), url: `https://api.kraken.com${path}` };
+        },
+      };
+      const found = await venue.instruments(rest, 5);
+      expect(asked).toEqual([{ path: "/0/public/AssetPairs", query: { execution_venue: "international" } }]);
+      expect(found).toMatchObject([{ symbol: "BTC/USD", tickSize: "0.1", nativeId: "BTC/USD" }]);
+    },
+  );
+
+  it("recordings before there were several have no such field", async () => {
+    const text = JSON.stringify({ error: [], result: { XXBTZUSD: pair({}) } });
+    const rest: Rest = { get: async (path) => ({ text, url: `https://api.kraken.com${path}` }) };
+    expect(await venue.instruments(rest, 5)).toHaveLength(1);
+  });
+});
+
 describe("Kraken's checksum", () => {
   it("is that of the venue's own worked example, from the texts of its JSON numbers", () => {
     const { ticks } = read(documented);

@@ -183,6 +183,53 @@ describe("reading OKX", () => {
   });
 });
 
+describe("OKX's book with RPI orders", () => {
+  const levels = {
+    asks: [["100.2", "7", "5", "3"]],
+    bids: [["100.1", "4", "0", "1"]],
+    ts: "5",
+    seqId: 9,
+    prevSeqId: -1,
+  };
+  const frame = (channel: string) =>
+    JSON.stringify({ arg: { channel, instId: "BTC-USDT" }, action: "snapshot", data: [levels] });
+  const readBy = (settings: Record<string, unknown>, channel: string) => {
+    const ticks: RawTick[] = [];
+    const whole = { text: frame(channel), receiveTime: 1, origin: { socket: "market-1" } };
+    venueOf("okx", settings).read(whole, lookupOf("okx"), (tick) => ticks.push(tick));
+    return ticks;
+  };
+
+  it("is a setting: all of a level's quantity counts then, and the book without them is not read beside it", () => {
+    const asked = venueOf("okx", { bookChannel: "books-rpi" }).connections([
+      { instrument: instrument("okx", "BTC/USDT", "BTC-USDT"), kinds: ["depth"] },
+    ]);
+    expect(asked.flatMap(({ streams }) => streams!.map(({ name }) => name))).toEqual(["books-rpi:BTC-USDT"]);
+    expect(asked[0]!.url).toBe("wss://ws.okx.com:8443/ws/v5/public");
+    expect(readBy({ bookChannel: "books-rpi" }, "books-rpi")).toMatchObject([
+      { kind: "depth", action: "snapshot", updateId: 9, asks: [["100.2", "7"]], bids: [["100.1", "4"]] },
+    ]);
+    expect(readBy({ bookChannel: "books-rpi" }, "books")).toEqual([]);
+    expect(readBy({}, "books-rpi")).toEqual([]);
+    expect(readBy({}, "books")).toHaveLength(1);
+  });
+
+  it.each([
+    ["global", "https://www.okx.com", "wss://ws.okx.com:8443/ws/v5/public"],
+    ["openapi", "https://openapi.okx.com", "wss://ws.okx.com:8443/ws/v5/public"],
+    ["eea", "https://eea.okx.com", "wss://wseea.okx.com:8443/ws/v5/public"],
+    ["us", "https://us.okx.com", "wss://wsus.okx.com:8443/ws/v5/public"],
+  ])("region %s has its hosts, and what is set besides counts", (region, restUrl, url) => {
+    const want = [{ instrument: instrument("okx", "BTC/USDT", "BTC-USDT"), kinds: ["depth"] as const }];
+    expect([venueOf("okx", { region }).restUrl, venueOf("okx", { region }).connections(want)[0]!.url]).toEqual([
+      restUrl,
+      url,
+    ]);
+    expect(venueOf("okx", { region, restUrl: "http://127.0.0.1:1" }).restUrl).toBe("http://127.0.0.1:1");
+    expect(() => venueOf("okx", { region: "mars" })).toThrow(/region/);
+  });
+});
+
 describe("asking OKX", () => {
   const btc = instrument("okx", "BTC/USDT", "BTC-USDT");
   const kinds = ["trade", "quote", "ticker", "depth"] as const;
