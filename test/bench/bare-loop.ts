@@ -40,7 +40,7 @@ export class BareLoop {
         epoch: 1,
         sequence_num: ++this.sequence,
         retracts: null,
-    flags: [],
+        flags: [],
         log_time: tick.receive_time,
         receive_time: tick.receive_time,
       };

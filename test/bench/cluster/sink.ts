@@ -97,7 +97,7 @@ async function preload(plant: ClusterPlant): Promise<Buffer[]> {
         epoch: start,
         sequence_num: Math.floor(number / SYMBOLS),
         retracts: null,
-    flags: [],
+        flags: [],
         log_time: start + number,
         receive_time: start + number,
       });
