@@ -248,6 +248,17 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       expect(await store.trades({ exchange: "chain", symbol: "WETH/USDC", limit: 10 })).toEqual(stream);
     });
 
+    it("a sum of trades comes back with its first and last fill, any other without", async () => {
+      const fills = { first_trade_id: 9_007_199_254_740_000, last_trade_id: 9_007_199_254_740_005 };
+      const stream = [trade("sums", 1), trade("sums", 2, fills)];
+      await store.insert("market.trade", stream);
+      expect(await store.trades({ exchange: "sums", symbol: "BTC/USDT", limit: 10 })).toEqual(stream);
+      const standing = await store.query<{ first_trade_id: number | null }>(
+        "SELECT first_trade_id FROM standing_trades WHERE exchange = 'sums' ORDER BY sequence_num",
+      );
+      expect(standing.map(({ first_trade_id: first }) => first && Number(first))).toEqual([null, fills.first_trade_id]);
+    });
+
     it("any text comes back as it was", async () => {
       let sequence = 0;
       await fc.assert(

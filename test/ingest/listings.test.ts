@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { VenueChoice } from "../../ingest/ingest.js";
+import { readEach } from "../../ingest/instrument-list.js";
 import { replan } from "../../ingest/replan.js";
 import { Simulator } from "../../ingest/simulator/server.js";
 import { SymbolChoice } from "../../ingest/symbol-choice.js";
@@ -213,6 +214,34 @@ describe("connections are planned anew", () => {
         }
       }),
       { numRuns: 4 },
+    );
+  });
+});
+
+describe("of several native ids that give one symbol", () => {
+  const statuses = ["delisted", "halted", "trading"] as const;
+  const entries = fc.uniqueArray(fc.record({ nativeId: fc.stringMatching(/^[A-C]{1,2}$/), status: fc.nat(2) }), {
+    selector: ({ nativeId }) => nativeId,
+    minLength: 1,
+    maxLength: 5,
+  });
+
+  it("the one that trades counts, in whatever order they are listed", () => {
+    fc.assert(
+      fc.property(entries, fc.infiniteStream(fc.nat()), (all, keys) => {
+        const instruments = all.map(({ nativeId, status }) => ({
+          ...instrument("binance", "A/USDT", nativeId),
+          status: statuses[status]!,
+        }));
+        const shuffled = instruments
+          .map((one) => [keys.next().value as number, one] as const)
+          .sort(([a], [b]) => a - b)
+          .map(([, one]) => one);
+        const [found, ...others] = readEach(shuffled, (one) => one);
+        expect(others).toEqual([]);
+        expect(statuses.indexOf(found!.status)).toBe(Math.max(...all.map(({ status }) => status)));
+        expect(readEach(instruments, (one) => one)).toEqual([found]);
+      }),
     );
   });
 });

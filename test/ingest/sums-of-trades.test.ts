@@ -1,8 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createLogger } from "../../infra/logging.js";
+import { Metrics } from "../../infra/metrics.js";
+import { backfill } from "../../ingest/backfill.js";
 import { knownTradeOf, TradeProgress } from "../../ingest/progress.js";
+import { RestClient } from "../../ingest/rest-client.js";
+import type { AggregateText, TradeText } from "../../ingest/simulator/inspection.js";
+import { Simulator } from "../../ingest/simulator/server.js";
 import { TradeIds } from "../../ingest/trade-ids.js";
+import { venueOf } from "../../ingest/venues/index.js";
 import type { TradeTick } from "../../schemas/ticks.js";
+import { until } from "./live-rig.js";
+import { instrument, lookupOf } from "./recorded-frames.js";
 
 const trade = (tradeId: string, exchangeTime: number, more: Partial<TradeTick> = {}): TradeTick => ({
   ...{ kind: "trade", exchange: "binanceusdm", symbol: "BTC/USDT:USDT", exchangeTime, receiveTime: exchangeTime },
@@ -87,6 +96,55 @@ describe("what is missing of sums of trades", () => {
         expect(ids.missing).toEqual([]);
       }),
     );
+  });
+});
+
+describe("a session that goes on after another", () => {
+  it.each([
+    ["with sums, after single trades: asked for by time", "aggTrade", false],
+    ["with sums, after sums: asked for by number", "aggTrade", true],
+    ["with single trades, after sums: asked for by the last fill", "trade", true],
+  ] as const)("%s", async (_, tradeStream, afterSum) => {
+    const simulator = await Simulator.start({ dialect: "usdm", symbols: ["BTC/USDT"], rate: 500, keepTrades: "all" });
+    try {
+      await until(() => simulator.aggregateTrades("BTCUSDT").length > 60, "trades");
+      simulator.pause();
+      const sums = simulator.aggregateTrades("BTCUSDT");
+      const last = sums[20]!;
+      const venue = venueOf("binanceusdm", { restUrl: simulator.url, wsUrl: simulator.wsUrl, tradeStream });
+      const logger = createLogger({ level: "silent" });
+      const ids = new TradeIds();
+      const aggregate = afterSum ? { aggregate: last.id } : {};
+      ids.goOnAfter({ id: last.lastId, exchangeTime: last.time * 1_000, ...aggregate });
+      ids.resumed();
+      const published: TradeTick[] = [];
+      const asked: string[] = [];
+      const rest = new RestClient({ baseUrl: venue.restUrl, weightLimit: 2_400, logger });
+      const known = instrument("binanceusdm", "BTC/USDT:USDT", "BTCUSDT");
+      await backfill({
+        ...{ venue, rest, ids, logger, instrument: known, metrics: new Metrics() },
+        read: ({ text, url }, take) => {
+          asked.push(new URL(url).search);
+          const frame = { text, receiveTime: 1, origin: { url } };
+          venue.read(frame, lookupOf("binanceusdm", [known]), (tick) => tick.kind === "trade" && take(tick));
+        },
+        publish: (tick) => published.push(tick) > 0,
+        room: async () => {},
+        signal: new AbortController().signal,
+      });
+      rest.close();
+      const expected = tradeStream === "trade" ? simulator.trades("BTCUSDT") : sums;
+      const lastOf = (one: TradeText | AggregateText) => ("lastId" in one ? one.lastId : one.id);
+      const fresh = expected.filter((one) => lastOf(one) > last.lastId);
+      expect(published.map(({ tradeId, price, qty }) => [tradeId, price, qty])).toEqual(
+        fresh.map(({ id, price, qty }) => [String(id), price, qty]),
+      );
+      const by =
+        tradeStream === "trade" ? `fromId=${last.lastId + 1}` : afterSum ? `fromId=${last.id + 1}` : "startTime";
+      expect(asked[0]).toContain(by);
+    } finally {
+      await simulator.stop();
+    }
   });
 });
 
