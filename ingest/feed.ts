@@ -9,6 +9,7 @@ import { Connection } from "./connection.js";
 import { FeedMarkets, type Market } from "./feed-markets.js";
 import type { FeedOptions, VenueChoice } from "./feed-options.js";
 import { FeedWatch } from "./feed-watch.js";
+import { FrameIntake } from "./frame-intake.js";
 import { InstrumentFit } from "./instrument-fit.js";
 import { InstrumentFeed } from "./instruments.js";
 import { listingsOf } from "./listings.js";
@@ -21,15 +22,7 @@ import type { Lateness } from "./streams/stream.js";
 import { StreamWatch } from "./streams/stream-watch.js";
 import { isPattern, SymbolChoice } from "./symbol-choice.js";
 import type { MissingIds } from "./trade-ids.js";
-import {
-  type ConnectionPlan,
-  type FeedKind,
-  type Frame,
-  type FrameNote,
-  nameOfNote,
-  UnreadableFrame,
-  type Venue,
-} from "./venue.js";
+import type { ConnectionPlan, FeedKind, Venue } from "./venue.js";
 
 export type { FeedOptions, VenueChoice } from "./feed-options.js";
 
@@ -56,6 +49,7 @@ export class Feed {
   private readonly snapshots: SnapshotRequests;
   private readonly backfillShares: RestShares;
   private readonly watch: FeedWatch;
+  private readonly frames: FrameIntake;
   private readonly fit: InstrumentFit;
   private readonly abort = new AbortController();
   private lines: Line[] = [];
@@ -93,7 +87,8 @@ export class Feed {
       metrics: options.metrics,
       logger: this.logger,
       signal: this.abort.signal,
-      take: ({ text, url }) => void this.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
+      take: ({ text, url }) =>
+        void this.frames.take({ text, receiveTime: options.clock(), origin: { url } }, this.publish),
     });
     this.markets = new FeedMarkets(choice, options, this.beginAnew);
     const entries = new SymbolChoice(choice.all ?? choice.symbols);
@@ -110,6 +105,7 @@ export class Feed {
       },
       ...(options.onFrame && { onFrame: options.onFrame }),
     });
+    this.frames = new FrameIntake(this.venue, this.instruments.known, options, this.logger);
     this.fit = new InstrumentFit({
       of: (symbol) => this.instruments.known.of(symbol),
       ask: (now) => void this.instruments.refresh(now),
@@ -264,7 +260,7 @@ export class Feed {
           line.lastFrameAt = clock();
           this.lineAtHand = number;
           const origin = { socket: plan.name, line: number };
-          const note = this.take({ text, receiveTime: line.lastFrameAt, origin }, this.publishLive);
+          const note = this.frames.take({ text, receiveTime: line.lastFrameAt, origin }, this.publishLive);
           if (typeof note === "object") this.watch.refused.answered(line.plan, note, line.lastFrameAt);
           return note;
         },
@@ -277,30 +273,6 @@ export class Feed {
     const now = clock();
     const line: Line = { plan, connection, since: now, lastFrameAt: now };
     return line;
-  }
-
-  /** Reads a frame and puts its ticks into `out`; what can not be read goes to the dead letters. */
-  private take(frame: Frame, out: (tick: RawTick) => void): FrameNote | undefined {
-    const { deadLetters, onFrame } = this.options;
-    const { id } = this.venue;
-    onFrame?.(id, frame);
-    try {
-      const note = this.venue.read(frame, this.instruments.known, out);
-      if (note !== undefined) this.onNote(note);
-      return note;
-    } catch (error) {
-      const reason = error instanceof UnreadableFrame ? "unreadable_frame" : "reader_failed";
-      if (reason === "reader_failed") this.logger.error({ err: error }, "reading a frame failed");
-      deadLetters.frame(id, frame.text, reason, (error as Error).message, frame.receiveTime);
-      return undefined;
-    }
-  }
-
-  private onNote(note: FrameNote): void {
-    const name = nameOfNote(note);
-    if (name === "subscribed") return;
-    const reason = note === "shutdown" ? "server_shutdown" : typeof note === "string" ? `frame_${note}` : name;
-    this.options.metrics.dropped.inc({ place: "ingest", reason });
   }
 
   /** The way of every tick that a socket brought. */
@@ -405,7 +377,10 @@ export class Feed {
         instrument: market.instrument,
         ids: market.ids,
         read: ({ text, url }, take) =>
-          this.take({ text, receiveTime: clock(), origin: { url } }, (tick) => tick.kind === "trade" && take(tick)),
+          this.frames.take(
+            { text, receiveTime: clock(), origin: { url } },
+            (tick) => tick.kind === "trade" && take(tick),
+          ),
         publish: (trade) => publisher.publish(trade),
         room: () => publisher.room(),
         metrics,

@@ -1,4 +1,5 @@
 import type { IndexInputPrice } from "../schemas/messages.js";
+import { formatUnits } from "../schemas/units.js";
 import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 import type { OracleOperator } from "./oracle.js";
 import type { IndexSettings } from "./settings.js";
@@ -62,12 +63,18 @@ export class IndexForwarder implements Operator {
   }
 
   /** A market's price counts from when it was last seen, an oracle's from when it was given. */
-  #priceOf(exchange: VenueId, symbol: SymbolName): Pick<IndexInputPrice, "price" | "volume_24h" | "price_time"> {
+  #priceOf(
+    exchange: VenueId,
+    symbol: SymbolName,
+  ): Pick<IndexInputPrice, "price" | "volume_24h" | "price_time" | "tick"> {
     const market = this.context.markets.find(exchange, symbol);
     const known = market === undefined ? undefined : this.tickers.priceOf(market);
-    if (known !== undefined) return { price: known.price, volume_24h: known.volume24h, price_time: known.seen };
+    if (market !== undefined && known !== undefined) {
+      const tick = formatUnits(market.tickUnits, market.priceScale);
+      return { price: known.price, volume_24h: known.volume24h, price_time: known.seen, tick };
+    }
     const oracle = this.oracles.priceOf(exchange, symbol);
-    return { price: oracle?.price ?? null, volume_24h: null, price_time: oracle?.time ?? 0 };
+    return { price: oracle?.price ?? null, volume_24h: null, price_time: oracle?.time ?? 0, tick: null };
   }
 
   save(write: SaveState): void {

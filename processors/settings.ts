@@ -18,7 +18,7 @@ export interface ProcessSettings {
   readonly futureToleranceMs: number;
   /** A trade whose exchange time lies further behind log time is refused, unless it was back-filled. */
   readonly tooOldMs: number;
-  /** A price that differs from the last accepted one by more than this share is refused; "0" accepts all. */
+  /** A price further from the last one that counted than this share, and than a tick, is left out of aggregates; "0": none. */
   readonly priceBand: DecimalText;
   /** A venue whose last quote is older than this does not count as live in aggregates. */
   readonly staleAfterMs: number;

@@ -153,6 +153,8 @@ export interface IndexInputPrice {
   /** Log time at which the price was last seen. */
   price_time: Micros;
   feed_down: boolean;
+  /** The price's smallest step, of a market; null where none is known, missing in inputs of before there was one. */
+  tick?: DecimalText | null;
 }
 
 export interface SignalLeg {

@@ -87,7 +87,9 @@ export const processConfig = z
       .describe("A trade whose exchange time lies further than this behind log time is refused, unless back-filled."),
     priceBand: decimalText
       .default("0.2")
-      .describe('A price further than this fraction from the last accepted ones is refused; "0" accepts all.'),
+      .describe(
+        'A price further than this fraction (and more than one tick) from the last ones is left out of aggregates and indices, and its trade flagged, until five in a row agree; "0" flags none.',
+      ),
     staleAfterMs: milliseconds
       .default(60_000)
       .describe("A venue without a quote for this many milliseconds of log time does not count in aggregates."),

@@ -130,7 +130,7 @@ export class CcxtMarket {
       refuse("trade_incomplete", trade.info);
       return;
     }
-    if (tick.tradeId !== "" && this.recent.has(tick.tradeId)) {
+    if (tick.tradeId !== "" && this.recent.has(tick, { isTimed: trade.timestamp !== undefined, isFetched: false })) {
       this.repeated += 1;
       refuse("trade_repeated", undefined);
       return;

@@ -35,7 +35,7 @@ export interface CcxtExchange {
   setMarkets(markets: unknown): unknown;
   loadMarkets(reload?: boolean): Promise<Readonly<Record<string, CcxtMarket>>>;
   watchTrades(symbol: string): Promise<readonly CcxtTrade[]>;
-  watchOrderBook(symbol: string, limit?: number): Promise<CcxtBook>;
+  watchOrderBook(symbol: string, limit?: number, params?: Readonly<Record<string, unknown>>): Promise<CcxtBook>;
   watchTicker(symbol: string, params?: Record<string, unknown>): Promise<CcxtTicker>;
   watchTickers(symbols: readonly string[]): Promise<Readonly<Record<string, CcxtTicker>>>;
   watchBidsAsks(symbols: readonly string[]): Promise<Readonly<Record<string, CcxtTicker>>>;
@@ -66,6 +66,9 @@ export interface CcxtMarket {
   readonly base: string;
   readonly quote: string;
   readonly active?: boolean;
+  readonly swap?: boolean;
+  /** The exchange's name of the base, where ccxt keeps one. */
+  readonly baseName?: string;
   readonly contract?: boolean;
   readonly linear?: boolean;
   readonly inverse?: boolean;

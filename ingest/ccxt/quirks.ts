@@ -1,4 +1,5 @@
 import type { VenueId } from "../../schemas/words.js";
+import type { CcxtMarket } from "./library.js";
 
 /** What the plant asks of one exchange in another way than ccxt does by itself. */
 export interface Quirks {
@@ -17,6 +18,8 @@ export interface Quirks {
    * lose what comes later.
    */
   readonly bookLevels?: number;
+  /** Into ccxt's request of a book. */
+  readonly bookParams?: (market: CcxtMarket, levels: number | undefined) => Readonly<Record<string, unknown>>;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -30,12 +33,25 @@ const binance = (fetchTradesMethod: string): Quirks => ({
   options: { fetchTradesMethod, watchTicker: { name: "ticker" }, watchTickers: { name: "ticker" } },
 });
 
+/** Levels a side of Hyperliquid's fast books. */
+const fastLevels = 5;
+
+/**
+ * Hyperliquid's `l2Book` comes with 20 levels a side each 5 s since 2026-07-25, and with 5 each 0.5 s where `fast` is asked
+ * for, which ccxt (4.5.84) never does. It merges parameters at the top alone, so the whole subscription is given.
+ */
+function hyperliquidBook({ id, swap, baseName }: CcxtMarket, levels: number | undefined): Record<string, unknown> {
+  if (levels !== undefined && levels > fastLevels) return {};
+  return { subscription: { type: "l2Book", coin: swap === true ? baseName : id, fast: true } };
+}
+
 const quirks: Readonly<Record<VenueId, Quirks>> = {
   // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
   coinbase: { makerSide: true },
   kraken: { tickerWithQuotes: { event_trigger: "bbo" }, bookLevels: 10 },
   // each trade by itself is streamed to those with a key alone
   okx: { sums: true },
+  hyperliquid: { bookParams: hyperliquidBook },
   // REST's ids are these, those of ccxt's stream are others
   htx: { tradeId: "tradeId" },
   binance: binance("publicGetTrades"),

@@ -1,13 +1,30 @@
 import type { TradeTick } from "../../schemas/ticks.js";
-import type { Micros } from "../../schemas/words.js";
+import { isSameTime } from "../../schemas/time-resolution.js";
+import { decimalsOf, formatUnits, parseUnits } from "../../schemas/units.js";
+import type { DecimalText, Micros } from "../../schemas/words.js";
+
+interface Fill {
+  /** Price, quantity and side. */
+  readonly content: string;
+  readonly time: Micros;
+}
+
+/** How a copy of a trade came. */
+export interface CopyOf {
+  /** The exchange gave its time; else it is that of arrival. */
+  readonly isTimed: boolean;
+  /** It was asked of REST: never new for its time alone. */
+  readonly isFetched: boolean;
+}
 
 /**
- * The trades of one symbol that were published last, by id: what comes again (exchanges send the last ones with each
- * subscription) is let go, and what is fetched is held against it.
+ * The trades of one symbol that were taken in last, by their ids. What an exchange sends again (many send their last ones
+ * with each subscription) is let go, and what is fetched is held against it. One id may be that of several fills: two
+ * that differ in price, quantity or side, or in time by more than it is written with, are two.
  */
 export class RecentTrades {
-  /** Exchange time by id, in the order they came. */
-  private readonly ids = new Map<string, Micros>();
+  /** By id, in the order they came. */
+  private readonly ids = new Map<string, Fill[]>();
   /** Exchange time of the newest. */
   newest: Micros = 0;
 
@@ -19,22 +36,44 @@ export class RecentTrades {
 
   /** Exchange time of the one that has been known longest: what is newer is either known or was never taken in. */
   get oldest(): Micros {
-    for (const time of this.ids.values()) return time;
+    for (const [fill] of this.ids.values()) return fill!.time;
     return 0;
   }
 
-  has(tradeId: string): boolean {
-    return this.ids.has(tradeId);
+  has(trade: TradeTick, { isTimed, isFetched }: CopyOf): boolean {
+    const fills = this.ids.get(trade.tradeId);
+    if (fills === undefined) return false;
+    const content = contentOf(trade);
+    const anyTime = isFetched || !isTimed;
+    return fills.some((fill) => fill.content === content && (anyTime || isSameTime(fill.time, trade.exchangeTime)));
   }
 
-  add({ tradeId, exchangeTime }: TradeTick): void {
+  add(trade: TradeTick): void {
+    const { tradeId, exchangeTime } = trade;
     if (exchangeTime > this.newest) this.newest = exchangeTime;
     if (tradeId === "") return;
-    this.ids.set(tradeId, exchangeTime);
+    const fill = { content: contentOf(trade), time: exchangeTime };
+    const fills = this.ids.get(tradeId);
+    if (fills === undefined) this.ids.set(tradeId, [fill]);
+    else fills.push(fill);
     if (this.ids.size <= this.limit) return;
     for (const oldest of this.ids.keys()) {
       this.ids.delete(oldest);
       return;
     }
+  }
+}
+
+function contentOf({ price, qty, side }: TradeTick): string {
+  return `${canonical(price)} ${canonical(qty)} ${side}`;
+}
+
+/** REST and stream may write one value in two ways. */
+function canonical(text: DecimalText): DecimalText {
+  try {
+    const scale = decimalsOf(text);
+    return formatUnits(parseUnits(text, scale), scale);
+  } catch {
+    return text;
   }
 }

@@ -38,9 +38,11 @@ export function watchesOf(
     });
   }
   if (kinds.includes("depth") && can("watchOrderBook")) {
+    const market = ccxt.markets?.[symbol];
+    const bookParams = market && quirksOf(ccxt.id).bookParams?.(market, bookLevels);
     add({
       kinds: ["depth"],
-      watch: () => ccxt.watchOrderBook(symbol, bookLevels),
+      watch: () => ccxt.watchOrderBook(symbol, bookLevels, bookParams),
       take: (market, book, time) => market.depth(book as CcxtBook, time),
     });
   }

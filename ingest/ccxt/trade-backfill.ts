@@ -25,6 +25,7 @@ export class BackfillBehind extends Error {
   }
 }
 
+const asked = { isTimed: true, isFetched: true };
 /** Before a publisher that refuses for another reason than room is tried again. */
 const refusedMs = 100;
 const pageTrades = 1_000;
@@ -62,7 +63,7 @@ export async function backfillTrades(
       if (end !== "closed" && end !== "backfill_not_joined") return end;
     }
     const newest = trades.at(-1)?.exchangeTime ?? 0;
-    const isMissing = ({ tradeId, exchangeTime }: TradeTick) => exchangeTime >= since && !recent.has(tradeId);
+    const isMissing = (trade: TradeTick) => trade.exchangeTime >= since && !recent.has(trade, asked);
     const missing = trades.filter(isMissing);
     for (const trade of missing) await publishMissing(trade, options);
     if (options.signal.aborted) return "open";
@@ -82,9 +83,9 @@ async function publishMissing(
   trade: TradeTick,
   { recent, publish, room, signal }: TradeBackfillOptions,
 ): Promise<void> {
-  while (!signal.aborted && !recent.has(trade.tradeId)) {
+  while (!signal.aborted && !recent.has(trade, asked)) {
     await room();
-    if (signal.aborted || recent.has(trade.tradeId)) return;
+    if (signal.aborted || recent.has(trade, asked)) return;
     if (publish({ ...trade, backfilled: true })) {
       recent.add(trade);
       return;
@@ -97,8 +98,8 @@ async function publishMissing(
 function beginning(since: Micros, trades: readonly TradeTick[], recent: RecentTrades): BackfillEnd {
   if (trades.some(({ tradeId }) => tradeId === "")) return "backfill_without_ids";
   const before = trades.filter(({ exchangeTime }) => exchangeTime > recent.oldest && exchangeTime < since);
-  if (before.some(({ tradeId }) => !recent.has(tradeId))) return "backfill_other_ids";
-  const isKnown = trades.some(({ tradeId }) => recent.has(tradeId));
+  if (before.some((trade) => !recent.has(trade, asked))) return "backfill_other_ids";
+  const isKnown = trades.some((trade) => recent.has(trade, asked));
   if (isKnown) return (trades[0]?.exchangeTime ?? since) <= since ? "closed" : "backfill_not_joined";
   // nothing in common: either more was missed than one answer holds, or the ids are others
   return (trades[0]?.exchangeTime ?? 0) > since ? "backfill_not_joined" : "backfill_other_ids";

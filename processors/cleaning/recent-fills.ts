@@ -1,5 +1,5 @@
+import { isSameTime } from "../../schemas/time-resolution.js";
 import type { Micros } from "../../schemas/words.js";
-import { isSameTime } from "./time-resolution.js";
 
 const MOST = 128;
 

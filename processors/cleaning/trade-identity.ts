@@ -1,8 +1,8 @@
 import { power } from "../../schemas/safe-integers.js";
+import { isLater } from "../../schemas/time-resolution.js";
 import { formatUnits, type Units } from "../../schemas/units.js";
 import type { Micros } from "../../schemas/words.js";
 import { type FillContent, RecentFills, type RecentFillsJson } from "./recent-fills.js";
-import { isLater } from "./time-resolution.js";
 import { TradeIds, type TradeIdsJson } from "./trade-ids.js";
 
 /** What a trade is, by its id and by what it says. */
@@ -64,12 +64,14 @@ export class TradeIdentity {
    */
   takeNumber(first: number, last: number, key: number, content: FillContent): Identity {
     const ids = this.#ids;
-    if (first > ids.highest && last > this.#former) {
+    // in the shadow of a former run a repeat would be older than the newest
+    const { time, isTimed } = content;
+    if (first > ids.highest && (last > this.#former || (isTimed && isLater(time, this.#newest)))) {
       this.#again = 0;
       this.#interrupted = false;
       ids.takeRange(first, last);
-      this.#newest = content.time;
-      this.#recent.add(key, content.hash, content.time);
+      this.#newest = time;
+      this.#recent.add(key, content.hash, time);
       return NEW;
     }
     return this.#takeOther(first, last, key, content);
@@ -92,7 +94,7 @@ export class TradeIdentity {
     if (isUnseen) ids.takeRange(first, last);
     if (isAbove) this.#newest = content.time;
     else if (this.#isLaterThanAll(content) && this.#goesOn(first, last)) return this.#begin(last, content.time);
-    return known === "unknown" && isLate && first > this.#former ? NEW : ANOTHER;
+    return known === "unknown" && isLate ? NEW : ANOTHER;
   }
 
   #isLaterThanAll({ time, isTimed, isFetched }: FillContent): boolean {

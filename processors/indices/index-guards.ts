@@ -13,7 +13,8 @@ export interface Guarded {
 
 /**
  * Holds an index's value against its guards: prices, an oracle's above all, that do not make the value but watch it.
- * |value − price| > maxDeviation · price marks the index, and so does a guard that has fallen silent.
+ * |value − price| > maxDeviation · price marks the index, unless it is no more than the largest tick of the markets that
+ * made the value, and so does a guard that has fallen silent.
  *
  * @param value undefined when there is no new value to hold against anything
  */
@@ -23,10 +24,11 @@ export function guarded(
   prices: readonly IndexInputPrice[],
   now: Micros,
 ): Guarded {
+  const tick = largestTick(prices);
   const found = guards.map((guard): IndexConstituent => {
     const { exchange, symbol } = guard;
     const input = prices.find((one) => one.exchange === exchange && one.symbol === symbol);
-    const reason = reasonOf(value, guard, input, now);
+    const reason = reasonOf(value, guard, input, now, tick);
     return { exchange, symbol, price: input?.price ?? null, weight: "0", included: false, reason };
   });
   const deviates = found.some(({ reason }) => reason === "guard_deviates");
@@ -39,16 +41,26 @@ function reasonOf(
   guard: IndexGuard,
   input: IndexInputPrice | undefined,
   now: Micros,
+  tick: Decimal,
 ): string {
   if (input === undefined || input.price === null) return "guard_no_price";
   if (input.feed_down) return "guard_feed_down";
   if (now - input.price_time > guard.staleAfterMs * 1000) return "guard_stale";
   if (value === undefined) return "guard";
-  return deviates(Decimal.parse(value), Decimal.parse(input.price), guard.maxDeviation) ? "guard_deviates" : "guard";
+  const isFar = deviates(Decimal.parse(value), Decimal.parse(input.price), guard.maxDeviation, tick);
+  return isFar ? "guard_deviates" : "guard";
 }
 
-function deviates(value: Decimal, price: Decimal, maxDeviation: DecimalText): boolean {
+function deviates(value: Decimal, price: Decimal, maxDeviation: DecimalText, tick: Decimal): boolean {
   const difference = value.subtract(price);
   const distance = difference.compare(Decimal.ZERO) < 0 ? difference.negate() : difference;
+  if (distance.compare(tick) <= 0) return false;
   return distance.compare(price.multiply(Decimal.parse(maxDeviation))) > 0;
+}
+
+function largestTick(prices: readonly IndexInputPrice[]): Decimal {
+  return prices.reduce((largest, { tick }) => {
+    const step = tick == null ? Decimal.ZERO : Decimal.parse(tick);
+    return step.compare(largest) > 0 ? step : largest;
+  }, Decimal.ZERO);
 }

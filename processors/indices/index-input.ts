@@ -10,9 +10,10 @@ export function sound(input: IndexInput): IndexInput {
   if (log_time <= 0 || epoch < 0 || sequence_num < 1) {
     throw new UnreadableRecord(`an index's input of time ${log_time}, epoch ${epoch}, sequence ${sequence_num}`);
   }
-  for (const { price, exchange, symbol } of prices) {
-    if (price === null || plain.test(price)) continue;
-    const text = JSON.stringify(price.slice(0, 60));
+  for (const { price, tick, exchange, symbol } of prices) {
+    const odd = [price, tick].find((text) => text != null && !plain.test(text));
+    if (odd == null) continue;
+    const text = JSON.stringify(odd.slice(0, 60));
     throw new UnreadableRecord(`an index's input whose price of ${symbol} at ${exchange} is ${text}`);
   }
   return input;

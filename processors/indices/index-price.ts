@@ -39,7 +39,8 @@ export function indexPrice(
   parameters: IndexSettings,
   previous: IndexState,
 ): IndexResult {
-  const scale = Math.max(0, ...prices.flatMap(({ price }) => (price === null ? [] : [decimalsOf(price)])));
+  const texts = prices.flatMap(({ price, tick }) => [price, tick]).filter((text) => text != null);
+  const scale = Math.max(0, ...texts.map(decimalsOf));
   const weightScale = Math.max(...parameters.constituents.map(({ weight }) => decimalsOf(weight)));
   const known = parameters.constituents.map((constituent) => {
     const input = prices.find(
@@ -50,13 +51,14 @@ export function indexPrice(
       constituent,
       text,
       price: text === null ? 0 : parseUnits(text, scale),
+      tick: input?.tick == null ? 0 : parseUnits(input.tick, scale),
       weight: parseUnits(constituent.weight, weightScale),
       reason: reasonOf(input, now, constituent.staleAfterMs ?? parameters.staleAfterMs),
     };
   });
   const median = medianOf(known.filter(({ reason }) => reason === "ok").map(({ price }) => price));
   for (const one of known) {
-    if (one.reason === "ok" && median !== undefined && isOutlier(one.price, median, parameters)) one.reason = "outlier";
+    if (one.reason === "ok" && median !== undefined && isOutlier(one, median, parameters)) one.reason = "outlier";
   }
   const counted = known.filter(({ reason }) => reason === "ok");
   const total = counted.reduce<Units>((sum, { weight }) => addUnits(sum, weight), 0);
@@ -93,12 +95,17 @@ function medianOf(prices: readonly Units[]): Units | undefined {
   return addUnits(upper, sorted.length % 2 === 1 ? upper : sorted[middle - 1]!);
 }
 
-/** |2·price − 2·median| > band · 2·median, in integers. */
-function isOutlier(price: Units, doubledMedian: Units, { outlierBand }: IndexSettings): boolean {
+/** |2·price − 2·median| > max(band · 2·median, 2·tick), in integers: a market can not come nearer than its tick allows. */
+function isOutlier(
+  { price, tick }: { readonly price: Units; readonly tick: Units },
+  doubledMedian: Units,
+  { outlierBand }: IndexSettings,
+): boolean {
   const bandScale = decimalsOf(outlierBand);
   const band = parseUnits(outlierBand, bandScale);
   const doubled = multiplyUnits(price, 2);
   const above = compareUnits(doubled, doubledMedian) > 0;
   const distance = above ? subtractUnits(doubled, doubledMedian) : subtractUnits(doubledMedian, doubled);
+  if (compareUnits(distance, multiplyUnits(tick, 2)) <= 0) return false;
   return compareUnits(rescaleUnits(distance, 0, bandScale), multiplyUnits(doubledMedian, band)) > 0;
 }

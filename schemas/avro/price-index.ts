@@ -25,6 +25,7 @@ const INPUT_PRICE = nested("IndexInputPrice", [
   nullable("volume_24h", "string"),
   long("price_time", "when the price was last seen, log time"),
   flag("feed_down"),
+  nullable("tick", "string", "the price's smallest step, of a market"),
 ]);
 
 export const INDEX_INPUT = record("IndexInput", [

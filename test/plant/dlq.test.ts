@@ -105,7 +105,7 @@ describe.each([
   beforeAll(async () => {
     rig = await start();
     await append(rig, trade(1, now), trade(2, now + 1), trade(3, now + 2, ether), instrument(now + 3));
-    await append(rig, trade(4, now + 4, { price: "100.001" }));
+    await append(rig, trade(4, now + 4, { price: "-1" }));
     await until(async () => (await dlq(rig, "list")).lines.length === 4, "four letters");
   }, 300_000);
   afterAll(() => rig.stop());
@@ -118,7 +118,7 @@ describe.each([
     expect(all.stderr).toContain("4 of 4 dead letters");
     const linesOf = async (...args: string[]) => (await dlq(rig, "list", ...args)).lines.length;
     expect(await linesOf("--reason", "unknown_instrument")).toBe(3);
-    expect(await linesOf("--reason", "off_tick")).toBe(1);
+    expect(await linesOf("--reason", "not_positive")).toBe(1);
     expect(await linesOf("--symbol", "ETH/USDT")).toBe(1);
     expect(await linesOf("--exchange", "kraken")).toBe(0);
     const bounded = await dlq(rig, "list", "--limit", "2");
@@ -127,13 +127,13 @@ describe.each([
   });
 
   it("shows one whole, with its tick", async () => {
-    const [line] = (await dlq(rig, "list", "--reason", "off_tick")).lines;
+    const [line] = (await dlq(rig, "list", "--reason", "not_positive")).lines;
     const { code, stdout } = await dlq(rig, "show", line!.split(" ")[0]!);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      reason: "off_tick",
+      reason: "not_positive",
       topic: "market.raw",
-      tick: { kind: "trade", tradeId: "4", price: "100.001", exchange: "binance", symbol: "BTC/USDT" },
+      tick: { kind: "trade", tradeId: "4", price: "-1", exchange: "binance", symbol: "BTC/USDT" },
     });
   });
 

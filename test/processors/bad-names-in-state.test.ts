@@ -55,7 +55,9 @@ it("messages of a market in any script are UTF-8 in the log, in JSON and on the 
   for (const { topic, key, value, json } of rig.outputs) {
     const decoded = codecs[topic].decode(value) as { symbol: string };
     expect(decoded).toMatchObject(more);
-    expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(decoded)));
+    // what JSON leaves out of a trade that is no sum
+    const sum = topic === "market.trade" ? { first_trade_id: null, last_trade_id: null } : {};
+    expect({ ...sum, ...JSON.parse(json) }).toEqual(JSON.parse(JSON.stringify(decoded)));
     expect(key).toContain(more.symbol);
   }
   for (const { channel, payload } of rig.messages) {

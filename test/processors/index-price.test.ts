@@ -4,8 +4,9 @@ import { indexPrice } from "../../processors/indices/index-price.js";
 import type { IndexSettings } from "../../processors/settings.js";
 import type { IndexInput } from "../../schemas/messages.js";
 import { big, ONE, text } from "./exact.js";
+import { heartbeat, instrument, SECOND, START, trade } from "./market-ticks.js";
 import { check } from "./seed.js";
-import { codecs, IndexRig, messagesOf, onePartition } from "./task-rig.js";
+import { codecs, IndexRig, messagesOf, onePartition, TaskRig } from "./task-rig.js";
 
 const VENUES = ["a", "b", "c", "d", "e"];
 const SYMBOLS = ["X/USD", "Y/USD"];
@@ -127,5 +128,61 @@ describe("an index", () => {
       }),
       60,
     );
+  });
+});
+
+describe("a band in per cent knows the tick", () => {
+  const tiny = (all: readonly string[], tick: string | null, more: Partial<IndexSettings> = {}) => {
+    const symbol = "X/USD";
+    const settings: IndexSettings = {
+      ...{ name: "I", gridMs: 1000, outlierBand: "0.05", staleAfterMs: 5000, minimumConstituents: 1, scale: 10 },
+      constituents: all.map((_, at) => ({ exchange: VENUES[at]!, symbol, weight: "1" })),
+      ...more,
+    };
+    const given = all.map((price, at) => ({
+      ...{ exchange: VENUES[at]!, symbol, price, tick, volume_24h: null, price_time: NOW, feed_down: false },
+    }));
+    return indexPrice(given, NOW, settings, { value: null });
+  };
+  const reasons = (result: ReturnType<typeof tiny>) => result.constituents.map(({ reason }) => reason);
+
+  test("a constituent one tick from the median counts, and one that is further does not", () => {
+    const prices = ["0.00000002", "0.00000003", "0.00000002", "0.00000004"];
+    expect(reasons(tiny(prices, "0.00000001"))).toEqual(["ok", "ok", "ok", "outlier"]);
+    // as before where no tick is known
+    expect(reasons(tiny(prices, null))).toEqual(["outlier", "outlier", "outlier", "outlier"]);
+    expect(reasons(tiny(["100", "100", "100", "106"], "0.01"))).toEqual(["ok", "ok", "ok", "outlier"]);
+  });
+
+  test("a guard one tick from the value does not deviate", () => {
+    const guards = [{ exchange: "e", symbol: "X/USD", maxDeviation: "0.02", staleAfterMs: 5000 }];
+    const of = (price: string) => {
+      const settings = {
+        ...{ name: "I", gridMs: 1000, outlierBand: "0.05", staleAfterMs: 5000, minimumConstituents: 1, scale: 8 },
+      };
+      const common = { symbol: "X/USD", volume_24h: null, price_time: NOW, feed_down: false };
+      const inputs = [
+        { exchange: "a", ...common, price: "0.00000002", tick: "0.00000001" },
+        { exchange: "e", ...common, price, tick: null },
+      ];
+      const constituents = [{ exchange: "a", symbol: "X/USD", weight: "1" }];
+      return indexPrice(inputs, NOW, { ...settings, constituents, guards }, { value: null }).status;
+    };
+    expect(["0.000000021", "0.00000003", "0.000000031"].map(of)).toEqual(["live", "live", "deviates"]);
+  });
+
+  test("the tick comes with a market's price, in plain digits", () => {
+    const indices = [
+      {
+        ...{ name: "I", gridMs: 1000, outlierBand: "0.05", staleAfterMs: 5000, minimumConstituents: 1, scale: 8 },
+        constituents: [{ exchange: "binance", symbol: "BTC/USDT", weight: "1" }],
+      },
+    ];
+    const rig = new TaskRig({ ...onePartition, indices }, false).take(
+      instrument(START, { tickSize: "1e-8", lotSize: "1" }),
+      trade(1, START, { price: "0.00000002" }),
+      heartbeat(START + 2 * SECOND),
+    );
+    expect(rig.of("index.input").at(-1)!.prices).toMatchObject([{ price: "0.00000002", tick: "0.00000001" }]);
   });
 });

@@ -286,7 +286,7 @@ test("tickers, indices, index inputs and dead letters say the same in Avro and i
   expectSame("market.index", index, { ...value, epoch: 9, sequence_num: 1, ...timesNow() });
 
   const input = stream("index.input", "BTC");
-  const price = { ...identity, price: null, volume_24h: "3", price_time: 0, feed_down: true };
+  const price = { ...identity, price: null, volume_24h: "3", price_time: 0, feed_down: true, tick: "0.01" };
   bench.outbox.indexInput(input, { name: "BTC", source: "market.raw/3", log_time: 9, prices: [price] });
   const source = { name: "BTC", source: "market.raw/3", log_time: 9, epoch: 9, sequence_num: 1, prices: [price] };
   const received = { receive_time: bench.clock.received };

@@ -110,7 +110,7 @@ describe("ids that begin again", () => {
     );
     const fetched = (id: number, at: number) =>
       held.takeNumber(id, id, id, content(900 + id, T + at * SECOND, { isFetched: true }));
-    expect([fetched(4, 1_003), fetched(5, 1_004), fetched(5, 1_004)]).toEqual([ANOTHER, ANOTHER, REPEAT]);
+    expect([fetched(4, 1_003), fetched(5, 1_004), fetched(5, 1_004)]).toEqual([NEW, NEW, REPEAT]);
     expect(
       taken(
         [
@@ -120,7 +120,7 @@ describe("ids that begin again", () => {
         held,
       ),
     ).toEqual([REPEAT, REPEAT]);
-    expect(taken([[7, 907, 1_006]], held)).toEqual([ANOTHER]);
+    expect(taken([[7, 907, 1_006]], held)).toEqual([NEW]);
   });
 
   test("without times are noticed after a hundred in a row, and refused no longer", () => {

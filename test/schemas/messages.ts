@@ -163,6 +163,7 @@ export const NESTED = {
   } satisfies WordsOf<IndexConstituent>,
   prices: {
     ...{ exchange: "text", symbol: "text", price: "text?", volume_24h: "text?", price_time: "long", feed_down: "flag" },
+    tick: "text?",
   } satisfies WordsOf<IndexInputPrice>,
   legs: { exchange: "text", side, price: "text", qty: "text" } satisfies WordsOf<SignalLeg>,
   feeds: { exchange: "text", feed: "text", connected: "flag", since: "long" } satisfies WordsOf<FeedState>,

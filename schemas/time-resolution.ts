@@ -1,4 +1,4 @@
-import type { Micros } from "../../schemas/words.js";
+import type { Micros } from "./words.js";
 
 /** What a time is written with: a second, a millisecond or a microsecond. */
 export function resolutionOf(time: Micros): Micros {
