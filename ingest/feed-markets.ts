@@ -4,6 +4,7 @@ import { BookFeed, bookFeedDefaults, gapTick } from "./book-feed.js";
 import type { FeedOptions, VenueChoice } from "./feed-options.js";
 import type { WatchedBook } from "./feed-watch.js";
 import { knownTradeOf } from "./progress.js";
+import { isPattern } from "./symbol-choice.js";
 import { TradeIds } from "./trade-ids.js";
 
 /** One market of a feed: what is known of it while it is subscribed. */
@@ -81,8 +82,13 @@ export class FeedMarkets {
     this.#markets.delete(symbol);
   }
 
+  /** Of all markets that are named: the venue does not answer yet. */
+  startBooks(): void {
+    for (const symbol of this.choice.symbols) if (!isPattern(symbol)) this.startBook(symbol);
+  }
+
   /** What an earlier session left in the log may be long past: the book is not right before its snapshot. */
-  startBook(symbol: SymbolName): void {
+  private startBook(symbol: SymbolName): void {
     if (this.#booksStarted.has(symbol) || !this.choice.kinds.includes("depth")) return;
     this.#booksStarted.add(symbol);
     const at = { exchange: this.choice.venue.id, symbol, receiveTime: this.options.clock() };

@@ -20,7 +20,7 @@ import { RestShares } from "./rest-shares.js";
 import { SnapshotRequests } from "./snapshot-requests.js";
 import type { Lateness } from "./streams/stream.js";
 import { StreamWatch } from "./streams/stream-watch.js";
-import { isPattern, SymbolChoice } from "./symbol-choice.js";
+import { SymbolChoice } from "./symbol-choice.js";
 import type { MissingIds } from "./trade-ids.js";
 import type { ConnectionPlan, FeedKind, Venue } from "./venue.js";
 
@@ -116,7 +116,7 @@ export class Feed {
   async start(): Promise<void> {
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       if (await this.instruments.refresh(this.options.clock())) break;
-      if (attempt === 0) this.startBooks();
+      if (attempt === 0) this.markets.startBooks();
       await this.pause(backoffMs(attempt, { baseMs: 500, capMs: 30_000 }));
     }
     if (this.abort.signal.aborted) return;
@@ -140,11 +140,6 @@ export class Feed {
     }
   }
 
-  /** A venue that does not answer yet: the books of an earlier session are not right any more. */
-  private startBooks(): void {
-    for (const symbol of this.choice.symbols) if (!isPattern(symbol)) this.markets.startBook(symbol);
-  }
-
   /** Subscribes what was listed, or listed again, and leaves what was delisted or goes by another native id now. */
   private followListings(): void {
     if (!this.started || this.abort.signal.aborted) return;
@@ -152,12 +147,8 @@ export class Feed {
     const { fresh, gone } = listingsOf(this.venue, this.instruments.known.all(), subscribed);
     if (fresh.length === 0 && gone.size === 0) return;
     const now = this.options.clock();
-    const symbols = (some: Iterable<string>) => [...some].slice(0, 20);
-    const listed = fresh.map(({ symbol }) => symbol);
-    this.logger.info(
-      { listed: symbols(listed), gone: symbols(gone.keys()) },
-      "subscriptions follow the venue's listings",
-    );
+    const told = { listed: fresh.slice(0, 20).map(({ symbol }) => symbol), gone: [...gone.keys()].slice(0, 20) };
+    this.logger.info(told, "subscriptions follow the venue's listings");
     for (const [symbol, reason] of gone) this.markets.drop(symbol, reason, now);
     this.watch.left([...gone.keys()]);
     const added = fresh.map((instrument) => this.markets.add(instrument));
@@ -165,13 +156,11 @@ export class Feed {
     const plans = this.lines.map(({ plan }) => plan);
     const { changed, opened } = replan(this.venue, plans, new Set(gone.keys()), want);
     for (const line of [...this.lines]) if (changed.has(line.plan)) this.change(line, changed.get(line.plan), now);
-    const lines = opened.map((plan) => this.lineOf(plan));
-    this.lines.push(...lines);
+    this.lines.push(...opened.map((plan) => this.lineOf(plan)));
     for (const { instrument, book } of added) {
-      const line = this.lineOfBook(instrument.symbol);
-      if (line?.connection.connected) book?.reconnected(now);
+      if (this.lineOfBook(instrument.symbol)?.connection.connected) book?.reconnected(now);
     }
-    void this.connect(lines);
+    void this.connect(this.lines.slice(this.lines.length - opened.length));
   }
 
   private change(line: Line, plan: ConnectionPlan | undefined, now: Micros): void {
@@ -300,11 +289,7 @@ export class Feed {
     const published = this.options.publisher.publish(trade);
     const market = this.markets.get(trade.symbol);
     if (market === undefined || !this.followsTradeIds) return;
-    if (trade.lastTradeId !== undefined) {
-      if (published) market.ids.seenSum(trade);
-      else market.ids.droppedSum(trade);
-    } else if (published) market.ids.seen(trade.tradeId, trade.exchangeTime);
-    else market.ids.dropped(trade.tradeId, trade.exchangeTime);
+    market.ids.came(trade, published);
     if (published && market.ids.missing.length > 0) void this.backfill(market);
   }
 

@@ -74,6 +74,15 @@ export class TradeIds {
     return { holes: [...this.holes], losses: this.losses };
   }
 
+  /** A live trade, or a sum of several, was published, or had to be dropped. */
+  came(trade: TradeTick, isPublished: boolean): void {
+    if (trade.lastTradeId === undefined) {
+      if (isPublished) this.seen(trade.tradeId, trade.exchangeTime);
+      else this.dropped(trade.tradeId, trade.exchangeTime);
+    } else if (isPublished) this.seenSum(trade);
+    else this.droppedSum(trade);
+  }
+
   /** A trade was published. */
   seen(tradeId: string, exchangeTime: Micros = 0): void {
     const id = numberOf(tradeId);
