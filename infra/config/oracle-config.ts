@@ -44,6 +44,12 @@ const chainlink = z
     reorgDepth: whole(1).default(64).describe("Blocks that a reorganisation may drop."),
     pollMs: milliseconds.min(50).default(2_000).describe("Milliseconds between questions for a new block."),
     logRange: whole(1).default(2_000).describe("Blocks in one query of logs."),
+    checkRanges: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether each block of such a query is held against its logs, a request a block. Off for nodes of one's own.",
+      ),
     checkSeconds: whole(1)
       .default(60)
       .describe("Seconds between questions of each proxy: its aggregator may change, and its answer is compared."),

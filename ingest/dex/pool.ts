@@ -49,20 +49,6 @@ export function venueIdOf(family: string, protocol: Protocol, fee: number): Venu
   return protocol === "v2" ? family : `${family}-${fee}`;
 }
 
-const CASH = new Set(
-  "USDC USDT DAI USDS FDUSD TUSD BUSD USDE PYUSD FRAX LUSD GHO USDBC USDC.E USDT0 USD₮0 USD₮ EURC".split(" "),
-);
-const RESERVE = new Set("WETH ETH WBTC CBBTC BTCB WBNB WMATIC WPOL WAVAX STETH WSTETH".split(" "));
-
-/**
- * Whether token0 is the base currency: a currency of money quotes, else the chain's reserve asset does; of two alike
- * token1 quotes token0, as the pool does itself.
- */
-export function baseIsToken0(token0: Token, token1: Token): boolean {
-  const rank = ({ symbol }: Token) => (CASH.has(symbol.toUpperCase()) ? 2 : RESERVE.has(symbol.toUpperCase()) ? 1 : 0);
-  return rank(token1) >= rank(token0);
-}
-
 /** @throws PoolInvalid when a token's symbol can stand in no market's name, or a token is finer than history holds */
 export function symbolOf(address: Hex, base: Token, quote: Token): SymbolName {
   try {

@@ -60,8 +60,8 @@ async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger
     for (const { symbol, proxy } of feeds) {
       const feed = new FeedProxy(rpc, proxy);
       try {
-        const decimals = await feed.decimals(head.hash);
-        const text = await feed.description(head.hash);
+        const decimals = await feed.decimals(head);
+        const text = await feed.description(head);
         findings.push(ok(name, `${symbol}: ${text || proxy}, ${decimals} decimals`));
       } catch (error) {
         findings.push(wrong(name, `${symbol}: ${reason(error)}`, `is ${proxy} its proxy, on this chain?`));
