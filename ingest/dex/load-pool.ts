@@ -1,7 +1,15 @@
 import type { Logger } from "../../infra/logging.js";
 import type { Hex } from "../evm/chain.js";
 import { baseBySymbol, baseIsToken0 } from "./orientation.js";
-import { MOST_DECIMALS, type Pool, PoolInvalid, type Protocol, symbolOf, venueIdOf } from "./pool.js";
+import {
+  MOST_TOKEN_DECIMALS,
+  mostPriceDecimals,
+  type Pool,
+  PoolInvalid,
+  type Protocol,
+  symbolOf,
+  venueIdOf,
+} from "./pool.js";
 import type { PoolCalls } from "./pool-calls.js";
 import { PoolState } from "./pool-state.js";
 import { priceDecimals } from "./price.js";
@@ -33,10 +41,6 @@ export async function loadPool(calls: PoolCalls, choice: PoolChoice, logger?: Lo
   const { address, protocol } = choice;
   const addresses = await calls.tokensOf(address);
   const [token0, token1] = await Promise.all([calls.token(addresses[0]), calls.token(addresses[1])]);
-  for (const token of [token0, token1]) {
-    if (token.decimals <= MOST_DECIMALS) continue;
-    throw new PoolInvalid(address, `token ${token.address} has ${token.decimals} decimals, history holds 18`);
-  }
   const { fee, tickSpacing } =
     protocol === "v3" ? await calls.rangesOf(address) : { fee: choice.fee ?? UNISWAP_V2_FEE, tickSpacing: 1 };
   const base = choice.base ?? (choice.symbol && baseBySymbol(choice.symbol, token0, token1));
@@ -45,6 +49,14 @@ export async function loadPool(calls: PoolCalls, choice: PoolChoice, logger?: Lo
     logger?.warn(
       { code: "TP_POOL_ORIENTATION", pool: address, symbol: choice.symbol, tokens: [token0.symbol, token1.symbol] },
       "the tokens' names do not say which of them is the symbol's base currency: set `base`",
+    );
+  }
+  const baseToken = isToken0 ? token0 : token1;
+  if (baseToken.decimals > MOST_TOKEN_DECIMALS) {
+    const why = `token ${baseToken.address} has ${baseToken.decimals} decimals, history holds ${MOST_TOKEN_DECIMALS}`;
+    throw new PoolInvalid(
+      address,
+      `${why}: it can be no base currency, set \`base\` or \`symbol\` to make it the quote`,
     );
   }
   const pool = {
@@ -62,6 +74,6 @@ export async function loadPool(calls: PoolCalls, choice: PoolChoice, logger?: Lo
   const state = new PoolState(protocol);
   Object.assign(state, await calls.reservesOf(address, protocol), { known: true });
   const { ratio } = state;
-  const decimals = ratio === undefined ? MOST_DECIMALS : priceDecimals(ratio, pool, choice.priceDigits);
+  const decimals = ratio === undefined ? mostPriceDecimals(baseToken) : priceDecimals(ratio, pool, choice.priceDigits);
   return { ...pool, priceDecimals: decimals };
 }

@@ -38,8 +38,13 @@ export class PoolInvalid extends PlantError {
   }
 }
 
-/** What history holds of a price and of a quantity. */
+/** What history holds of a price, of a quantity, and of an amount, which has the decimals of both. */
 export const MOST_DECIMALS = 18;
+export const MOST_TOKEN_DECIMALS = 24;
+const MOST_AMOUNT_DECIMALS = 36;
+
+/** Most decimals of a price where the base currency has so many. */
+export const mostPriceDecimals = (base: Token): number => Math.min(MOST_DECIMALS, MOST_AMOUNT_DECIMALS - base.decimals);
 
 export const baseOf = (pool: Pool): Token => (pool.baseIsToken0 ? pool.token0 : pool.token1);
 export const quoteOf = (pool: Pool): Token => (pool.baseIsToken0 ? pool.token1 : pool.token0);

@@ -96,15 +96,21 @@ export function unfit({ contractType, tickSize, lotSize, contractSize }: Instrum
   for (const [what, text] of Object.entries({ tickSize, lotSize, contractSize })) {
     if (typeof text !== "string") return `${what} is missing`;
     const decimals = decimalsOf(text);
-    if (decimals > MOST_DECIMALS) return `${what} has more than ${MOST_DECIMALS} decimals`;
+    const most = what === "lotSize" ? MOST_LOT_DECIMALS : MOST_DECIMALS;
+    if (decimals > most) return `${what} has more than ${most} decimals`;
     if (compareUnits(parseUnits(text, decimals), 0) <= 0) return `${what} is not positive`;
   }
+  const both = decimalsOf(tickSize) + decimalsOf(lotSize);
+  if (both > MOST_AMOUNT_DECIMALS)
+    return `tickSize and lotSize have more than ${MOST_AMOUNT_DECIMALS} decimals together`;
   return undefined;
 }
 
 const CONTRACT_TYPES: readonly string[] = ["spot", "linear", "inverse"];
-/** What history can hold. */
+/** What history can hold of a price, of a quantity (some tokens have 24), and of an amount of both. */
 const MOST_DECIMALS = 18;
+const MOST_LOT_DECIMALS = 24;
+const MOST_AMOUNT_DECIMALS = 36;
 
 /** All venues' markets in one symbol: what aggregates are taken over. */
 export class SymbolGroup {
