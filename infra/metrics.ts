@@ -85,6 +85,11 @@ export class Metrics {
   );
 
   readonly chainBlock = this.gauge("tickplant_chain_block", "Newest block that was taken in", ["chain"], "max");
+  readonly chainAnswersRefused = this.counter(
+    "tickplant_chain_answers_refused_total",
+    "Answers of nodes that were not believed, or that said to ask later",
+    ["chain", "reason"],
+  );
   readonly chainReorgs = this.counter(
     "tickplant_chain_dropped_blocks_total",
     "Blocks taken back since a reorganisation dropped them",

@@ -29,7 +29,7 @@ import {
 } from "./cleaning/trade-identity.js";
 import { numericId } from "./cleaning/trade-ids.js";
 import type { ProcessSettings } from "./settings.js";
-import { type Market, type Markets, MOST_DECIMALS, unfit } from "./task/market.js";
+import { type Market, type Markets, unfit } from "./task/market.js";
 import type { CleanDepth, CleanQuote, CleanTrade, Json, LogClock } from "./task/operator.js";
 
 interface Scrutiny {
@@ -163,7 +163,7 @@ export class Cleaner {
 
   /** @returns the market when its scales grew */
   widenTo(market: Market, priceScale: number, lotScale: number): Market | undefined {
-    if (Math.max(priceScale, lotScale) > MOST_DECIMALS || !market.widen(priceScale, lotScale)) return undefined;
+    if (!market.widen(priceScale, lotScale)) return undefined;
     this.#rescaleBands(market);
     return market;
   }

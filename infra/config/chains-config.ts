@@ -23,10 +23,17 @@ const pool = z
     base: z
       .enum(["token0", "token1"])
       .optional()
-      .describe("Which token is the base currency; by default money quotes, then the chain's own asset."),
+      .describe(
+        "Which token is the base currency; by default as `symbol` says, else money quotes, then the chain's own asset.",
+      ),
     priceDigits: priceDigits.describe("Significant digits of a price, at the price when the pool is taken in."),
   })
   .describe("One pool.");
+
+const ofTokens = (description: string) =>
+  unique(address, (token) => token)
+    .default([])
+    .describe(description);
 
 const factory = z
   .strictObject({
@@ -36,12 +43,22 @@ const factory = z
     tokens: unique(address, (token) => token)
       .min(2)
       .describe("Pools of any two of these tokens are taken in, those that are created later too."),
+    bases: ofTokens("Tokens that are the base currency against any other; of two of them the one that stands first."),
+    quotes: ofTokens("Tokens that are the quote currency against any other, likewise; they come before `bases`."),
     fees: z
       .array(whole(1).max(999_999))
       .default([100, 500, 3000, 10_000])
       .describe("Of v3: the fee tiers to look for, in millionths."),
     fee: pool.shape.fee,
     priceDigits: pool.shape.priceDigits,
+  })
+  .superRefine(({ tokens, bases, quotes }, context) => {
+    for (const [name, list] of Object.entries({ bases, quotes })) {
+      for (const [at, token] of list.entries()) {
+        if (tokens.includes(token)) continue;
+        context.addIssue({ code: "custom", path: [name, at], message: `${token} is none of \`tokens\`` });
+      }
+    }
   })
   .describe("A factory whose pools are discovered.");
 
@@ -81,6 +98,12 @@ export const chainConfig = z
     pollMs: milliseconds.min(10).default(1000).describe("Milliseconds between looks for a new block."),
     timeoutMs: milliseconds.min(100).default(10_000).describe("Milliseconds that a node may take to answer."),
     logRange: whole(1).default(1000).describe("Blocks in one query while it catches up; halved where a node refuses."),
+    checkRanges: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether each block of such a query is held against its logs, a request a block. Off for nodes of one's own.",
+      ),
     startBlock: whole(0).optional().describe("First block, where nothing was taken in before; by default the newest."),
     pools: unique(pool, (one) => one.address)
       .default([])

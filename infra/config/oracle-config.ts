@@ -44,6 +44,12 @@ const chainlink = z
     reorgDepth: whole(1).default(64).describe("Blocks that a reorganisation may drop."),
     pollMs: milliseconds.min(50).default(2_000).describe("Milliseconds between questions for a new block."),
     logRange: whole(1).default(2_000).describe("Blocks in one query of logs."),
+    checkRanges: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether each block of such a query is held against its logs, a request a block. Off for nodes of one's own.",
+      ),
     checkSeconds: whole(1)
       .default(60)
       .describe("Seconds between questions of each proxy: its aggregator may change, and its answer is compared."),
@@ -61,31 +67,98 @@ const pythFeed = z
   })
   .describe("One price feed.");
 
-const guardianSet = z
+const emitter = z
   .strictObject({
-    index: whole(0).describe("Number of the set."),
-    addresses: z.array(address).min(1).describe("Its guardians, in their order."),
+    chain: whole(1).max(65_535).describe("Number of its chain, as Wormhole numbers them; Pythnet is 26."),
+    address: z
+      .string()
+      .regex(/^(0x)?[0-9a-fA-F]{64}$/, "expected an emitter's address, 64 hexadecimal digits")
+      .transform((text) => text.replace(/^0x/, "").toLowerCase())
+      .describe("Its address, 32 bytes."),
   })
-  .describe("Guardians of Wormhole.");
+  .describe("Who may have said what is signed.");
+
+const signerSet = z
+  .strictObject({
+    index: whole(0).max(0xffff_ffff).describe("Number of the set: what is signed names it."),
+    addresses: unique(address, (one) => one)
+      .min(1, "expected at least one address")
+      .max(255)
+      .describe("Its signers' addresses, in their order."),
+    quorum: whole(1)
+      .max(255)
+      .optional()
+      .describe("How many of them must have signed; by default more than half: 3 of 5."),
+    until: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe("Of a set that was replaced: prices that were published later are not taken from it."),
+  })
+  .superRefine(({ addresses, quorum = 1 }, context) => {
+    if (quorum <= addresses.length) return;
+    const message = `expected at most ${addresses.length}, as many as the set has signers`;
+    context.addIssue({ code: "custom", path: ["quorum"], message });
+  })
+  .describe("A set of signers.");
+
+/**
+ * The routers of Pyth Pro, which sign since 2026-08-26. Set 0: the upgraded contracts' first one, pyth-crosschain
+ * `contract_manager/src/core/chains` (2026-07). Set 1: the rotation that set 0 has signed, pyth-crosschain 859113ec,
+ * `ProCompatibleProductionGuardianSetVaas.json`; the first update seen under it is of 2026-09-05 11:40:47.
+ */
+const routers = [
+  "0x41534bb176e461a3fb30479400f210549ecce638",
+  "0x6502987b62f21cab7eb5ccd8f0173084b60d5b41",
+  "0x44a3e8f6a382412cf6bb90a3f8106e68977476c9",
+];
+const routerSets = [
+  {
+    index: 0,
+    addresses: [...routers, "0xd9d7d4529577864352c9a6539a48238fcd447052", "0x1663a5a822336ece48559b1dfb1e93a017a7dac3"],
+    quorum: 3,
+    until: "2026-09-06T00:00:00Z",
+  },
+  {
+    index: 1,
+    addresses: [...routers, "0x13edc776d3063549fdb0702af182edc905a539d4", "0x3af088854bb768065f4929e5bbdfa4cbb04c9af9"],
+    quorum: 3,
+  },
+];
+
+/** https://docs.pyth.network/price-feeds/pro/pyth-core-upgrade (2026-08-26): the routers sign under "Pythnet", repeated. */
+const routerEmitter = { chain: 26, address: Buffer.from("Pythnet".repeat(5)).subarray(0, 32).toString("hex") };
 
 const pyth = z
   .strictObject({
     id: venueId.default("pyth").describe("`exchange` of its prices."),
-    url: httpUrl.default("https://hermes.pyth.network").describe("A Hermes server."),
+    url: httpUrl.default("https://pyth.dourolabs.app/hermes").describe("A Hermes server."),
+    key: z
+      .string()
+      .default("")
+      .meta({ description: "The key that Hermes wants since 2026-08-26, from Pyth Terminal.", secret: true }),
     mode: z.enum(["stream", "poll"]).default("stream").describe("Server-sent events, or a question now and then."),
     pollMs: milliseconds.min(100).default(1_000).describe("Milliseconds between questions, with `poll`."),
     silenceMs: milliseconds
       .min(500)
       .default(15_000)
       .describe("Milliseconds without an event after which a stream is opened anew."),
+    retryRefusedSeconds: whole(1)
+      .default(600)
+      .describe("Seconds after which the server is asked again for feeds that it did not serve."),
     feeds: unique(pythFeed, ({ symbol }) => symbol)
       .min(1, "expected at least one feed")
       .describe("Price feeds."),
     heartbeatSeconds: heartbeat(5),
     graceSeconds: whole(0).default(10).describe("Seconds beyond the heartbeat after which a price is stale."),
-    guardianSets: unique(guardianSet, ({ index }) => String(index))
-      .default([])
-      .describe("Whose signatures are demanded. Without a set they are not checked, the Merkle proofs are."),
+    emitters: unique(emitter, ({ chain, address }) => `${chain}/${address}`)
+      .min(1, "expected at least one emitter")
+      .default([routerEmitter])
+      .describe("Who may have said what is signed; by default the routers of Pyth Pro."),
+    signerSets: unique(signerSet, ({ index }) => String(index))
+      .prefault(routerSets)
+      .describe(
+        "Whose signatures are demanded, by the number of their set; by default the routers of Pyth Pro, sets 0 and 1. With an empty list none are.",
+      ),
   })
   .describe("Pyth's prices by Hermes.");
 

@@ -2,9 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FeedState } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
-import { type BlockHead, type ChainLog, ChainRefused, type Hex } from "../evm/chain.js";
+import { type BlockHead, type BlockRef, type ChainLog, ChainRefused } from "../evm/chain.js";
 import { ChainFollower, type ChainFollowerOptions } from "../evm/chain-follower.js";
 import { ChainRpc } from "../evm/chain-rpc.js";
+import { CheckedLogs } from "../evm/checked-logs.js";
 import type { Hole } from "../publisher.js";
 import { leased, type MakeSource, type Source, type SourceParts } from "../source.js";
 import type { ChainChannels } from "./chain-channels.js";
@@ -25,7 +26,10 @@ const FIVE_MINUTES: Micros = 300_000_000;
 
 /** One chain and what to take in of it. */
 export interface ChainChoice
-  extends Pick<ChainFollowerOptions, "confirmations" | "reorgDepth" | "pollMs" | "logRange" | "backoff"> {
+  extends Pick<
+    ChainFollowerOptions,
+    "confirmations" | "reorgDepth" | "pollMs" | "logRange" | "checkRanges" | "backoff"
+  > {
   /** The chain's name: it stands in the messages of the chain's topics, and names the feed. */
   readonly id: string;
   readonly rpcUrls: readonly string[];
@@ -68,6 +72,7 @@ class ChainSource implements Source {
   readonly #choice: ChainChoice;
   readonly #parts: SourceParts;
   readonly #rpc: ChainRpc;
+  readonly #logs: CheckedLogs;
   readonly #topics: ChainTopics;
   readonly #pending: PendingTransactions | undefined;
   readonly #journal: ChainJournal | undefined;
@@ -87,7 +92,10 @@ class ChainSource implements Source {
     this.#choice = choice;
     const logger = parts.logger.child({ chain });
     this.#parts = { ...parts, logger };
-    this.#rpc = new ChainRpc({ chain, urls, logger, ...(timeoutMs !== undefined && { timeoutMs }) });
+    const { backoff } = choice;
+    const more = { ...(timeoutMs !== undefined && { timeoutMs }), ...(backoff && { backoff }) };
+    this.#rpc = new ChainRpc({ chain, urls, logger, metrics: parts.metrics, ...more });
+    this.#logs = new CheckedLogs(this.#rpc, logger, backoff);
     this.#topics = new ChainTopics({ ...this.#parts, ...outputs });
     if (choice.depth !== undefined) {
       const depth = { shape: choice.depth, snapshotEvery: choice.snapshotEvery ?? FIVE_MINUTES };
@@ -115,7 +123,7 @@ class ChainSource implements Source {
   }
 
   async start(): Promise<void> {
-    const { confirmations, reorgDepth, pollMs, logRange, startBlock, backoff } = this.#choice;
+    const { confirmations, reorgDepth, pollMs, logRange, checkRanges = true, startBlock, backoff } = this.#choice;
     const { metrics, clock, logger } = this.#parts;
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt++) {
       if ((await this.#loadPools(attempt === 0)) && (await this.#loadPosition(attempt === 0))) break;
@@ -127,9 +135,9 @@ class ChainSource implements Source {
     if (former !== undefined) this.#feed.restore(former.kept);
     const from = former?.told ?? startBlock;
     this.#follower = new ChainFollower({
-      rpc: this.#rpc,
+      logs: this.#logs,
       listener: this.#feed,
-      ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange },
+      ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange, checkRanges },
       ...(from !== undefined && { from }),
       ...(backoff && { backoff }),
     });
@@ -138,8 +146,10 @@ class ChainSource implements Source {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#follower?.stop();
+    const stopped = this.#follower?.stop();
+    // whoever waits for a node's limit waits no more
     this.#rpc.close();
+    await stopped;
     await this.#journal?.settled();
     if (this.#follower !== undefined) await this.#journal?.saveNow(this.#position());
     await this.#topics.close();
@@ -183,7 +193,7 @@ class ChainSource implements Source {
     try {
       const head = await this.#rpc.block("latest");
       if (head === undefined) return false;
-      const calls = new PoolCalls(this.#rpc, head.hash);
+      const calls = new PoolCalls(this.#rpc, head);
       for (const factory of [...this.#unasked]) {
         const named = new Set(this.#awaited.map(({ address }) => address));
         const found = await poolsOfFactory(calls, factory);
@@ -191,12 +201,14 @@ class ChainSource implements Source {
         this.#unasked = this.#unasked.filter((other) => other !== factory);
       }
       for (const choice of [...this.#awaited]) {
-        await this.#loadPool(choice, head.hash);
+        await this.#loadPool(choice, head);
         this.#awaited = this.#awaited.filter((other) => other !== choice);
       }
       return true;
     } catch (error) {
-      if (first) logger.warn({ err: error }, "the chain does not say what its pools are; asking again");
+      if (first && !this.#stopped.signal.aborted) {
+        logger.warn({ err: error }, "the chain does not say what its pools are; asking again");
+      }
       return false;
     }
   }
@@ -213,15 +225,15 @@ class ChainSource implements Source {
   }
 
   /** @throws ChainUnavailable, ChainRefused when it should be tried again */
-  async #discover(choice: PoolChoice, { hash }: BlockHead): Promise<readonly ChainLog[]> {
-    const logs = await this.#rpc.logsOf(hash, { addresses: [choice.address], topics: poolTopics });
-    await this.#loadPool(choice, hash);
+  async #discover(choice: PoolChoice, block: BlockHead): Promise<readonly ChainLog[]> {
+    const logs = await this.#logs.of(block, { addresses: [choice.address], topics: poolTopics });
+    await this.#loadPool(choice, block);
     return logs;
   }
 
-  async #loadPool(choice: PoolChoice, blockHash: Hex): Promise<void> {
+  async #loadPool(choice: PoolChoice, block: BlockRef): Promise<void> {
     try {
-      this.#feed.add(await loadPool(new PoolCalls(this.#rpc, blockHash), choice));
+      this.#feed.add(await loadPool(new PoolCalls(this.#rpc, block), choice, this.#parts.logger));
     } catch (error) {
       const isLasting = error instanceof PoolInvalid || (error instanceof ChainRefused && error.reverted);
       if (!isLasting) throw error;

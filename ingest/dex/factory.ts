@@ -15,6 +15,9 @@ export interface FactoryChoice {
   /** Of v2: the fee that its pairs take. */
   readonly fee?: number | undefined;
   readonly priceDigits: number;
+  /** Tokens that are base currency, or quote currency, of any other: of two of them the one that stands first. */
+  readonly bases?: readonly Hex[];
+  readonly quotes?: readonly Hex[];
 }
 
 /** Sources: IUniswapV2Factory and IUniswapV3Factory. */
@@ -38,7 +41,7 @@ export async function poolsOfFactory(calls: PoolCalls, factory: FactoryChoice): 
     for (const other of tokens.slice(at + 1)) {
       for (const fee of protocol === "v2" ? [0] : fees) {
         const address = await calls.poolOf(factory.address, protocol, [token, other], fee);
-        if (address !== undefined) found.push(poolChoice(factory, address));
+        if (address !== undefined) found.push(poolChoice(factory, address, [token, other]));
       }
     }
   }
@@ -53,10 +56,14 @@ export function newPool(factories: readonly FactoryChoice[], log: ChainLog): Poo
   try {
     if (factory.protocol === "v2") {
       const { args } = decodeEventLog({ abi: created.v2, data: log.data, topics });
-      return wanted(factory, args.token0, args.token1) ? poolChoice(factory, args.pair) : undefined;
+      return wanted(factory, args.token0, args.token1)
+        ? poolChoice(factory, args.pair, [args.token0, args.token1])
+        : undefined;
     }
     const { args } = decodeEventLog({ abi: created.v3, data: log.data, topics });
-    return wanted(factory, args.token0, args.token1) ? poolChoice(factory, args.pool) : undefined;
+    return wanted(factory, args.token0, args.token1)
+      ? poolChoice(factory, args.pool, [args.token0, args.token1])
+      : undefined;
   } catch {
     return undefined;
   }
@@ -65,6 +72,22 @@ export function newPool(factories: readonly FactoryChoice[], log: ChainLog): Poo
 const wanted = ({ tokens }: FactoryChoice, ...pair: readonly string[]): boolean =>
   pair.every((token) => tokens.includes(token.toLowerCase() as Hex));
 
-function poolChoice({ protocol, family, fee, priceDigits }: FactoryChoice, address: string): PoolChoice {
-  return { address: address.toLowerCase() as Hex, protocol, family, fee, priceDigits };
+function poolChoice(factory: FactoryChoice, address: string, pair: readonly [string, string]): PoolChoice {
+  const { protocol, family, fee, priceDigits } = factory;
+  const base = baseOf(factory, pair);
+  return { address: address.toLowerCase() as Hex, protocol, family, fee, priceDigits, ...(base && { base }) };
+}
+
+/** Which of two tokens the factory's lists make the base currency. Pools order their tokens by address. */
+function baseOf(
+  { bases = [], quotes = [] }: FactoryChoice,
+  pair: readonly [string, string],
+): "token0" | "token1" | undefined {
+  const [token0, token1] = pair.map((token) => token.toLowerCase() as Hex).sort();
+  const rank = (list: readonly Hex[], token: Hex) => (list.includes(token) ? list.indexOf(token) : list.length);
+  const asQuote = rank(quotes, token1!) - rank(quotes, token0!);
+  if (asQuote !== 0) return asQuote < 0 ? "token0" : "token1";
+  const asBase = rank(bases, token0!) - rank(bases, token1!);
+  if (asBase !== 0) return asBase < 0 ? "token0" : "token1";
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { SymbolName } from "../../schemas/words.js";
 import type { Hex } from "../evm/chain.js";
-import { baseIsToken0, type Pool, symbolOf, type Token, venueIdOf } from "./pool.js";
+import { baseIsToken0 } from "./orientation.js";
+import { type Pool, symbolOf, type Token, venueIdOf } from "./pool.js";
 
 const USDC: Token = { address: "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", symbol: "USDC", decimals: 6 };
 const WETH: Token = { address: "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", symbol: "WETH", decimals: 18 };

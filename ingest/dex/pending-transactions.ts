@@ -1,7 +1,7 @@
 import type { Logger } from "../../infra/logging.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { Clock } from "../clock.js";
-import type { BlockHead, Hex } from "../evm/chain.js";
+import { type BlockHead, ChainDoubtful, type Hex } from "../evm/chain.js";
 import type { ChainRpc } from "../evm/chain-rpc.js";
 import type { ChainMessage } from "./chain-message.js";
 import type { ChainTopics } from "./chain-topics.js";
@@ -110,9 +110,9 @@ export class PendingTransactions {
     for (const hash of block.transactions) {
       const watched = this.#watched.get(hash);
       if (watched === undefined) continue;
-      const receipt = (await this.#options.rpc.request("eth_getTransactionReceipt", [hash])) as RawReceipt | null;
+      const receipt = await this.#receipt(hash, block);
       decided.push(watched);
-      messages.push(this.#confirmation(watched, block, receipt?.status === "0x0" ? "reverted" : "success", receipt));
+      messages.push(this.#confirmation(watched, block, receipt.status === "0x0" ? "reverted" : "success", receipt));
     }
     for (const watched of [...this.#watched.values()]) {
       if (decided.includes(watched) || block.number - watched.since < this.#options.dropAfterBlocks) continue;
@@ -138,12 +138,21 @@ export class PendingTransactions {
     this.#decided.delete(hash);
   }
 
+  /** The block has it, so a node that does not is behind. @throws ChainDoubtful to be asked again */
+  async #receipt(hash: Hex, block: BlockHead): Promise<RawReceipt> {
+    const { rpc } = this.#options;
+    const receipt = (await rpc.request("eth_getTransactionReceipt", [hash])) as RawReceipt | null;
+    if (receipt?.blockHash === block.hash) return receipt;
+    rpc.distrust("behind");
+    throw new ChainDoubtful(rpc.chain, `a node gives no receipt of ${hash} in block ${block.number} (${block.hash})`);
+  }
+
   /** @returns undefined while it still waits */
   async #fate({ hash, from, nonce }: Watched, block: BlockHead): Promise<"replaced" | "dropped" | undefined> {
     const { rpc } = this.#options;
     const transaction = (await rpc.request("eth_getTransactionByHash", [hash])) as RawTransaction | null;
     if (transaction !== null) return undefined;
-    const next = Number(await rpc.request("eth_getTransactionCount", [from, { blockHash: block.hash }]));
+    const next = Number(await rpc.asOf("eth_getTransactionCount", [from], block));
     return next > nonce ? "replaced" : "dropped";
   }
 

@@ -1,5 +1,5 @@
 import { decodeFunctionResult, encodeFunctionData, hexToString, parseAbi, type Hex as ViemHex } from "viem";
-import { ChainRefused, type Hex } from "../evm/chain.js";
+import { type BlockRef, ChainRefused, type Hex } from "../evm/chain.js";
 import type { ChainRpc } from "../evm/chain-rpc.js";
 import type { Protocol, Token } from "./pool.js";
 import type { PoolReserves } from "./pool-state.js";
@@ -29,7 +29,7 @@ const NOBODY = "0x0000000000000000000000000000000000000000";
 export class PoolCalls {
   constructor(
     readonly rpc: ChainRpc,
-    readonly blockHash: Hex,
+    readonly block: BlockRef,
   ) {}
 
   async token(address: Hex): Promise<Token> {
@@ -54,10 +54,7 @@ export class PoolCalls {
       return { ...none, reserve0, reserve1 };
     }
     const data = encodeFunctionData({ abi: slotAbi, functionName: "slot0" });
-    const [slot, liquidity] = await Promise.all([
-      this.rpc.call(pool, data, this.blockHash),
-      this.#read(pool, "liquidity"),
-    ]);
+    const [slot, liquidity] = await Promise.all([this.rpc.call(pool, data, this.block), this.#read(pool, "liquidity")]);
     const [sqrtPriceX96, tick] = decodeFunctionResult({ abi: slotAbi, functionName: "slot0", data: slot });
     return { ...none, sqrtPriceX96, tick, liquidity: liquidity as bigint };
   }
@@ -87,7 +84,7 @@ export class PoolCalls {
   /** Some old tokens answer with 32 bytes instead of a text. */
   async #symbol(token: Hex): Promise<string> {
     const data = encodeFunctionData({ abi, functionName: "symbol" });
-    const answer = await this.rpc.call(token, data, this.blockHash);
+    const answer = await this.rpc.call(token, data, this.block);
     if (answer.length === 66) return hexToString(answer, { size: 32 }).replace(/\0+$/, "");
     return decodeFunctionResult({ abi, functionName: "symbol", data: answer });
   }
@@ -98,7 +95,7 @@ export class PoolCalls {
 
   async #read(to: Hex, functionName: View, args: readonly unknown[] = []): Promise<unknown> {
     const data = encodeFunctionData({ abi, functionName, args } as Parameters<typeof encodeFunctionData>[0]);
-    const answer = await this.rpc.call(to, data, this.blockHash);
+    const answer = await this.rpc.call(to, data, this.block);
     if (answer === "0x")
       throw new ChainRefused(this.rpc.chain, functionName, `${to} has no such function`, undefined, true);
     return decodeFunctionResult({ abi, functionName, data: answer as ViemHex } as Parameters<

@@ -93,7 +93,7 @@ export class PoolDepth {
   async #load(entry: PoolEntry, known: Known, head: BlockHead): Promise<void> {
     const { rpc, logger, clock } = this.#options;
     try {
-      known.range = await this.#ask(entry, new PoolCalls(rpc, head.hash));
+      known.range = await this.#ask(entry, new PoolCalls(rpc, head));
     } catch (error) {
       known.range = undefined;
       known.book.interrupt("unknown_liquidity", clock());

@@ -165,8 +165,10 @@ export class PoolFeed implements ChainListener {
   }
 
   /** With nothing newer the pools are as the chain has them. */
-  async caughtUp(head: BlockHead): Promise<void> {
-    await this.#options.depth?.show(head);
+  async caughtUp(head: BlockHead): Promise<boolean> {
+    const { depth } = this.#options;
+    await depth?.show(head);
+    return depth?.isLive ?? true;
   }
 
   final(block: BlockHead): void {

@@ -38,8 +38,13 @@ export class PoolInvalid extends PlantError {
   }
 }
 
-/** What history holds of a price and of a quantity. */
+/** What history holds of a price, of a quantity, and of an amount, which has the decimals of both. */
 export const MOST_DECIMALS = 18;
+export const MOST_TOKEN_DECIMALS = 24;
+const MOST_AMOUNT_DECIMALS = 36;
+
+/** Most decimals of a price where the base currency has so many. */
+export const mostPriceDecimals = (base: Token): number => Math.min(MOST_DECIMALS, MOST_AMOUNT_DECIMALS - base.decimals);
 
 export const baseOf = (pool: Pool): Token => (pool.baseIsToken0 ? pool.token0 : pool.token1);
 export const quoteOf = (pool: Pool): Token => (pool.baseIsToken0 ? pool.token1 : pool.token0);
@@ -47,20 +52,6 @@ export const quoteOf = (pool: Pool): Token => (pool.baseIsToken0 ? pool.token1 :
 /** `uniswap-v3-500`; constant product has one fee, so there it is left out: `uniswap-v2`. */
 export function venueIdOf(family: string, protocol: Protocol, fee: number): VenueId {
   return protocol === "v2" ? family : `${family}-${fee}`;
-}
-
-const CASH = new Set(
-  "USDC USDT DAI USDS FDUSD TUSD BUSD USDE PYUSD FRAX LUSD GHO USDBC USDC.E USDT0 USD₮0 USD₮ EURC".split(" "),
-);
-const RESERVE = new Set("WETH ETH WBTC CBBTC BTCB WBNB WMATIC WPOL WAVAX STETH WSTETH".split(" "));
-
-/**
- * Whether token0 is the base currency: a currency of money quotes, else the chain's reserve asset does; of two alike
- * token1 quotes token0, as the pool does itself.
- */
-export function baseIsToken0(token0: Token, token1: Token): boolean {
-  const rank = ({ symbol }: Token) => (CASH.has(symbol.toUpperCase()) ? 2 : RESERVE.has(symbol.toUpperCase()) ? 1 : 0);
-  return rank(token1) >= rank(token0);
 }
 
 /** @throws PoolInvalid when a token's symbol can stand in no market's name, or a token is finer than history holds */

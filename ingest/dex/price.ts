@@ -1,6 +1,6 @@
 import { divideUnits, formatUnits, type Rounding, type Units, unitsOf } from "../../schemas/units.js";
 import type { DecimalText } from "../../schemas/words.js";
-import { baseOf, MOST_DECIMALS, type Pool, quoteOf } from "./pool.js";
+import { baseOf, MOST_DECIMALS, mostPriceDecimals, type Pool, quoteOf } from "./pool.js";
 
 /** A price in the chain's whole numbers, token1 per token0, as an exact fraction. */
 export interface Ratio {
@@ -38,12 +38,12 @@ export function ratioText(ratio: Ratio, pool: Pool): DecimalText {
   return formatUnits(priceUnits(ratio, { ...pool, baseIsToken0: true }, MOST_DECIMALS), MOST_DECIMALS);
 }
 
-/** How many decimals show so many significant digits of this price, at most 18. */
+/** How many decimals show so many significant digits of this price, at most as many as history holds of it. */
 export function priceDecimals(ratio: Ratio, pool: Omit<Pool, "priceDecimals">, digits: number): number {
   const probe = 60;
   const units = String(priceUnits(ratio, pool as Pool, probe));
   const whole = units.length - probe;
-  return Math.min(MOST_DECIMALS, Math.max(0, digits - whole));
+  return Math.min(mostPriceDecimals(baseOf(pool as Pool)), Math.max(0, digits - whole));
 }
 
 /** An amount of a token in tokens; the sign stays. */

@@ -4,8 +4,9 @@ import type { Metrics } from "../../infra/metrics.js";
 import type { Micros } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
 import type { Clock } from "../clock.js";
-import { type BlockHead, type ChainLog, ChainRefused, type Hex, type LogFilter } from "./chain.js";
-import type { ChainRpc } from "./chain-rpc.js";
+import { type BlockHead, type ChainLog, ChainRefused, ChainUnavailable, type LogFilter } from "./chain.js";
+import type { CheckedLogs } from "./checked-logs.js";
+import { LogRange } from "./log-range.js";
 
 /** Who wants a chain's logs. Its calls come one at a time, in the chain's order. */
 export interface ChainListener {
@@ -20,12 +21,17 @@ export interface ChainListener {
   dropped(block: BlockHead): Promise<void> | void;
   /** The block lies so deep that it is never dropped; its amounts need not be kept. */
   final?(block: BlockHead): void;
-  /** Nothing newer is known for now. @param head the newest block that was told */
-  caughtUp?(head: BlockHead): Promise<void> | void;
+  /**
+   * Nothing newer is known for now.
+   *
+   * @param head the newest block that was told
+   * @returns false to be called again though nothing newer comes
+   */
+  caughtUp?(head: BlockHead): Promise<boolean | undefined> | boolean | undefined;
 }
 
 export interface ChainFollowerOptions {
-  readonly rpc: ChainRpc;
+  readonly logs: CheckedLogs;
   readonly listener: ChainListener;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -37,6 +43,8 @@ export interface ChainFollowerOptions {
   readonly pollMs: number;
   /** Blocks in one query of logs while it catches up. */
   readonly logRange: number;
+  /** Whether every block of such a range is held against its logs, which takes a request a block; true unless told. */
+  readonly checkRanges?: boolean;
   /** Where to go on: blocks told before, oldest first; else the first block to tell, else the newest. */
   readonly from?: readonly BlockHead[] | number;
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
@@ -51,7 +59,7 @@ export class ChainFollower {
   /** Blocks that were told and may still be dropped, oldest first; the first is the anchor of the others. */
   #told: BlockHead[] = [];
   #next: number | undefined;
-  #range: number;
+  readonly #range: LogRange;
   #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
@@ -59,15 +67,17 @@ export class ChainFollower {
   #connected = false;
   #since: Micros;
   #caughtUp = false;
+  /** The listener wants to hear again that nothing newer is known. */
+  #unsettled = false;
 
   constructor(options: ChainFollowerOptions) {
     this.#options = options;
-    this.#range = options.logRange;
+    this.#range = new LogRange(options.logRange);
     this.#since = options.clock();
     const { from } = options;
     if (typeof from === "number") this.#next = from;
     else if (from !== undefined) this.#told = [...from];
-    options.rpc.watch(["newHeads"], () => this.hint());
+    options.logs.rpc.watch(["newHeads"], () => this.hint());
   }
 
   /** The node answers, since when it does or does not, and whether the newest block was told. */
@@ -98,7 +108,7 @@ export class ChainFollower {
   }
 
   async #run(): Promise<void> {
-    const { logger, rpc, pollMs, backoff = { baseMs: 250, capMs: 15_000 } } = this.#options;
+    const { logger, logs, pollMs, backoff = { baseMs: 250, capMs: 15_000 } } = this.#options;
     for (let attempt = 0; !this.#stopped.signal.aborted; ) {
       try {
         this.#hinted = false;
@@ -111,7 +121,7 @@ export class ChainFollower {
         const isKnown = error instanceof Error && "code" in error;
         if (attempt === 0) {
           logger[isKnown ? "warn" : "error"](
-            { err: error, chain: rpc.chain },
+            { err: error, chain: logs.rpc.chain },
             "following the chain is interrupted; it goes on behind the last block",
           );
         }
@@ -149,7 +159,9 @@ export class ChainFollower {
     const moved = await this.#advance(head, newest);
     const last = this.#told.at(-1);
     const caughtUp = last !== undefined && last.number >= newest;
-    if (caughtUp && (moved || !this.#caughtUp)) await this.#options.listener.caughtUp?.(last);
+    if (caughtUp && (moved || !this.#caughtUp || this.#unsettled)) {
+      this.#unsettled = (await this.#options.listener.caughtUp?.(last)) === false;
+    }
     this.#caughtUp = caughtUp;
     return moved && !caughtUp;
   }
@@ -173,7 +185,8 @@ export class ChainFollower {
   }
 
   async #drop(block: BlockHead): Promise<void> {
-    const { listener, metrics, logger, rpc, reorgDepth } = this.#options;
+    const { listener, metrics, logger, reorgDepth } = this.#options;
+    const { rpc } = this.#options.logs;
     this.#throwIfStopped();
     logger.info({ chain: rpc.chain, block: block.number, hash: block.hash }, "a reorganisation dropped a block");
     metrics.chainReorgs.inc({ chain: rpc.chain });
@@ -209,7 +222,7 @@ export class ChainFollower {
         return true;
       }
       const { listener } = this.#options;
-      const logs = await this.#logsOf(block, listener.filter());
+      const logs = await this.#options.logs.of(block, listener.filter());
       this.#throwIfStopped();
       await listener.block(block, logs, !this.#caughtUp);
       this.#remember(block);
@@ -219,70 +232,49 @@ export class ChainFollower {
 
   /** Blocks so deep that no reorganisation reaches them: their logs by ranges, and only blocks that have some. */
   async #catchUp(first: number, settled: number): Promise<void> {
-    const { rpc, listener } = this.#options;
-    const last = Math.min(settled, first + this.#range - 1);
-    const anchor = await this.#block(last);
-    if (anchor === undefined) throw new ChainRefused(rpc.chain, "eth_getBlockByNumber", `block ${last} is missing`);
-    let logs: ChainLog[];
+    const { logs, listener, checkRanges = true } = this.#options;
+    const last = Math.min(settled, first + this.#range.blocks - 1);
+    const filter = listener.filter();
+    let range: Awaited<ReturnType<CheckedLogs["between"]>>;
     try {
-      logs = await rpc.logsBetween(first, last, listener.filter());
+      range = await logs.between(first, last, filter, checkRanges);
     } catch (error) {
-      // too many at once, for this node
-      if (!(error instanceof ChainRefused) || this.#range === 1) throw error;
-      this.#range = Math.ceil(this.#range / 2);
+      // too many at once for this node, or for its time
+      if (error instanceof ChainUnavailable) this.#range.shrink();
+      if (!(error instanceof ChainRefused && error.about !== "unknown_block")) throw error;
+      if (!this.#range.shrink()) throw error;
       return;
     }
-    const blocks = new Map<number, ChainLog[]>();
-    for (const log of logs) {
-      const of = blocks.get(log.blockNumber);
-      if (of === undefined) blocks.set(log.blockNumber, [log]);
-      else of.push(log);
-    }
-    const heads: BlockHead[] = [];
-    for (const [number, [log]] of blocks) heads.push(await this.#blockOf(number, log!.blockHash));
-    if ((await this.#block(last))?.hash !== anchor.hash) {
-      throw new ChainRefused(rpc.chain, "eth_getLogs", "the chain changed below its settled blocks");
-    }
-    for (const head of heads) {
+    this.#range.grow();
+    for (const { block, logs } of range.found) {
       this.#throwIfStopped();
-      const wanted = listener.filter().addresses.length;
-      await listener.block(head, blocks.get(head.number)!, true);
-      listener.final?.(head);
-      if (listener.filter().addresses.length === wanted) continue;
+      await listener.block(block, logs, true);
+      listener.final?.(block);
+      if (listener.filter().addresses.length === filter.addresses.length) continue;
       // what is wanted has grown: the rest is asked for anew
-      this.#settle(head);
+      this.#settle(block);
       return;
     }
-    this.#settle(anchor);
+    this.#throwIfStopped();
+    this.#settle(range.anchor);
   }
 
   #settle(anchor: BlockHead): void {
-    const { listener, metrics, rpc } = this.#options;
-    metrics.chainBlock.set({ chain: rpc.chain }, anchor.number);
+    const { listener, metrics, logs } = this.#options;
+    metrics.chainBlock.set({ chain: logs.rpc.chain }, anchor.number);
     for (const block of this.#told) listener.final?.(block);
-    this.#told = [anchor];
-  }
-
-  async #blockOf(number: number, hash: Hex): Promise<BlockHead> {
-    const head = await this.#block(number);
-    if (head?.hash === hash) return head;
-    throw new ChainRefused(this.#options.rpc.chain, "eth_getLogs", `block ${number} is not ${hash} any more`);
-  }
-
-  async #logsOf(block: BlockHead, filter: LogFilter): Promise<ChainLog[]> {
-    if (filter.addresses.length === 0) return [];
-    return this.#options.rpc.logsOf(block.hash, filter);
+    this.#told = [kept(anchor)];
   }
 
   #remember(block: BlockHead): void {
-    this.#told.push(block);
-    this.#options.metrics.chainBlock.set({ chain: this.#options.rpc.chain }, block.number);
+    this.#told.push(kept(block));
+    this.#options.metrics.chainBlock.set({ chain: this.#options.logs.rpc.chain }, block.number);
     // one more, as the anchor
     while (this.#told.length > this.#options.reorgDepth + 1) this.#options.listener.final?.(this.#told.shift()!);
   }
 
   async #block(tag: number | "latest"): Promise<BlockHead | undefined> {
-    const block = await this.#options.rpc.block(tag);
+    const block = await this.#options.logs.rpc.block(tag);
     this.#throwIfStopped();
     return block;
   }
@@ -290,4 +282,9 @@ export class ChainFollower {
   #throwIfStopped(): void {
     this.#stopped.signal.throwIfAborted();
   }
+}
+
+/** Without what is looked at once. */
+function kept({ logsBloom: _, ...head }: BlockHead): BlockHead {
+  return head;
 }

@@ -16,7 +16,12 @@ export interface BlockHead {
   readonly baseFee: bigint | undefined;
   /** Hashes of its transactions, in order. */
   readonly transactions: readonly Hex[];
+  /** What logs it may have, where the chain says so; left out of blocks that are kept. */
+  readonly logsBloom?: Hex;
 }
+
+/** Which block is meant. */
+export type BlockRef = Pick<BlockHead, "number" | "hash">;
 
 /** A log as an EVM node gives it, numbers read. */
 export interface ChainLog {
@@ -52,7 +57,23 @@ export class ChainRefused extends PlantError {
     cause?: unknown,
     /** The contract itself refused, or is none: asking again gives the same. */
     readonly reverted = false,
+    /** What else the refusal is about. */
+    readonly about: "too_much" | "unknown_block" | "anything" = "anything",
   ) {
     super("TP_CHAIN_REFUSED", `${chain}: ${method} was refused: ${why}`, { cause });
+  }
+}
+
+/** A node is asked more often than it allows, and goes on saying so; it is waited for. Fewer pools, or a node that allows more. */
+export class ChainLimited extends PlantError {
+  constructor(chain: string, method: string, why: string, cause: unknown) {
+    super("TP_CHAIN_LIMITED", `${chain}: ${method} is limited: ${why}`, { cause });
+  }
+}
+
+/** What a node answers does not fit the block that it is about; it is asked again. */
+export class ChainDoubtful extends PlantError {
+  constructor(chain: string, why: string) {
+    super("TP_CHAIN_DOUBTFUL", `${chain}: ${why}`);
   }
 }

@@ -19,6 +19,8 @@ const gaugesEvery: Micros = 1_000_000;
 /** The prices of one oracle on their way into the log: each once, in the order of their times; and whether they are stale. */
 export class OraclePrices {
   readonly #known: ReadonlyMap<SymbolName, Known>;
+  /** A feed without any price is stale once one should have come. */
+  readonly #since: Micros;
   #gaugesAt: Micros = 0;
 
   constructor(
@@ -26,6 +28,7 @@ export class OraclePrices {
     feeds: readonly OracleFeed[],
     private readonly parts: SourceParts,
   ) {
+    this.#since = parts.clock();
     this.#known = new Map(feeds.map((feed) => [feed.symbol, { feed, last: undefined, stale: false }]));
   }
 
@@ -40,7 +43,7 @@ export class OraclePrices {
     if (known === undefined) return this.#drop("unknown_feed");
     const { last } = known;
     if (last !== undefined && isSame(last, tick)) return false;
-    if (last !== undefined && !replaces && tick.exchangeTime < last.exchangeTime) return this.#drop("older");
+    if (last !== undefined && !replaces && isOlder(tick, last)) return this.#drop("older");
     if (!this.parts.publisher.publish(tick)) return false;
     known.last = tick;
     this.#judge(known, tick.receiveTime);
@@ -75,17 +78,16 @@ export class OraclePrices {
     const { feed, last } = known;
     const { metrics, logger } = this.parts;
     const labels = { exchange: this.exchange, symbol: feed.symbol };
-    if (last === undefined) return;
-    const age = now - last.exchangeTime;
+    const age = now - (last?.exchangeTime ?? this.#since);
     const stale = age > feed.staleAfter;
-    metrics.oracleAge.set(labels, age / 1_000_000);
+    if (last !== undefined) metrics.oracleAge.set(labels, age / 1_000_000);
     metrics.oracleStale.set(labels, stale ? 1 : 0);
     if (stale === known.stale) return;
     known.stale = stale;
     if (stale) {
       logger.warn(
         { code: "TP_ORACLE_STALE", ...labels, age: age / 1_000_000 },
-        "the oracle's price is older than its heartbeat allows",
+        "the oracle's price is older than its heartbeat allows, or has not come at all",
       );
     } else logger.info(labels, "the oracle's price is fresh again");
   }
@@ -98,3 +100,10 @@ export class OraclePrices {
 
 const isSame = (a: OracleTick, b: OracleTick): boolean =>
   a.roundId === b.roundId && a.exchangeTime === b.exchangeTime && a.price === b.price && a.confidence === b.confidence;
+
+/** Times are whole seconds; within one, rounds and slots count up. */
+function isOlder(tick: OracleTick, last: OracleTick): boolean {
+  if (tick.exchangeTime !== last.exchangeTime) return tick.exchangeTime < last.exchangeTime;
+  const [round, before] = [tick.roundId ?? "", last.roundId ?? ""];
+  return round.length === before.length ? round < before : round.length < before.length;
+}

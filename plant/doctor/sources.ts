@@ -61,8 +61,8 @@ async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger
     for (const { symbol, proxy } of feeds) {
       const feed = new FeedProxy(rpc, proxy);
       try {
-        const decimals = await feed.decimals(head.hash);
-        const text = await feed.description(head.hash);
+        const decimals = await feed.decimals(head);
+        const text = await feed.description(head);
         findings.push(ok(name, `${symbol}: ${text || proxy}, ${decimals} decimals`));
       } catch (error) {
         findings.push(wrong(name, `${symbol}: ${whyFailed(error)}`, `is ${proxy} its proxy, on this chain?`));
@@ -74,17 +74,38 @@ async function chainlinkFindings({ id, rpcUrls, feeds }: ChainlinkConfig, logger
   }
 }
 
-async function pythFindings({ id, url, feeds }: PythConfig, signal: AbortSignal): Promise<Finding[]> {
+async function pythFindings(config: PythConfig, signal: AbortSignal): Promise<Finding[]> {
+  const { id, url, key, feeds, emitters, signerSets } = config;
   const name = `oracle ${id}`;
-  const [{ latestUpdates }, { pricesOfUpdate }] = await Promise.all([
-    import("../../ingest/oracles/pyth/hermes.js"),
-    import("../../ingest/oracles/pyth/prices-of-update.js"),
-  ]);
-  const updates = await latestUpdates({ url, feedIds: feeds.map(({ feedId }) => feedId) }, signal);
-  const had = new Set(updates.flatMap((bytes) => pricesOfUpdate(bytes).prices.map(({ feedId }) => feedId)));
-  return feeds.map(({ symbol, feedId }) =>
-    had.has(feedId)
-      ? ok(name, `${symbol}: its price is proven`)
-      : wrong(name, `${symbol}: no price of feed ${feedId}`, "is its id right?"),
-  );
+  const [{ latestUpdates }, { pricesOfUpdate }, { ServedFeeds }, { HermesRefused }, { requireSigners, signerSetsOf }] =
+    await Promise.all([
+      import("../../ingest/oracles/pyth/hermes.js"),
+      import("../../ingest/oracles/pyth/prices-of-update.js"),
+      import("../../ingest/oracles/pyth/served-feeds.js"),
+      import("../../ingest/oracles/pyth/errors.js"),
+      import("../../ingest/oracles/pyth/signers.js"),
+    ]);
+  const served = new ServedFeeds([...new Set(feeds.map(({ feedId }) => feedId))]);
+  const ask = (feedIds: readonly string[]) => latestUpdates({ url, key, feedIds }, signal);
+  const updates = await ask(served.served).catch(async (error) => {
+    if (!(error instanceof HermesRefused)) throw error;
+    if (error.status === 401) return error;
+    await served.narrow(error, ask, 0);
+    return served.served.length === 0 ? [] : ask(served.served);
+  });
+  if (updates instanceof HermesRefused) return [wrong(name, updates.message, "set `key`: Hermes wants one")];
+  const sets = signerSetsOf(signerSets);
+  const had = new Set<string>();
+  for (const bytes of updates) {
+    const proven = pricesOfUpdate(bytes, emitters);
+    if (sets.size > 0) await requireSigners(proven, sets);
+    for (const { feedId } of proven.prices) had.add(feedId);
+  }
+  const proof = sets.size > 0 ? "proven and signed" : "proven, its signatures are not checked";
+  return feeds.map(({ symbol, feedId }) => {
+    if (had.has(feedId)) return ok(name, `${symbol}: its price is ${proof}`);
+    const refused = served.refused.find((feed) => feed.feedId === feedId);
+    const why = refused === undefined ? `no price of feed ${feedId}` : `feed ${feedId}: ${refused.why}`;
+    return wrong(name, `${symbol}: ${why}`, "is its id right, and may the key read it?");
+  });
 }

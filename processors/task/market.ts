@@ -75,11 +75,15 @@ export class Market {
     return grew;
   }
 
-  /** Takes finer values than the tick and lot that are known have. @returns whether a scale grew */
+  /** Takes finer values than the tick and lot that are known have, as fine as history holds. @returns whether a scale grew */
   widen(priceScale: number, lotScale: number): boolean {
-    if (this.instrument === undefined || (priceScale <= this.priceScale && lotScale <= this.lotScale)) return false;
-    this.priceScale = Math.max(this.priceScale, priceScale);
-    this.lotScale = Math.max(this.lotScale, lotScale);
+    const price = Math.max(this.priceScale, priceScale);
+    const lot = Math.max(this.lotScale, lotScale);
+    if (this.instrument === undefined || (price === this.priceScale && lot === this.lotScale)) return false;
+    if (price > MOST_DECIMALS || (lot > MOST_DECIMALS && lot > this.lotScale)) return false;
+    if (price + lot > MOST_AMOUNT_DECIMALS) return false;
+    this.priceScale = price;
+    this.lotScale = lot;
     // tick and lot in the new units
     this.govern(this.instrument);
     return true;
@@ -96,15 +100,21 @@ export function unfit({ contractType, tickSize, lotSize, contractSize }: Instrum
   for (const [what, text] of Object.entries({ tickSize, lotSize, contractSize })) {
     if (typeof text !== "string") return `${what} is missing`;
     const decimals = decimalsOf(text);
-    if (decimals > MOST_DECIMALS) return `${what} has more than ${MOST_DECIMALS} decimals`;
+    const most = what === "lotSize" ? MOST_LOT_DECIMALS : MOST_DECIMALS;
+    if (decimals > most) return `${what} has more than ${most} decimals`;
     if (compareUnits(parseUnits(text, decimals), 0) <= 0) return `${what} is not positive`;
   }
+  const both = decimalsOf(tickSize) + decimalsOf(lotSize);
+  if (both > MOST_AMOUNT_DECIMALS)
+    return `tickSize and lotSize have more than ${MOST_AMOUNT_DECIMALS} decimals together`;
   return undefined;
 }
 
 const CONTRACT_TYPES: readonly string[] = ["spot", "linear", "inverse"];
-/** What history can hold: no scale of a price or a quantity grows beyond. */
+/** What history can hold of a price, of a quantity (some tokens have 24), and of an amount of both. */
 export const MOST_DECIMALS = 18;
+const MOST_LOT_DECIMALS = 24;
+const MOST_AMOUNT_DECIMALS = 36;
 
 /** All venues' markets in one symbol: what aggregates are taken over. */
 export class SymbolGroup {

@@ -8,7 +8,7 @@ import { pythSource } from "../../ingest/oracles/pyth/pyth-source.js";
 import { testLogger } from "../infra/kafka-rig.js";
 import { redisForTests, type SharedRedis } from "../services/shared-services.js";
 import { hermesServer } from "./oracles/hermes-server.js";
-import { hermesUpdates } from "./oracles/hermes-updates.js";
+import { asOfPythnet, hermesUpdates } from "./oracles/hermes-updates.js";
 import { oracleRig } from "./oracles/oracle-rig.js";
 
 let redis: SharedRedis;
@@ -31,7 +31,7 @@ it("of two ingest processes one has an oracle, and the other takes it over", asy
   const namespace = randomUUID().slice(0, 8);
   const feedId = update!.decoded[0]!.id;
   const { pyth } = oraclesConfig.parse({
-    pyth: [{ url: server.url, mode: "poll", pollMs: 100, feeds: [{ symbol: "BTC/USD", feedId }] }],
+    pyth: [{ url: server.url, mode: "poll", pollMs: 100, feeds: [{ symbol: "BTC/USD", feedId }], ...asOfPythnet }],
   });
   const ingest = async () => {
     const { bus } = loadConfig({ env: {}, overrides: { bus: { redis: { nodes: [redis.address] } } } });

@@ -4,7 +4,7 @@ import { examine } from "../../plant/doctor/finding.js";
 import { sourceChecks } from "../../plant/doctor/sources.js";
 import { testLogger } from "../infra/kafka-rig.js";
 import { hermesServer } from "../ingest/oracles/hermes-server.js";
-import { hermesUpdates } from "../ingest/oracles/hermes-updates.js";
+import { asOfPythnet, hermesUpdates } from "../ingest/oracles/hermes-updates.js";
 import { PriceFeedChain } from "../ingest/oracles/price-feed-rig.js";
 
 const ends: (() => unknown)[] = [];
@@ -39,6 +39,7 @@ it("tells whether oracles have their feeds", async () => {
     ],
     pyth: [
       {
+        ...asOfPythnet,
         url: server.url,
         feeds: [
           { symbol: "BTC/USD", feedId },
@@ -52,7 +53,7 @@ it("tells whether oracles have their feeds", async () => {
   expect(lines).toContainEqual(expect.stringMatching(/^ok oracle chainlink: block \d+ of 20/));
   expect(lines).toContain("ok oracle chainlink: BTC/USD: BTC / USD, 8 decimals");
   expect(lines).toContainEqual(expect.stringMatching(/^wrong oracle chainlink: ETH\/USD: /));
-  expect(lines).toContain("ok oracle pyth: BTC/USD: its price is proven");
+  expect(lines).toContain("ok oracle pyth: BTC/USD: its price is proven, its signatures are not checked");
   expect(lines).toContain(`wrong oracle pyth: ETH/USD: no price of feed ${"0".repeat(64)}`);
   expect(lines).toContainEqual(expect.stringMatching(/^note oracle pyth2: does not answer/));
 }, 300_000);

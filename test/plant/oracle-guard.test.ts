@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Index } from "../../schemas/messages.js";
 import { hermesServer } from "../ingest/oracles/hermes-server.js";
-import { hermesUpdates } from "../ingest/oracles/hermes-updates.js";
+import { asOfPythnet, hermesUpdates } from "../ingest/oracles/hermes-updates.js";
 import { PlantProcess, temporaryFolder, testConfig, until } from "./plant-process.js";
 
 const key = "a-key-for-this-test-alone";
@@ -27,7 +27,7 @@ beforeAll(async () => {
     dataFolder: join(folders.folder, "data"),
     ingest: {
       endpoint: { keys: [{ name: "desk", key, exchanges: ["desk"] }] },
-      oracles: { pyth: [{ url: server.url, mode: "poll", pollMs: 100, feeds }] },
+      oracles: { pyth: [{ url: server.url, mode: "poll", pollMs: 100, feeds, ...asOfPythnet }] },
     },
     process: {
       indices: [

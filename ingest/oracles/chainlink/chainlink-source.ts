@@ -6,6 +6,7 @@ import { backoffMs } from "../../backoff.js";
 import { type BlockHead, type ChainLog, ChainRefused, type LogFilter } from "../../evm/chain.js";
 import { ChainFollower, type ChainListener } from "../../evm/chain-follower.js";
 import { ChainRpc } from "../../evm/chain-rpc.js";
+import { CheckedLogs } from "../../evm/checked-logs.js";
 import { leased, type MakeSource, type Source, type SourceParts } from "../../source.js";
 import { OraclePrices } from "../oracle-prices.js";
 import { answerUpdatedTopic } from "./abi.js";
@@ -42,7 +43,8 @@ class ChainlinkSource implements Source, ChainListener {
     const { id, rpcUrls: urls, feeds, graceSeconds } = options;
     const logger = parts.logger.child({ exchange: id });
     this.#parts = { ...parts, logger };
-    this.#rpc = new ChainRpc({ chain: id, urls, logger });
+    const { backoff } = options;
+    this.#rpc = new ChainRpc({ chain: id, urls, logger, metrics: parts.metrics, ...(backoff && { backoff }) });
     const staleAfter = (seconds: number) => (seconds + graceSeconds) * 1_000_000;
     this.#prices = new OraclePrices(
       id,
@@ -53,7 +55,7 @@ class ChainlinkSource implements Source, ChainListener {
   }
 
   async start(): Promise<void> {
-    const { confirmations, reorgDepth, pollMs, logRange, backoff } = this.options;
+    const { confirmations, reorgDepth, pollMs, logRange, checkRanges, backoff } = this.options;
     const { metrics, clock, logger } = this.#parts;
     let head: BlockHead | undefined;
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt++) {
@@ -64,9 +66,9 @@ class ChainlinkSource implements Source, ChainListener {
     }
     if (this.#stopped.signal.aborted || head === undefined) return;
     this.#follower = new ChainFollower({
-      rpc: this.#rpc,
+      logs: new CheckedLogs(this.#rpc, logger, backoff),
       listener: this,
-      ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange },
+      ...{ logger, metrics, clock, confirmations, reorgDepth, pollMs, logRange, checkRanges },
       from: await this.#ancestors(head),
       ...(backoff && { backoff }),
     });
@@ -75,8 +77,10 @@ class ChainlinkSource implements Source, ChainListener {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#follower?.stop();
+    const stopped = this.#follower?.stop();
+    // whoever waits for a node's limit waits no more
     this.#rpc.close();
+    await stopped;
     this.#prices.close();
   }
 
@@ -117,11 +121,11 @@ class ChainlinkSource implements Source, ChainListener {
     for (const watch of this.#watches) watch.final(hash);
   }
 
-  async caughtUp({ hash }: BlockHead): Promise<void> {
+  async caughtUp(head: BlockHead): Promise<undefined> {
     const now = this.#parts.clock();
     const isDue = now - this.#checkedAt >= this.options.checkSeconds * 1_000_000;
     if (isDue) this.#checkedAt = now;
-    for (const watch of this.#watches) if (isDue || watch.isUncertain) await watch.check(this.#rpc, hash, now);
+    for (const watch of this.#watches) if (isDue || watch.isUncertain) await watch.check(this.#rpc, head, now);
   }
 
   /** @returns the block as of which the feeds are known; undefined while the chain does not say */

@@ -1,4 +1,4 @@
-import { ChainRefused, type Hex } from "../../evm/chain.js";
+import { type BlockRef, ChainRefused, type Hex } from "../../evm/chain.js";
 import type { ChainRpc } from "../../evm/chain-rpc.js";
 import { proxyCalls } from "./abi.js";
 import { phaseOf, type Round } from "./round.js";
@@ -20,20 +20,20 @@ export class FeedProxy {
   ) {}
 
   /** @throws ChainRefused when it is no price feed */
-  async decimals(blockHash: Hex): Promise<number> {
-    return this.#read("decimals", blockHash);
+  async decimals(block: BlockRef): Promise<number> {
+    return this.#read("decimals", block);
   }
 
-  async description(blockHash: Hex): Promise<string> {
-    return (await this.#optional("description", blockHash)) ?? "";
+  async description(block: BlockRef): Promise<string> {
+    return (await this.#optional("description", block)) ?? "";
   }
 
-  async state(blockHash: Hex): Promise<ProxyState> {
+  async state(block: BlockRef): Promise<ProxyState> {
     const [aggregator, phase, latest] = await Promise.all([
-      this.#optional("aggregator", blockHash),
-      this.#optional("phaseId", blockHash),
+      this.#optional("aggregator", block),
+      this.#optional("phaseId", block),
       // reverts while no round was ever answered
-      this.#optional("latestRoundData", blockHash),
+      this.#optional("latestRoundData", block),
     ]);
     return {
       aggregator: aggregator ?? this.address,
@@ -42,9 +42,9 @@ export class FeedProxy {
     };
   }
 
-  async #read<Name extends keyof typeof proxyCalls>(name: Name, blockHash: Hex) {
+  async #read<Name extends keyof typeof proxyCalls>(name: Name, block: BlockRef) {
     const { data, read } = proxyCalls[name];
-    const answer = await this.rpc.call(this.address, data, blockHash);
+    const answer = await this.rpc.call(this.address, data, block);
     try {
       return read(answer) as ReturnType<(typeof proxyCalls)[Name]["read"]>;
     } catch (cause) {
@@ -52,9 +52,9 @@ export class FeedProxy {
     }
   }
 
-  async #optional<Name extends keyof typeof proxyCalls>(name: Name, blockHash: Hex) {
+  async #optional<Name extends keyof typeof proxyCalls>(name: Name, block: BlockRef) {
     try {
-      return await this.#read(name, blockHash);
+      return await this.#read(name, block);
     } catch (error) {
       if (error instanceof ChainRefused && error.reverted) return undefined;
       throw error;

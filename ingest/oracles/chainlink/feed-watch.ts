@@ -2,7 +2,7 @@ import type { ChainlinkConfig } from "../../../infra/config/oracle-config.js";
 import type { Logger } from "../../../infra/logging.js";
 import type { OracleTick } from "../../../schemas/ticks.js";
 import type { Micros } from "../../../schemas/words.js";
-import type { BlockHead, ChainLog, Hex } from "../../evm/chain.js";
+import type { BlockHead, BlockRef, ChainLog, Hex } from "../../evm/chain.js";
 import type { ChainRpc } from "../../evm/chain-rpc.js";
 import type { OraclePrices } from "../oracle-prices.js";
 import { readAnswerUpdated } from "./abi.js";
@@ -38,11 +38,11 @@ export class FeedWatch {
   }
 
   /** Learns what the feed is. @throws ChainRefused, reverted when the contract is no price feed */
-  async load(rpc: ChainRpc, { hash }: BlockHead, now: Micros): Promise<void> {
+  async load(rpc: ChainRpc, head: BlockHead, now: Micros): Promise<void> {
     const proxy = new FeedProxy(rpc, this.config.proxy);
-    this.#decimals = await proxy.decimals(hash);
-    const description = await proxy.description(hash);
-    await this.check(rpc, hash, now);
+    this.#decimals = await proxy.decimals(head);
+    const description = await proxy.description(head);
+    await this.check(rpc, head, now);
     this.logger.info(
       { symbol: this.symbol, description, aggregator: this.aggregator, phase: this.#phase },
       "price feed",
@@ -50,8 +50,8 @@ export class FeedWatch {
   }
 
   /** Asks the proxy as of a block: its aggregator and phase may have changed, and its answer is the feed's. */
-  async check(rpc: ChainRpc, blockHash: Hex, now: Micros): Promise<void> {
-    const { aggregator, phase, latest } = await new FeedProxy(rpc, this.config.proxy).state(blockHash);
+  async check(rpc: ChainRpc, block: BlockRef, now: Micros): Promise<void> {
+    const { aggregator, phase, latest } = await new FeedProxy(rpc, this.config.proxy).state(block);
     if (this.aggregator !== undefined && this.aggregator !== aggregator) {
       this.logger.info({ symbol: this.symbol, aggregator, phase }, "the feed has another aggregator");
     }
@@ -59,7 +59,7 @@ export class FeedWatch {
     this.#phase = phase;
     const replaces = this.#uncertain;
     this.#uncertain = false;
-    if (latest !== undefined) this.#take(latest, now, blockHash, replaces, "latestRoundData");
+    if (latest !== undefined) this.#take(latest, now, block.hash, replaces, "latestRoundData");
   }
 
   /** A log of the aggregator. */

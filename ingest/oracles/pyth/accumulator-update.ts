@@ -1,7 +1,7 @@
 import { ByteReader } from "./byte-reader.js";
 import { PythUnreadable } from "./errors.js";
 
-/** An update as Hermes hands it out: messages, each with its proof, under a root that the guardians of Wormhole signed. */
+/** An update as Hermes hands it out: messages, each with its proof, under a root that signers signed. */
 export interface AccumulatorUpdate {
   readonly vaa: Uint8Array;
   readonly messages: readonly ProvenMessage[];
@@ -14,7 +14,7 @@ export interface ProvenMessage {
 }
 
 const MAGIC = "PNAU";
-const MAJOR = 1;
+const VERSION = "1.0";
 const WORMHOLE_MERKLE = 0;
 export const HASH_BYTES = 20;
 
@@ -22,8 +22,9 @@ export const HASH_BYTES = 20;
  * The update's parts.
  *
  * Format: https://github.com/pyth-network/pyth-crosschain, `AccumulatorUpdateData` of the wire format: "PNAU", version
- * (major 1), length and bytes of a header for later versions, type of the update (0: Wormhole, Merkle), length and bytes
- * of the VAA, count of messages; each: length and bytes, count of hashes, the hashes.
+ * (1.0), length and bytes of a header for later versions, type of the update (0: Wormhole, Merkle), length and bytes
+ * of the VAA, count of messages; each: length and bytes, count of hashes, the hashes. Nobody signs what stands before the
+ * VAA, so only what is known there is taken: a version that nobody has seen is refused rather than guessed at.
  *
  * @throws PythUnreadable
  */
@@ -32,10 +33,10 @@ export function readAccumulatorUpdate(bytes: Uint8Array): AccumulatorUpdate {
   if (Buffer.from(reader.take(4, "its magic")).toString("latin1") !== MAGIC) {
     throw new PythUnreadable(`it does not begin with ${MAGIC}`);
   }
-  const major = reader.uint(1, "its version");
-  if (major !== MAJOR) throw new PythUnreadable(`it has version ${major}, and ${MAJOR} is known`);
-  reader.uint(1, "its version");
-  reader.take(reader.uint(1, "its header"), "its header");
+  const version = `${reader.uint(1, "its version")}.${reader.uint(1, "its version")}`;
+  if (version !== VERSION) throw new PythUnreadable(`it has version ${version}, and ${VERSION} is known`);
+  const header = reader.uint(1, "its header");
+  if (header !== 0) throw new PythUnreadable(`it has a header of ${header} bytes, and version ${VERSION} has none`);
   const type = reader.uint(1, "its type");
   if (type !== WORMHOLE_MERKLE) throw new PythUnreadable(`it is of type ${type}, and ${WORMHOLE_MERKLE} is known`);
   const vaa = reader.take(reader.uint(2, "its VAA"), "its VAA");

@@ -1,8 +1,10 @@
-import { PythUnreadable } from "./errors.js";
+import { HermesRefused, PythUnreadable } from "./errors.js";
 
 /** Where prices come from: a Hermes server and the feeds that are wanted of it. */
 export interface HermesRequest {
   readonly url: string;
+  /** Hermes wants one since 2026-08-26; empty for a server that wants none. */
+  readonly key?: string;
   /** Hexadecimal, without 0x. */
   readonly feedIds: readonly string[];
 }
@@ -14,26 +16,31 @@ interface HermesAnswer {
 
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** Addresses of Hermes's API. https://hermes.pyth.network/docs */
+/** Addresses of Hermes's API. https://docs.pyth.network/price-feeds/core/api-reference */
 function addressOf({ url, feedIds }: HermesRequest, path: string): string {
   const query = feedIds.map((id) => `ids[]=${id}`).join("&");
   return `${url.replace(/\/$/, "")}/v2/updates/price/${path}?${query}&encoding=hex&parsed=false`;
 }
 
-/** The newest update of each feed. @throws PythUnreadable when the answer is no update; fetch's own errors */
+/** https://docs.pyth.network/price-feeds/pro/pyth-core-upgrade (2026-08-26) */
+const authorization = (key = ""): Record<string, string> => (key === "" ? {} : { authorization: `Bearer ${key}` });
+
+/** The newest update of each feed. @throws PythUnreadable when the answer is no update; HermesRefused; fetch's own errors */
 export async function latestUpdates(request: HermesRequest, signal: AbortSignal): Promise<Uint8Array[]> {
-  const response = await fetch(addressOf(request, "latest"), { signal });
-  await requireOk(response);
-  let text = "";
-  for await (const piece of texts(response)) text = bounded(text + piece);
-  return updatesOf(text);
+  const response = await fetch(addressOf(request, "latest"), { signal, headers: authorization(request.key) });
+  await requireOk(response, request);
+  return updatesOf(await textOf(response));
 }
 
 /**
  * Updates as they come, by server-sent events, until the server ends it.
  *
+ * A stream's key stands in its address as well: the SDK, whose event sources have no headers, sends it there
+ * (@pythnetwork/hermes-client 3.1.0, 2026-05-04).
+ *
  * @param alive called with every sign of life
- * @throws fetch's own errors; an event that can not be read is given to `unreadable`
+ * @throws HermesRefused, fetch's own errors, the server's own word that it ends the stream; an event that can not be read
+ *   is given to `unreadable`
  */
 export async function* streamedUpdates(
   request: HermesRequest,
@@ -41,8 +48,11 @@ export async function* streamedUpdates(
   alive: () => void,
   unreadable: (text: string, error: PythUnreadable) => void,
 ): AsyncGenerator<Uint8Array[]> {
-  const response = await fetch(addressOf(request, "stream"), { signal, headers: { accept: "text/event-stream" } });
-  await requireOk(response);
+  const { key = "" } = request;
+  const token = key === "" ? "" : `&ACCESS_TOKEN=${encodeURIComponent(key)}`;
+  const headers = { accept: "text/event-stream", ...authorization(key) };
+  const response = await fetch(addressOf(request, "stream") + token, { signal, headers });
+  await requireOk(response, request);
   alive();
   let rest = "";
   for await (const piece of texts(response)) {
@@ -50,8 +60,10 @@ export async function* streamedUpdates(
     const events = bounded(rest + piece.replaceAll("\r", "")).split("\n\n");
     rest = events.pop()!;
     for (const event of events) {
-      const data = dataOf(event);
+      const data = fieldOf(event, "data");
       if (data === "") continue;
+      // "Connection timeout reached (24h)": pyth-crosschain, apps/hermes/server/src/api/rest/v2/sse.rs
+      if (fieldOf(event, "event") === "error") throw new Error(`Hermes says: ${data.slice(0, 200)}`);
       try {
         yield updatesOf(data);
       } catch (error) {
@@ -62,12 +74,12 @@ export async function* streamedUpdates(
   }
 }
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html: lines of `data:`, joined; comments begin with `:`. */
-const dataOf = (event: string): string =>
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html: a field's lines, joined; comments begin with `:`. */
+const fieldOf = (event: string, field: string): string =>
   event
     .split("\n")
-    .filter((line) => line.startsWith("data:"))
-    .map((line) => line.slice(5).trimStart())
+    .filter((line) => line.startsWith(`${field}:`))
+    .map((line) => line.slice(field.length + 1).trimStart())
     .join("\n");
 
 /** The updates' bytes. @throws PythUnreadable */
@@ -86,10 +98,19 @@ export function updatesOf(text: string): Uint8Array[] {
   return (data as string[]).map((one) => Buffer.from(one, encoding));
 }
 
-async function requireOk(response: Response): Promise<void> {
+/** @throws HermesRefused; its message has no key in it */
+async function requireOk(response: Response, { url, key = "" }: HermesRequest): Promise<void> {
   if (response.ok) return;
-  await response.body?.cancel();
-  throw new Error(`${new URL(response.url).origin} answers ${response.status}`);
+  const [server, asked] = [new URL(response.url).origin, new URL(url).origin];
+  const answer = (await textOf(response).catch(() => "")).trim();
+  const told = key === "" ? answer : answer.replaceAll(key, "…");
+  throw new HermesRefused(server, response.status, told, server === asked ? undefined : asked);
+}
+
+async function textOf(response: Response): Promise<string> {
+  let text = "";
+  for await (const piece of texts(response)) text = bounded(text + piece);
+  return text;
 }
 
 async function* texts(response: Response): AsyncGenerator<string> {

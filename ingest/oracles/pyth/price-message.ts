@@ -47,7 +47,7 @@ const MOST_DECIMALS = 18;
 /**
  * A price as a tick, its time that of its publication.
  *
- * @param slot of Pythnet, which counts up: what tells one price of a second from the next
+ * @param slot counts up: what tells one price of a second from the next
  * @throws PythUnreadable when it is no price: not positive, or at an exponent that none has
  */
 export function tickOfPrice(

@@ -7,11 +7,12 @@ import type { Micros, SymbolName, VenueId } from "../../../schemas/words.js";
 import { backoffMs } from "../../backoff.js";
 import { leased, type MakeSource, type Source, type SourceParts } from "../../source.js";
 import { OraclePrices } from "../oracle-prices.js";
-import { PythUnreadable } from "./errors.js";
-import { type GuardianSet, requireGuardians } from "./guardians.js";
-import { latestUpdates, streamedUpdates } from "./hermes.js";
-import { tickOfPrice } from "./price-message.js";
+import { HermesRefused, PythUnreadable } from "./errors.js";
+import { type HermesRequest, latestUpdates, streamedUpdates } from "./hermes.js";
+import { type PriceMessage, tickOfPrice } from "./price-message.js";
 import { pricesOfUpdate } from "./prices-of-update.js";
+import { ServedFeeds } from "./served-feeds.js";
+import { requireSigners, type SignerSets, signerSetsOf } from "./signers.js";
 
 export interface PythOptions extends PythConfig {
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
@@ -21,13 +22,14 @@ export interface PythOptions extends PythConfig {
 export const pythSource = (options: PythOptions): MakeSource =>
   leased(`oracle|${options.id}`, (parts) => new PythSource(options, parts));
 
-/** Takes Hermes's updates, whose proofs are checked here: the server needs no trust beyond being there. */
+/** Takes Hermes's updates, whose proofs and signatures are checked here: the server needs no trust beyond being there. */
 class PythSource implements Source {
   readonly #parts: SourceParts;
   readonly #logger: Logger;
   readonly #prices: OraclePrices;
   readonly #symbols: ReadonlyMap<string, SymbolName[]>;
-  readonly #guardians: ReadonlyMap<number, GuardianSet>;
+  readonly #feeds: ServedFeeds;
+  readonly #signers: SignerSets;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #connected = false;
@@ -37,7 +39,7 @@ class PythSource implements Source {
     private readonly options: PythOptions,
     parts: SourceParts,
   ) {
-    const { id, feeds, heartbeatSeconds, graceSeconds, guardianSets } = options;
+    const { id, feeds, heartbeatSeconds, graceSeconds, signerSets } = options;
     this.#logger = parts.logger.child({ exchange: id });
     this.#parts = { ...parts, logger: this.#logger };
     this.#since = parts.clock();
@@ -50,12 +52,13 @@ class PythSource implements Source {
     const symbols = new Map<string, SymbolName[]>();
     for (const { feedId, symbol } of feeds) symbols.set(feedId, [...(symbols.get(feedId) ?? []), symbol]);
     this.#symbols = symbols;
-    this.#guardians = new Map(guardianSets.map(({ index, addresses }) => [index, addresses]));
+    this.#feeds = new ServedFeeds([...symbols.keys()]);
+    this.#signers = signerSetsOf(signerSets);
   }
 
   async start(): Promise<void> {
-    if (this.#guardians.size === 0) {
-      this.#logger.info("Merkle proofs are checked, guardians' signatures are not: guardianSets names none");
+    if (this.#signers.size === 0) {
+      this.#logger.warn("Merkle proofs are checked, signatures are not: signerSets is empty");
     }
     this.#running = this.#run();
   }
@@ -92,11 +95,22 @@ class PythSource implements Source {
     };
     while (!signal.aborted) {
       try {
+        if (this.#isRetryDue) this.#feeds.forget();
         await (mode === "stream" ? this.#stream(up) : this.#poll(up));
-      } catch (error) {
+        // asked for other feeds, at once
+        continue;
+      } catch (caught) {
         if (signal.aborted) return;
+        const error = await this.#narrowed(caught);
+        if (signal.aborted) return;
+        if (error === undefined) continue;
         if (attempt === 0) {
-          this.#logger.warn({ why: (error as Error).message }, "no updates from Hermes; it is asked again");
+          const { code } = error as { code?: string };
+          const hint = isAboutKey(error) ? ": is `key` right?" : "";
+          this.#logger.warn(
+            { ...(code !== undefined && { code }), why: error.message },
+            `no updates from Hermes; it is asked again${hint}`,
+          );
         }
       }
       this.#setConnected(false);
@@ -104,7 +118,39 @@ class PythSource implements Source {
     }
   }
 
-  /** Until the server ends it or falls silent. */
+  /** Feeds that the server refused are left out and named. @returns the error when it is about something else */
+  async #narrowed(error: unknown): Promise<Error | undefined> {
+    if (!(error instanceof HermesRefused)) return error as Error;
+    const { clock } = this.#parts;
+    const ask = async (feedIds: readonly string[]) => {
+      const silence = new Deadline(this.options.silenceMs, this.#abort.signal);
+      try {
+        await latestUpdates({ ...this.#request, feedIds }, silence.signal);
+      } catch (other) {
+        // it has served them
+        if (!(other instanceof PythUnreadable)) throw other;
+      } finally {
+        silence.end();
+      }
+    };
+    try {
+      for (const { feedId, why } of await this.#feeds.narrow(error, ask, clock())) {
+        this.#logger.error(
+          { code: "TP_ORACLE_FEED_INVALID", feedId, symbols: this.#symbols.get(feedId), why },
+          "the server does not serve this feed; the others go on without it: is its id right, and may the key read it?",
+        );
+      }
+      return undefined;
+    } catch (other) {
+      return other as Error;
+    }
+  }
+
+  get #isRetryDue(): boolean {
+    return this.#feeds.isDue(this.#parts.clock() - this.options.retryRefusedSeconds * 1_000_000);
+  }
+
+  /** Until the server ends it or falls silent, or it is time to ask for refused feeds again. */
   async #stream(up: () => void): Promise<void> {
     const silence = new Deadline(this.options.silenceMs, this.#abort.signal);
     const alive = () => silence.extend();
@@ -113,6 +159,7 @@ class PythSource implements Source {
       for await (const updates of streamedUpdates(this.#request, silence.signal, alive, unreadable)) {
         up();
         for (const update of updates) await this.#take(update);
+        if (this.#isRetryDue) return;
       }
       throw new Error("the server ended the stream");
     } finally {
@@ -120,7 +167,7 @@ class PythSource implements Source {
     }
   }
 
-  /** Until a question fails. */
+  /** Until a question fails, or it is time to ask for refused feeds again. */
   async #poll(up: () => void): Promise<void> {
     const { pollMs, silenceMs } = this.options;
     for (;;) {
@@ -136,24 +183,31 @@ class PythSource implements Source {
         silence.end();
       }
       await delay(pollMs, undefined, { signal: this.#abort.signal });
+      if (this.#isRetryDue) return;
     }
   }
 
   async #take(update: Uint8Array): Promise<void> {
-    const { clock } = this.#parts;
     try {
-      const { vaa, slot, prices } = pricesOfUpdate(update);
-      if (this.#guardians.size > 0) await requireGuardians(vaa, this.#guardians);
-      const now = clock();
-      const ticks = prices.flatMap((price) =>
-        (this.#symbols.get(price.feedId) ?? []).map((symbol) =>
-          tickOfPrice(price, { exchange: this.options.id, symbol }, slot, now),
-        ),
-      );
-      for (const tick of ticks) this.#prices.take(tick);
+      const proven = pricesOfUpdate(update, this.options.emitters);
+      if (this.#signers.size > 0) await requireSigners(proven, this.#signers);
+      const now = this.#parts.clock();
+      for (const price of proven.prices) this.#takePrice(price, proven.slot, now, update);
     } catch (error) {
       if (!(error instanceof PythUnreadable)) throw error;
       this.#refuse(update, error);
+    }
+  }
+
+  /** One feed without a price holds up no other. */
+  #takePrice(price: PriceMessage, slot: bigint, now: Micros, update: Uint8Array): void {
+    for (const symbol of this.#symbols.get(price.feedId) ?? []) {
+      try {
+        this.#prices.take(tickOfPrice(price, { exchange: this.options.id, symbol }, slot, now));
+      } catch (error) {
+        if (!(error instanceof PythUnreadable)) throw error;
+        this.#refuse(update, error);
+      }
     }
   }
 
@@ -161,8 +215,11 @@ class PythSource implements Source {
     this.#prices.refuse(original, "unreadable_update", error.message, this.#parts.clock());
   }
 
-  get #request() {
-    return { url: this.options.url, feedIds: [...this.#symbols.keys()] };
+  get #request(): HermesRequest {
+    const { url, key } = this.options;
+    const feedIds = this.#feeds.served;
+    if (feedIds.length === 0) throw new Error("Hermes serves none of the feeds");
+    return { url, key, feedIds };
   }
 
   #setConnected(connected: boolean): void {
@@ -171,3 +228,5 @@ class PythSource implements Source {
     this.#since = this.#parts.clock();
   }
 }
+
+const isAboutKey = (error: Error): boolean => error instanceof HermesRefused && [401, 403].includes(error.status);

@@ -2,12 +2,12 @@ import { ByteReader } from "./byte-reader.js";
 import { PythUnreadable } from "./errors.js";
 
 /**
- * What the guardians of Wormhole have signed: that Pythnet's state at a slot has this root.
- * https://wormhole.com/docs/protocol/infrastructure/vaas/
+ * What was signed, in the form of Wormhole's VAAs: that all prices of a slot have this root. Wormhole's guardians signed until
+ * 2026-08-26, the routers of Pyth Pro since. https://wormhole.com/docs/protocol/infrastructure/vaas/
  */
 export interface Vaa {
-  readonly guardianSet: number;
-  readonly signatures: readonly { readonly guardian: number; readonly signature: Uint8Array }[];
+  readonly signerSet: number;
+  readonly signatures: readonly VaaSignature[];
   /** What is signed, hashed twice by keccak256. */
   readonly body: Uint8Array;
   /** Seconds since the epoch. */
@@ -19,17 +19,25 @@ export interface Vaa {
   readonly payload: Uint8Array;
 }
 
+export interface VaaSignature {
+  /** Place of the signer in its set. */
+  readonly signer: number;
+  readonly signature: Uint8Array;
+}
+
+/** Who may have said what is signed. */
+export interface Emitter {
+  /** As Wormhole numbers chains. */
+  readonly chain: number;
+  /** Hexadecimal, 32 bytes. */
+  readonly address: string;
+}
+
 /** The root of a Merkle tree over all messages of a slot. */
 export interface MerkleRoot {
   readonly slot: bigint;
   readonly root: Uint8Array;
 }
-
-/** Pyth's own emitter on Pythnet. https://docs.pyth.network/price-feeds/contract-addresses */
-export const pythEmitter = {
-  chain: 26,
-  address: "e101faedac5851e32b9b23b5f9411a8c2bac4aae3ed4dd7b811dd1a72ea4aa71",
-} as const;
 
 const VERSION = 1;
 const SIGNATURE_BYTES = 65;
@@ -40,9 +48,9 @@ export function readVaa(bytes: Uint8Array): Vaa {
   const reader = new ByteReader(bytes);
   const version = reader.uint(1, "the VAA's version");
   if (version !== VERSION) throw new PythUnreadable(`its VAA has version ${version}, and ${VERSION} is known`);
-  const guardianSet = reader.uint(4, "the VAA's guardian set");
+  const signerSet = reader.uint(4, "the VAA's signer set");
   const signatures = Array.from({ length: reader.uint(1, "the VAA's signatures") }, () => ({
-    guardian: reader.uint(1, "a signature"),
+    signer: reader.uint(1, "a signature"),
     signature: reader.take(SIGNATURE_BYTES, "a signature"),
   }));
   const body = reader.take(reader.left, "the VAA's body");
@@ -54,7 +62,7 @@ export function readVaa(bytes: Uint8Array): Vaa {
   const sequence = inner.uint64("the VAA's sequence");
   inner.uint(1, "the VAA's consistency");
   const payload = inner.take(inner.left, "the VAA's payload");
-  return { guardianSet, signatures, body, timestamp, emitterChain, emitter, sequence, payload };
+  return { signerSet, signatures, body, timestamp, emitterChain, emitter, sequence, payload };
 }
 
 /** The root in a VAA's payload: "AUWV", type 0, slot, size of the ring, 20 bytes. @throws PythUnreadable */

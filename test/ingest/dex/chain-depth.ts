@@ -11,7 +11,7 @@ import { SHAPE } from "./chain-rig.js";
 export async function depthOfChain(anvil: Anvil, choice: PoolChoice, priceDecimals: number): Promise<Ladder> {
   const rpc = new ChainRpc({ chain: "local", urls: [anvil.httpUrl], logger: createLogger({ level: "silent" }) });
   const head = (await rpc.block("latest"))!;
-  const calls = new PoolCalls(rpc, head.hash);
+  const calls = new PoolCalls(rpc, head);
   const pool = { ...(await loadPool(calls, choice)), priceDecimals };
   const state = new PoolState(pool.protocol);
   Object.assign(state, await calls.reservesOf(pool.address, pool.protocol), { known: true });

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { oraclesConfig } from "../../../infra/config/oracle-config.js";
 import { chainlinkSource } from "../../../ingest/oracles/chainlink/chainlink-source.js";
 import { sourceCases } from "../../conformance/source-table.js";
+import { nodeProxy } from "../dex/node-proxy.js";
 import { oracleRig } from "./oracle-rig.js";
 import { PriceFeedChain } from "./price-feed-rig.js";
 
@@ -190,4 +191,24 @@ conforms("V19", "says when an answer is older than heartbeat and grace", async (
   now = (at + 3_901) * 1e6;
   await expect.poll(() => gauge("oracleStale", "BTC/USD"), patience).toBe(1);
   expect(await gauge("oracleAge", "BTC/USD")).toBeGreaterThan(3_900);
+});
+
+it("believes no node that leaves out answers, or has none of the contracts now and then", async () => {
+  await newFeed();
+  await chain.answer(aggregator, 100n);
+  let calls = 0;
+  const node = await nodeProxy(chain.anvil.httpUrl, async (call, real) => {
+    if (call.method === "eth_getLogs") return { result: [] };
+    return call.method === "eth_call" && calls++ % 3 === 0 ? { result: "0x" } : real();
+  });
+  try {
+    await begin({ rpcUrls: [node.url] });
+    await expect.poll(prices, patience).toEqual(["0.000001"]);
+    await expect.poll(() => rig!.ingest.isReady, patience).toBe(true);
+    await chain.answer(aggregator, 200n, 300n);
+    await chain.answer(aggregator, 400n);
+    await expect.poll(prices, patience).toEqual(["0.000001", "0.000002", "0.000003", "0.000004"]);
+  } finally {
+    node.close();
+  }
 });

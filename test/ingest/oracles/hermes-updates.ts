@@ -24,6 +24,14 @@ interface Recorded {
   readonly slot: number;
 }
 
+/** Who spoke for Pyth until 2026-08-26, on Pythnet; the recorded updates are of then. */
+export const pythnetEmitter = {
+  chain: 26,
+  address: "e101faedac5851e32b9b23b5f9411a8c2bac4aae3ed4dd7b811dd1a72ea4aa71",
+};
+/** The settings of an oracle that takes them, without asking for signatures. */
+export const asOfPythnet = { emitters: [pythnetEmitter], signerSets: [] };
+
 /** The recorded updates of Hermes. */
 export function hermesUpdates(): RecordedUpdate[] {
   const text = gunzipSync(readFileSync(recording("pyth/hermes_updates.json.gz"))).toString();

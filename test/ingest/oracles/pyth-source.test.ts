@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { oraclesConfig } from "../../../infra/config/oracle-config.js";
 import { readAccumulatorUpdate } from "../../../ingest/oracles/pyth/accumulator-update.js";
-import { signerOf } from "../../../ingest/oracles/pyth/guardians.js";
 import { pythSource } from "../../../ingest/oracles/pyth/pyth-source.js";
+import { signerOf } from "../../../ingest/oracles/pyth/signers.js";
 import { readVaa } from "../../../ingest/oracles/pyth/vaa.js";
 import { sourceCases } from "../../conformance/source-table.js";
 import { hermesServer } from "./hermes-server.js";
-import { hermesUpdates } from "./hermes-updates.js";
+import { asOfPythnet, hermesUpdates } from "./hermes-updates.js";
 import { oracleRig } from "./oracle-rig.js";
 
 const updates = hermesUpdates();
@@ -17,8 +17,6 @@ const conforms = sourceCases("pyth", {
   V04: "an oracle has no quote",
   ...{ V05: books, V06: books, V07: books },
   V13: "Hermes announces no end",
-  V14: "streams have no greatest age",
-  V16: "what Hermes does not know it refuses as a whole",
   V17: "feeds are configured; one that is given up is stale",
 });
 const patience = { timeout: 10_000, interval: 20 };
@@ -35,7 +33,7 @@ async function hermes() {
 
 async function begin(url: string, more: object = {}) {
   const { pyth } = oraclesConfig.parse({
-    pyth: [{ url, feeds: [{ symbol: "BTC/USD", feedId: `0x${bitcoin}` }], ...more }],
+    pyth: [{ url, feeds: [{ symbol: "BTC/USD", feedId: `0x${bitcoin}` }], ...asOfPythnet, ...more }],
   });
   const rig = await oracleRig(pythSource({ ...pyth[0]!, backoff: { baseMs: 20, capMs: 50 } }));
   ends.push(() => rig.stop());
@@ -110,21 +108,21 @@ describe("streamed updates", () => {
     expect(ingest.isReady).toBe(true);
   });
 
-  it("need the guardians' signatures where a set is given", async () => {
+  it("need the signatures of the set that is given", async () => {
     const vaa = readVaa(readAccumulatorUpdate(inOrder[0]!.bytes).vaa);
-    const addresses = Array.from({ length: 19 }, () => `0x${"1".repeat(40)}`);
-    for (const { guardian, signature } of vaa.signatures) addresses[guardian] = (await signerOf(vaa, signature))!;
+    const addresses = Array.from({ length: 19 }, (_, at) => `0x${String(at).padStart(40, "1")}`);
+    for (const { signer, signature } of vaa.signatures) addresses[signer] = (await signerOf(vaa, signature))!;
     const server = await hermes();
-    const right = await begin(server.url, { guardianSets: [{ index: 4, addresses }] });
+    const right = await begin(server.url, { signerSets: [{ index: 4, addresses, quorum: 13 }] });
     const wrong = await begin(server.url, {
       id: "pyth2",
-      guardianSets: [{ index: 4, addresses: addresses.reverse() }],
+      signerSets: [{ index: 4, addresses: addresses.toReversed(), quorum: 13 }],
     });
     await expect.poll(() => server.streams.size, patience).toBe(2);
     server.send(inOrder[0]!.bytes);
     await expect.poll(right.texts, patience).toHaveLength(1);
     await expect.poll(async () => (await wrong.letters()).length, patience).toBe(1);
-    expect((await wrong.letters())[0]!.detail).toMatch(/is not that of guardian/);
+    expect((await wrong.letters())[0]!.detail).toMatch(/is not that of signer/);
     expect(await wrong.texts()).toEqual([]);
   });
 });

@@ -3,13 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readAccumulatorUpdate } from "../../../ingest/oracles/pyth/accumulator-update.js";
 import { PythUnreadable } from "../../../ingest/oracles/pyth/errors.js";
-import { requireGuardians, signerOf } from "../../../ingest/oracles/pyth/guardians.js";
 import { tickOfPrice } from "../../../ingest/oracles/pyth/price-message.js";
-import { pricesOfUpdate } from "../../../ingest/oracles/pyth/prices-of-update.js";
+import { pricesOfUpdate as pricesOf } from "../../../ingest/oracles/pyth/prices-of-update.js";
+import { requireSigners, type SignerSets, signerOf } from "../../../ingest/oracles/pyth/signers.js";
 import { readMerkleRoot, readVaa } from "../../../ingest/oracles/pyth/vaa.js";
-import { hermesUpdates } from "./hermes-updates.js";
+import { hermesUpdates, pythnetEmitter } from "./hermes-updates.js";
 
 const updates = hermesUpdates();
+const pricesOfUpdate = (bytes: Uint8Array) => pricesOf(bytes, [pythnetEmitter]);
 
 describe("recorded updates of Hermes", () => {
   it("prove their prices, which are those that Hermes itself and another decoder have read", () => {
@@ -62,27 +63,35 @@ describe("recorded updates of Hermes", () => {
     for (const { bytes } of updates) {
       const vaa = readVaa(readAccumulatorUpdate(bytes).vaa);
       expect(vaa.signatures).toHaveLength(13);
-      for (const { guardian, signature } of vaa.signatures) {
-        const signer = await signerOf(vaa, signature);
-        expect(signer).toMatch(/^0x[0-9a-f]{40}$/);
-        expect(guardians.get(guardian) ?? signer, `guardian ${guardian}`).toBe(signer);
-        guardians.set(guardian, signer!);
+      for (const { signer, signature } of vaa.signatures) {
+        const address = await signerOf(vaa, signature);
+        expect(address).toMatch(/^0x[0-9a-f]{40}$/);
+        expect(guardians.get(signer) ?? address, `guardian ${signer}`).toBe(address);
+        guardians.set(signer, address!);
         signatures += 1;
       }
     }
     expect(signatures).toBe(91);
     expect(guardians.size).toBeLessThanOrEqual(19);
     expect(new Set(guardians.values()).size).toBe(guardians.size);
-    const vaa = readVaa(readAccumulatorUpdate(updates[0]!.bytes).vaa);
+    const proven = pricesOfUpdate(updates[0]!.bytes);
+    const { vaa } = proven;
     const set = Array.from({ length: 19 }, (_, index) => (guardians.get(index) ?? "0x") as `0x${string}`);
-    await requireGuardians(vaa, new Map([[4, set]]));
-    const refused = (sets: Parameters<typeof requireGuardians>[1], of = vaa) =>
-      expect(requireGuardians(of, sets)).rejects.toMatchObject({ code: "TP_PYTH_UNREADABLE" });
-    await refused(new Map([[3, set]]));
-    await refused(new Map([[4, set.map((address) => address.replace(/.$/, "0") as `0x${string}`)]]));
-    await refused(new Map([[4, set]]), { ...vaa, signatures: vaa.signatures.slice(1) });
-    await refused(new Map([[4, set]]), { ...vaa, signatures: vaa.signatures.map(() => vaa.signatures[0]!) });
-    await refused(new Map([[4, set]]), { ...vaa, body: vaa.body.map((byte, at) => (at === 60 ? byte ^ 1 : byte)) });
+    const sets = (index: number, addresses = set): SignerSets =>
+      new Map([[index, { addresses, quorum: 13, until: undefined }]]);
+    await requireSigners(proven, sets(4));
+    const refused = (trusted: SignerSets, of = vaa) =>
+      expect(requireSigners({ ...proven, vaa: of }, trusted)).rejects.toMatchObject({ code: "TP_PYTH_UNREADABLE" });
+    await refused(sets(3));
+    await refused(
+      sets(
+        4,
+        set.map((address) => address.replace(/.$/, "0") as `0x${string}`),
+      ),
+    );
+    await refused(sets(4), { ...vaa, signatures: vaa.signatures.slice(1) });
+    await refused(sets(4), { ...vaa, signatures: vaa.signatures.map(() => vaa.signatures[0]!) });
+    await refused(sets(4), { ...vaa, body: vaa.body.map((byte, at) => (at === 60 ? byte ^ 1 : byte)) });
   });
 });
 
@@ -121,7 +130,7 @@ describe("an update that was tampered with", () => {
     expect(() => pricesOfUpdate(price)).toThrow(/proof of message 0 does not lead to the root of slot 138886134/);
     const emitter = Buffer.from(bytes);
     emitter[bytes.indexOf("e101faed", 0, "hex")]! ^= 1;
-    expect(() => pricesOfUpdate(emitter)).toThrow(/which is not Pyth/);
+    expect(() => pricesOfUpdate(emitter)).toThrow(/none of those that are trusted/);
     expect(() => pricesOfUpdate(bytes.subarray(0, bytes.length - 1))).toThrow(/ends within a proof/);
     expect(() => pricesOfUpdate(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(/1 bytes follow/);
     expect(() => pricesOfUpdate(Buffer.from("PNAX"))).toThrow(/does not begin with PNAU/);
