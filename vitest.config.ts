@@ -7,7 +7,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     pool: "forks",
-    maxWorkers: 2,
+    // many files wait for a service's time limits: a third beside two cores
+    maxWorkers: 3,
     allowOnly: false,
   },
 });

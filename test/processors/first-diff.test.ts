@@ -35,7 +35,9 @@ test("the first diff after a snapshot is the venue's, from the frames to the boo
         const previous = last;
         const firstUpdateId = previous + 1 + (futures ? hole : 0);
         last = firstUpdateId + length;
-        const times = { exchangeTime: START + index * SECOND, receiveTime: START + index * SECOND };
+        // as far apart as the stream's are
+        const time = START + (index * SECOND) / 10;
+        const times = { exchangeTime: time, receiveTime: time };
         const bids = [[`${100 - level}`, `${lots}`]] as [string, string][];
         const ids = { firstUpdateId, updateId: last, ...(futures && { previousUpdateId: previous }) };
         return { ...base, ...times, action: "increment", ...ids, bids, asks: [] } as DepthTick;
