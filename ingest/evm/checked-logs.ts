@@ -101,7 +101,7 @@ export class CheckedLogs {
 
   async #checked(block: BlockHead, logs: readonly ChainLog[], filter: LogFilter): Promise<readonly ChainLog[]> {
     const bloom = LogsBloom.read(block.logsBloom);
-    if (logs.length > 0 && this.#agrees === undefined) this.#seen(bloom?.covers(logs) === true);
+    if (logs.length > 0 && this.#agrees !== false) this.#seen(bloom?.covers(logs) === true);
     if (!this.#isDoubtful(block, bloom, logs, filter)) return logs;
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const settled = await this.#settled(block, bloom, logs, filter);
@@ -116,8 +116,13 @@ export class CheckedLogs {
 
   #isDoubtful(block: BlockHead, bloom: LogsBloom | undefined, logs: readonly ChainLog[], filter: LogFilter): boolean {
     if (block.transactions.length === 0 && logs.length === 0) return false;
-    if (this.#agrees === true && bloom !== undefined) return bloom.missing(filter, logs).length > 0;
+    if (this.#tells(bloom)) return bloom.missing(filter, logs).length > 0;
     return logs.length === 0;
+  }
+
+  /** An empty filter is no proof that there are no logs: a chain, or one of its nodes, may have ceased to fill it. */
+  #tells(bloom: LogsBloom | undefined): bloom is LogsBloom {
+    return this.#agrees === true && bloom !== undefined && !bloom.isEmpty;
   }
 
   /** One round of asking. @returns undefined while it is in doubt */
@@ -128,8 +133,7 @@ export class CheckedLogs {
     filter: LogFilter,
   ): Promise<readonly ChainLog[] | undefined> {
     const other = this.rpc.other;
-    const isSure = this.#agrees === true && bloom !== undefined;
-    if (isSure) {
+    if (this.#tells(bloom)) {
       const again = merged(logs, await (other ?? this.rpc).logsOf(block, filter));
       // else it is left out again, or the filter seems to have what it has not: receipts can tell
       if (bloom.missing(filter, again).length === 0) return again;
@@ -155,8 +159,8 @@ export class CheckedLogs {
       }
       const logs = logsOf(receipts.flatMap((receipt) => receipt.logs));
       const isEqual = bloom?.equals(LogsBloom.of(logs)) === true;
-      if (this.#agrees === true && bloom !== undefined && !isEqual) return undefined;
-      if (this.#agrees === undefined && logs.length > 0) this.#seen(isEqual);
+      if (this.#tells(bloom) && !isEqual) return undefined;
+      if (this.#agrees !== false && logs.length > 0) this.#seen(isEqual);
       return logs;
     } catch (error) {
       if (!(error instanceof ChainRefused) || error.about === "unknown_block") throw error;

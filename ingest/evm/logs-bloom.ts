@@ -44,6 +44,11 @@ export class LogsBloom {
     return new LogsBloom(bytes);
   }
 
+  /** Of a block without logs, and of each block where a chain or a node leaves the filter empty. */
+  get isEmpty(): boolean {
+    return this.#bytes.every((byte) => byte === 0);
+  }
+
   equals(other: LogsBloom): boolean {
     return Buffer.compare(this.#bytes, other.#bytes) === 0;
   }

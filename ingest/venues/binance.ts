@@ -18,8 +18,12 @@ import { BinanceBookSequence } from "./binance/sequence.js";
 import { type BinanceId, binanceSettings, snapshotWeight } from "./binance/settings.js";
 import { tradesAfter } from "./binance/trades-since.js";
 
-/** A connection takes 1,024 streams; fewer a socket spread the load and the harm of a disconnect. */
-const streamsPerConnection = 800;
+/**
+ * A connection to spot takes 1,024 streams; fewer a socket spread the load and the harm of a disconnect. Futures name 200 in
+ * one copy of their page and 1,024 in another (quoted 2025-02 and 2025-07): what both take. Beyond, they close the connection.
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+ */
+const streamsPerConnection = { spot: 800, futures: 200 } as const;
 const streamsPerFrame = 200;
 const hourMs = 3_600_000;
 const noInstruments: InstrumentLookup = { byNativeId: () => undefined };
@@ -28,6 +32,7 @@ const noInstruments: InstrumentLookup = { byNativeId: () => undefined };
 export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> = {}): Venue {
   const settings = binanceSettings(id, given);
   const { market, api } = settings;
+  const most = streamsPerConnection[market === "spot" ? "spot" : "futures"];
 
   const suffix = { trade: settings.tradeStream, quote: "bookTicker", depth: "depth@100ms", ticker: "ticker" };
 
@@ -60,7 +65,7 @@ export function binance(id: BinanceId, given: Readonly<Record<string, unknown>> 
     for (const subscription of want) {
       const own = streamsOf(subscription, kinds);
       if (own.length === 0) continue;
-      if (streams.length + own.length > streamsPerConnection) close();
+      if (streams.length + own.length > most) close();
       streams.push(...own);
       subscriptions.push({ ...subscription, kinds: subscription.kinds.filter((kind) => kinds.has(kind)) });
     }

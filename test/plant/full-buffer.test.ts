@@ -47,9 +47,9 @@ describe("a plant that is given more than it holds, and nonsense", () => {
       for (let id = 1; id <= 1_000; id++) taken += publisher.publish(trade(id)) ? 1 : 0;
       expect(taken).toBe(99);
       await publisher.flushed();
-      for (const price of ["99999999", "-1", "NaN", "1e999", "", "100.12345678", "0"]) {
-        publisher.publish(trade(5_000, price));
-      }
+      for (const price of ["-1", "NaN", "1e999", "", "0"]) publisher.publish(trade(5_000, price));
+      // off the tick and beyond the band: what a venue says happened is taken in with a mark
+      for (const price of ["99999999", "100.12345678"]) publisher.publish(trade(5_001, price));
       expect(publisher.publish(trade(6_000))).toBe(true);
       publisher.publish(heartbeatOf([], time + 1_000_000, true));
       await publisher.flushed();
@@ -57,8 +57,8 @@ describe("a plant that is given more than it holds, and nonsense", () => {
       const metrics = await (await fetch(`${plant.restUrl}/metrics`)).text();
       expect(metrics).toContain('tickplant_dropped_total{place="publisher",reason="buffer_full_trade"} 901');
       const sql = (table: string) => query(plant.storeUrl!, `SELECT count() FROM tickplant.${table}`);
-      expect(Number(await sql("trades"))).toBe(taken + 1);
-      expect(Number(await sql("dead_letters"))).toBe(7);
+      expect(Number(await sql("trades"))).toBe(taken + 1 + 2);
+      expect(Number(await sql("dead_letters"))).toBe(5);
       await publisher.close();
     } finally {
       await plant.stop();

@@ -343,7 +343,7 @@ describe("symbols in any script", () => {
     });
     const symbols = [
       market({ symbol: "币安人生USDT" }),
-      market({ symbol: "second of that name" }),
+      market({ symbol: "币安人生USDT_2" }),
       { symbol: 5 },
       null,
       market({ baseAsset: "\ud83d" }),
@@ -374,6 +374,15 @@ describe("what Binance is asked", () => {
     );
     expect(streams.flat().every((params) => params.length <= 200)).toBe(true);
     expect(streams.map((frames) => frames.flat().length)).toEqual([800, 400]);
+    for (const id of ["binanceusdm", "binancecoinm"]) {
+      const futures = venueOf(id).connections(want(300));
+      const sizes = futures.map((plan) => plan.streams!.length);
+      expect(Math.max(...sizes), id).toBe(200);
+      expect(
+        sizes.reduce((sum, size) => sum + size, 0),
+        id,
+      ).toBe(1_200);
+    }
     expect(streams[0]![0]!.slice(0, 4)).toEqual([
       "a0usdt@trade",
       "a0usdt@bookTicker",
