@@ -7,8 +7,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     pool: "forks",
-    // many files wait for a service's time limits: a third beside two cores
-    maxWorkers: 3,
+    maxWorkers: 2,
     allowOnly: false,
   },
 });
