@@ -31,6 +31,7 @@ let proxies: TcpLine[];
 let rig: ChainRig;
 let plant: TaskRig;
 let shown = 0;
+let looks = 0;
 let logTime = 0;
 /** Reorganisations of blocks that the plant had told. */
 let reorganised = 0;
@@ -173,7 +174,8 @@ async function showPlant(): Promise<void> {
     exchangeTime: logTime,
     receiveTime: logTime,
   };
-  plant.process(recordsOf([...fresh, beat], 100, `round-${shown}`));
+  // a session of its own, also where no tick has come since
+  plant.process(recordsOf([...fresh, beat], 100, `look-${looks++}`));
 }
 
 it(`${ROUNDS} rounds of swaps, mints and mishaps: no event is lost or doubled, K-lines and depth are those of the chain alone`, async () => {
