@@ -23,11 +23,15 @@ export interface CopyOf {
  * that differ in price, quantity or side, or in time by more than it is written with, are two.
  */
 export class RecentTrades {
-  /** By id, in the order they came. */
+  /** Of each id in the order they came. */
   private readonly ids = new Map<string, Fill[]>();
+  /** Ids in the order that their fills came, as a ring once it is full. */
+  private readonly order: string[] = [];
+  private oldestAt = 0;
   /** Exchange time of the newest. */
   newest: Micros = 0;
 
+  /** @param limit fills that are remembered, of all ids together: an exchange may give one id to all of them */
   constructor(private readonly limit: number) {}
 
   get isEmpty(): boolean {
@@ -36,8 +40,7 @@ export class RecentTrades {
 
   /** Exchange time of the one that has been known longest: what is newer is either known or was never taken in. */
   get oldest(): Micros {
-    for (const [fill] of this.ids.values()) return fill!.time;
-    return 0;
+    return this.ids.get(this.order[this.oldestAt] ?? "")?.[0]?.time ?? 0;
   }
 
   has(trade: TradeTick, { isTimed, isFetched }: CopyOf): boolean {
@@ -56,11 +59,18 @@ export class RecentTrades {
     const fills = this.ids.get(tradeId);
     if (fills === undefined) this.ids.set(tradeId, [fill]);
     else fills.push(fill);
-    if (this.ids.size <= this.limit) return;
-    for (const oldest of this.ids.keys()) {
-      this.ids.delete(oldest);
-      return;
+    if (this.order.length < this.limit) this.order.push(tradeId);
+    else {
+      this.forget(this.order[this.oldestAt]!);
+      this.order[this.oldestAt] = tradeId;
+      this.oldestAt = (this.oldestAt + 1) % this.limit;
     }
+  }
+
+  private forget(id: string): void {
+    const fills = this.ids.get(id)!;
+    fills.shift();
+    if (fills.length === 0) this.ids.delete(id);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { SymbolName } from "../../schemas/words.js";
 import type { Hex } from "../evm/chain.js";
-import { baseIsToken0 } from "./orientation.js";
+import { baseBySymbol, baseIsToken0 } from "./orientation.js";
 import { type Pool, symbolOf, type Token, venueIdOf } from "./pool.js";
 
 const USDC: Token = { address: "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", symbol: "USDC", decimals: 6 };
@@ -31,8 +31,6 @@ export interface NamedPool {
   readonly symbol?: SymbolName;
 }
 
-/** Of a fee in millionths. https://docs.uniswap.org/concepts/protocol/fees, read 2026-11-30 */
-const spacingOf: Readonly<Record<number, number>> = { 100: 1, 500: 10, 3000: 60, 10000: 200 };
 /** Nothing that is read from a recording calls the tokens' contracts. */
 const UNKNOWN = "0x0000000000000000000000000000000000000000";
 
@@ -49,11 +47,11 @@ export function namedPool(chain: string, address: Hex, named: NamedPool): Omit<P
   const { fee, symbol } = named;
   const token0 = { ...named.token0, address: UNKNOWN } as const;
   const token1 = { ...named.token1, address: UNKNOWN } as const;
-  const pool = poolOf(chain, address, { token0, token1, fee, tickSpacing: spacingOf[fee] ?? 1 });
+  // any tick is a multiple of 1, and a recording is not asked for the ticks' liquidity
+  const pool = poolOf(chain, address, { token0, token1, fee, tickSpacing: 1 });
   if (symbol === undefined) return pool;
-  const isToken0 = symbol === symbolOf(address, token0, token1);
-  if (!isToken0 && symbol !== symbolOf(address, token1, token0)) return { ...pool, symbol };
-  return { ...pool, symbol, baseIsToken0: isToken0 };
+  const base = baseBySymbol(symbol, token0, token1);
+  return { ...pool, symbol, baseIsToken0: base === undefined ? pool.baseIsToken0 : base === "token0" };
 }
 
 function poolOf(

@@ -18,14 +18,19 @@ const quotes =
 /**
  * A venue's own: of Binance's futures those of their margins, and none of its spot markets is in dollars, won or rupiah
  * themselves. Answers of /api/v3/exchangeInfo of 2021-10-12 and /fapi/v1/exchangeInfo of 2021-07-22; USD1 among the margins
- * since 2026.
+ * since 2026. Of Binance.US those of its dollar, stablecoin and coin markets; no list of it was at hand.
  */
-const quotesOf: Readonly<Record<VenueId, string>> = {
+const namedQuotes: Readonly<Record<VenueId, string>> = {
   binance: quotes.replace(" USD ", " ").replace(" KRW ", " ").replace(" IDR ", " "),
   binanceus: "USDT USDC BUSD DAI USD BTC ETH BNB",
   binanceusdm: "USDT USDC BUSD USD1 BTC",
   binancecoinm: "USD",
 };
+
+/** The longest first. */
+const listed = (text: string): readonly string[] => text.split(" ").sort((a, b) => b.length - a.length);
+const allQuotes = listed(quotes);
+const quotesOf = new Map(Object.entries(namedQuotes).map(([venue, text]) => [venue, listed(text)]));
 
 /** Assets that every venue has, by which BTC/BUSD and BNB/USD are told apart. */
 const wellKnown = new Set("BTC ETH BNB XRP ADA SOL DOGE SHIB TRX LTC LINK UNI ATOM XLM BCH EUR GBP AUD".split(" "));
@@ -43,7 +48,7 @@ const contractTypes: Readonly<Record<VenueId, ContractType>> = { binanceusdm: "l
 export function symbolOfNativeId(venue: VenueId, nativeId: string): SymbolParts | undefined {
   const contractType = contractTypes[venue] ?? "spot";
   const [pair = "", delivery] = contractType === "spot" ? [nativeId] : nativeId.split("_");
-  const halves = pairOf(pair, quotesOf[venue] ?? quotes);
+  const halves = pairOf(pair, quotesOf.get(venue) ?? allQuotes);
   if (halves === undefined) return undefined;
   const { base, quote } = halves;
   const settle = contractType === "spot" ? undefined : contractType === "linear" ? quote : base;
@@ -75,14 +80,12 @@ export function contractSizeOf(venue: VenueId, base: string): string {
   return base === "BTC" ? "100" : "10";
 }
 
-function pairOf(pair: string, known: string): { base: string; quote: string } | undefined {
+function pairOf(pair: string, known: readonly string[]): { base: string; quote: string } | undefined {
   const divided = /^([^-_/]+)[-_/]([^-_/]+)$/.exec(pair);
   if (divided !== null) return { base: (divided[1] ?? "").toUpperCase(), quote: (divided[2] ?? "").toUpperCase() };
   const upper = pair.toUpperCase();
   const fitting = known
-    .split(" ")
     .filter((quote) => upper.endsWith(quote) && upper.length > quote.length)
-    .sort((a, b) => b.length - a.length)
     .map((quote) => ({ base: upper.slice(0, -quote.length), quote }));
   const [longest, next] = fitting;
   // one letter more: BNBUSD is no BN/BUSD and ADAEUR no AD/AEUR, but BTCBUSD is BTC/BUSD

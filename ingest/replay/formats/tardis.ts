@@ -2,7 +2,7 @@ import type { Micros } from "../../../schemas/words.js";
 import { BadLine, VenueUnsaid } from "../errors.js";
 import type { RecordingFormat, RecordingReader, RecordingSink, Said } from "../recording-format.js";
 
-/** A second and seven decimals, UTC. */
+/** UTC; tardis gives seven decimals. */
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3,9})Z$/;
 /** A slice of its API: a time of 28 characters, a space, and the message. */
 const SLICE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z) ([{[].*)$/s;
@@ -16,10 +16,10 @@ const SOCKET = "recording";
 
 /**
  * What tardis.dev recorded, in a venue's own messages: slices of its API (`<time> <message>`), and the lines of
- * tardis-machine's replay (`{"localTimestamp":…,"message":…}`). A message's text stays as it is. An empty line, with
- * tardis-machine `null`, is a disconnect. Neither says its venue.
+ * tardis-machine's replay (`{"localTimestamp":…,"message":…}`). A message's text stays as it is. An empty line is a
+ * disconnect; tardis-machine may write it ahead of up to 31 messages that came before it. Neither says its venue.
  *
- * https://docs.tardis.dev/api/http, tardis-dev 13.35.3 (replay.js), read 2026-11-30
+ * tardis-dev 13.35.3 (dist/replay.js); https://github.com/tardis-dev/tardis-machine (src/http/replay.ts); read 2026-11-30
  */
 export const tardis: RecordingFormat = {
   name: "tardis",
@@ -38,10 +38,6 @@ class TardisReader implements RecordingReader {
   line(text: string, out: RecordingSink): void {
     const { venue } = this.said;
     if (venue === undefined) throw new VenueUnsaid(this.file, "tardis");
-    if (text === "null") {
-      this.blank(out);
-      return;
-    }
     const [, time, message] = SLICE.exec(text) ?? MACHINE.exec(text) ?? [];
     if (time === undefined || message === undefined)
       throw new BadLine('expected `<time> <message>` or {"localTimestamp":…,"message":…}');

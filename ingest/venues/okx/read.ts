@@ -37,8 +37,6 @@ export function readFrame(
   return put(ticks, out);
 }
 
-const RPI = "books-rpi";
-
 function put(ticks: readonly RawTick[] | undefined, out: TickSink): FrameNote | undefined {
   if (ticks === undefined || ticks.length === 0) return "ignored";
   for (const tick of ticks) out(tick);
@@ -54,11 +52,13 @@ interface ReadContext {
 
 type EntryReader = (message: OkxMessage, entry: OkxEntry, context: ReadContext, ticks: RawTick[]) => void;
 
+const RPI = "books-rpi";
+
 const readers: Readonly<Record<string, EntryReader>> = {
   trades: readTrade,
   "trades-all": readTrade,
   books: readBook,
-  "books-rpi": readBook,
+  [RPI]: readBook,
   "books-l2-tbt": readBook,
   "books50-l2-tbt": readBook,
   "bbo-tbt": readBestPrices,

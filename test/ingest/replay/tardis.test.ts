@@ -45,16 +45,19 @@ describe.each([
     expect(ticks).toEqual(truth.ticks);
   });
 
-  it.each(["", "null"])("%j is a disconnect: its book has a gap there", async (blank) => {
-    const cut = lines.map((line) => asTardis(line, symbol, writers["slices of the API"]));
-    cut.splice(8_000, 0, blank);
-    const path = folder.path("cut");
-    writeFileSync(path, cut.join("\n"));
-    const { ticks, report } = await replayed({ files: [path], venue });
-    expect(report.problems).toEqual([]);
-    expect(ofKind(ticks, "depth").filter(({ action }) => action === "gap")).toMatchObject([{ reason: "reconnect" }]);
-    expect(ofKind(ticks, "heartbeat").some(({ feeds }) => feeds.some(({ connected }) => !connected))).toBe(true);
-  });
+  it.each(Object.entries(writers))(
+    "in %s an empty line is a disconnect: its book has a gap there",
+    async (_form, write) => {
+      const cut = lines.map((line) => asTardis(line, symbol, write));
+      cut.splice(8_000, 0, "");
+      const path = folder.path("cut");
+      writeFileSync(path, cut.join("\n"));
+      const { ticks, report } = await replayed({ files: [path], venue });
+      expect(report.problems).toEqual([]);
+      expect(ofKind(ticks, "depth").filter(({ action }) => action === "gap")).toMatchObject([{ reason: "reconnect" }]);
+      expect(ofKind(ticks, "heartbeat").some(({ feeds }) => feeds.some(({ connected }) => !connected))).toBe(true);
+    },
+  );
 });
 
 interface Recorded {
