@@ -14,6 +14,16 @@ export class VenueUnsaid extends PlantError {
   }
 }
 
+/** The frames of a recording are of an exchange that none of the plant's readers knows. */
+export class VenueNotReplayed extends PlantError {
+  constructor(venue: string, natives: readonly string[], throughCcxt: readonly string[]) {
+    super(
+      "TP_REPLAY_VENUE_UNKNOWN",
+      `Nothing here reads frames of "${venue}". Recordings replay of ${natives.join(", ")}, and through ccxt of ${throughCcxt.join(", ")}.`,
+    );
+  }
+}
+
 /** A file of a pool's logs does not say what pool it is, or the plant does not know its tokens: name them with `--pool`. */
 export class PoolUnknown extends PlantError {
   constructor(file: string, why: string) {

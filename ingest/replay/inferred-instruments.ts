@@ -40,6 +40,11 @@ export class RecordedInstruments implements InstrumentLookup {
     return this.known.get(symbol)?.instrument;
   }
 
+  /** The instrument of an id whose symbol is known otherwise than by the id alone; inferred where the recording brings none. */
+  name(parts: SymbolParts, nativeId: string): InstrumentTick {
+    return this.of(parts.symbol) ?? (this.inferred.get(parts.symbol) ?? this.infer(parts, nativeId)).instrument;
+  }
+
   /** Takes in an instrument that the recording brings. */
   learn(instrument: InstrumentTick): void {
     this.byId.set(instrument.nativeId, instrument);

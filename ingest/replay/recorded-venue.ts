@@ -23,8 +23,32 @@ interface Connection {
   since: Micros;
 }
 
-/** What a recording holds of one venue, through the same reading and book keeping as live frames. */
-export class RecordedVenue {
+/** What a recording holds of one venue, on its way to ticks. */
+export interface VenueInRecording {
+  /**
+   * Takes in a frame; ticks come out until it has ended.
+   *
+   * @throws UnreadableFrame
+   */
+  frame(frame: Frame): FrameNote | undefined | Promise<FrameNote | undefined>;
+  /** Whether the socket is known as connected; if not, a frame from it says that it is. */
+  isConnected(feed: string): boolean;
+  /**
+   * A connection came up or went down: what its books have does not continue then.
+   *
+   * @param address of the socket, where the recording has it
+   */
+  connection(feed: string, connected: boolean, time: Micros, address?: string): void;
+  onTime(now: Micros): void;
+  feeds(): FeedState[];
+  /** Books that never got or never found again their snapshot, and how many increments came for each. */
+  unfinishedBooks(): { symbol: SymbolName; increments: number }[];
+  /** Markets of which frames came and whose ids say no symbol, where that is known. */
+  unnamedIds?(): readonly string[];
+}
+
+/** What a recording holds of a venue with a connector of its own: through the same reading and book keeping as live frames. */
+export class RecordedVenue implements VenueInRecording {
   readonly instruments: RecordedInstruments;
   private readonly books = new Map<SymbolName, RecordedBook>();
   private readonly connections = new Map<string, Connection>();
@@ -39,7 +63,6 @@ export class RecordedVenue {
     this.instruments = new RecordedInstruments(venue.id, out);
   }
 
-  /** @throws UnreadableFrame */
   frame(frame: Frame): FrameNote | undefined {
     const { origin } = frame;
     this.socket = "socket" in origin ? origin.socket : "";
@@ -47,14 +70,13 @@ export class RecordedVenue {
     return this.venue.read(frame, this.instruments, this.sink);
   }
 
-  /** Whether the socket is known as connected; if not, a frame from it says that it is. */
   isConnected(feed: string): boolean {
     return this.connections.get(feed)?.connected === true;
   }
 
   /**
-   * A connection came up or went down: what its books have does not continue then. Where subscriptions are answered, it
-   * comes up after the first snapshots; there the next snapshot says by itself that a book begins anew.
+   * Where subscriptions are answered, it comes up after the first snapshots; there the next snapshot says by itself that a
+   * book begins anew.
    */
   connection(feed: string, connected: boolean, time: Micros): void {
     if (connected ? this.snapshotsInStream && this.isConnected(feed) : !this.isConnected(feed)) return;
@@ -74,7 +96,6 @@ export class RecordedVenue {
     return [...this.connections].map(([feed, state]) => ({ exchange: this.venue.id, feed, ...state }));
   }
 
-  /** Books that never got or never found again their snapshot, and how many increments came for each. */
   unfinishedBooks(): { symbol: SymbolName; increments: number }[] {
     const unfinished = [...this.books].filter(([, book]) => !book.feed.isLive);
     return unfinished.map(([symbol, { increments }]) => ({ symbol, increments }));

@@ -15,8 +15,8 @@ export interface RecordingSink {
   frame(venue: VenueId, frame: Frame): void;
   /** A tick that was recorded as such, without a venue's frame. */
   tick(tick: RawTick): void;
-  /** A connection of the venue came up or went down. */
-  connection(venue: VenueId, feed: string, connected: boolean, time: Micros): void;
+  /** A connection of the venue came up or went down. @param address of its socket, where the recording has it */
+  connection(venue: VenueId, feed: string, connected: boolean, time: Micros, address?: string): void;
 }
 
 /** A way in which people write recordings down. */

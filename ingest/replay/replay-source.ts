@@ -1,12 +1,14 @@
 import type { FeedState, RawTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
-import { type Frame, nameOfNote, UnreadableFrame, type Venue } from "../venue.js";
-import { venueOf } from "../venues/index.js";
+import { type Frame, type FrameNote, nameOfNote, UnreadableFrame, type Venue } from "../venue.js";
+import { venueIds, venueOf } from "../venues/index.js";
 import { BackwardTime } from "./backward-time.js";
+import { RecordedCcxtVenue } from "./ccxt/recorded-ccxt-venue.js";
+import { recordedCcxtIds, recordedFramesOf } from "./ccxt/recorded-frames.js";
 import { formatOf } from "./detect-format.js";
-import { BadLine } from "./errors.js";
+import { BadLine, VenueNotReplayed } from "./errors.js";
 import { RecordedInstruments } from "./inferred-instruments.js";
-import { RecordedVenue } from "./recorded-venue.js";
+import { RecordedVenue, type VenueInRecording } from "./recorded-venue.js";
 import type { RecordingReader, RecordingSink, Said } from "./recording-format.js";
 import { addProblem, emptyReport, type ReplayReport } from "./replay-report.js";
 import { readLines } from "./text-lines.js";
@@ -32,7 +34,7 @@ export interface RefusedText {
   /** "" where nothing says it. */
   readonly venue: VenueId;
   readonly text: string;
-  /** `unreadable_frame` (by its venue) or `unreadable_line` (by the format). */
+  /** `unreadable_frame` (by its venue), `unreadable_line` (by the format), or what ccxt shows and that is no tick. */
   readonly reason: string;
   readonly detail: string;
   /** The frame's receive time, or the replay's time at a line. */
@@ -50,11 +52,14 @@ const HOUR: Micros = 60 * MINUTE;
  */
 export class ReplaySource implements RecordingSink {
   readonly report: ReplayReport = emptyReport();
-  private readonly venues = new Map<VenueId, RecordedVenue>();
+  private readonly venues = new Map<VenueId, VenueInRecording>();
   /** Instruments of ticks that were recorded as such. */
   private readonly ofTicks = new Map<VenueId, RecordedInstruments>();
   private readonly tickFeeds = new Map<VenueId, FeedState>();
   private batch: RawTick[] = [];
+  /** What a line began and has not ended: a frame that goes through ccxt. */
+  private work: Promise<void> | undefined;
+  private refusals: RefusedText[] = [];
   private frameAtHand: { readonly venue: VenueId; readonly frame: Frame } | undefined;
   private now: Micros = 0;
   private readonly backwards = new BackwardTime();
@@ -70,7 +75,7 @@ export class ReplaySource implements RecordingSink {
    * Ticks in the order of the recording, in batches of what was read together. The last one is the end record.
    *
    * @throws RecordingUnreadable before the first tick when any file can not be opened or recognised
-   * @throws VenueUnsaid, UnknownVenue
+   * @throws VenueUnsaid, VenueNotReplayed
    */
   async *batches(): AsyncGenerator<readonly RawTick[]> {
     const formats = [];
@@ -102,10 +107,8 @@ export class ReplaySource implements RecordingSink {
     }
     this.frameAtHand = { venue: id, frame };
     const note = venue.frame(frame);
-    this.frameAtHand = undefined;
-    if (note === undefined) return;
-    const name = nameOfNote(note);
-    this.report.notes[name] = (this.report.notes[name] ?? 0) + 1;
+    if (note instanceof Promise) this.work = note.then((late) => this.frameRead(late));
+    else this.frameRead(note);
   }
 
   tick(tick: RawTick): void {
@@ -130,19 +133,19 @@ export class ReplaySource implements RecordingSink {
     this.emit(tick);
   }
 
-  connection(id: VenueId, feed: string, connected: boolean, time: Micros): void {
+  connection(id: VenueId, feed: string, connected: boolean, time: Micros, address?: string): void {
     if (this.isLate(time)) return;
     this.pass(time);
-    this.connect(this.venue(id), feed, connected, time);
+    this.connect(this.venue(id), feed, connected, time, address);
   }
 
   /** @returns ticks where something refused comes after them; the others gather in the batch */
-  private *read(
+  private async *read(
     file: string,
     reader: RecordingReader,
     lines: readonly string[],
     firstNumber: number,
-  ): Generator<readonly RawTick[]> {
+  ): AsyncGenerator<readonly RawTick[]> {
     for (let index = 0; index < lines.length; index++) {
       const text = lines[index]!;
       const line = text.charCodeAt(text.length - 1) === 13 ? text.slice(0, -1) : text;
@@ -154,15 +157,35 @@ export class ReplaySource implements RecordingSink {
       this.backwards.line(file, firstNumber + index);
       try {
         reader.line(line, this);
+        if (this.work !== undefined) await this.workEnded();
       } catch (error) {
         if (!(error instanceof BadLine) && !(error instanceof UnreadableFrame)) throw error;
-        addProblem(this.report, file, firstNumber + index, error.message);
-        const refused = this.refused(line, error);
+        this.refusals.push(this.refused(line, error));
         this.frameAtHand = undefined;
-        if (this.batch.length > 0) yield this.taken();
+      }
+      if (this.refusals.length === 0) continue;
+      if (this.batch.length > 0) yield this.taken();
+      for (const refused of this.refusals) {
+        addProblem(this.report, file, firstNumber + index, refused.detail);
         this.options.onRefused?.(refused);
       }
+      this.refusals = [];
     }
+  }
+
+  private async workEnded(): Promise<void> {
+    const { work } = this;
+    this.work = undefined;
+    await work;
+  }
+
+  private frameRead(note: FrameNote | undefined): void {
+    this.frameAtHand = undefined;
+    if (note !== undefined) this.noted(nameOfNote(note));
+  }
+
+  private noted(name: string): void {
+    this.report.notes[name] = (this.report.notes[name] ?? 0) + 1;
   }
 
   private refused(line: string, error: BadLine | UnreadableFrame): RefusedText {
@@ -181,17 +204,39 @@ export class ReplaySource implements RecordingSink {
     return batch;
   }
 
-  private venue(id: VenueId): RecordedVenue {
+  private venue(id: VenueId): VenueInRecording {
     let venue = this.venues.get(id);
     if (venue === undefined) {
-      venue = new RecordedVenue((this.options.venueOf ?? venueOf)(id), this.emit);
+      venue = this.recordedVenue(id);
       this.venues.set(id, venue);
     }
     return venue;
   }
 
-  private connect(venue: RecordedVenue, feed: string, connected: boolean, time: Micros): void {
-    venue.connection(feed, connected, time);
+  /** @throws VenueNotReplayed */
+  private recordedVenue(id: VenueId): VenueInRecording {
+    const { venueOf: chosen } = this.options;
+    if (chosen !== undefined || venueIds.includes(id)) return new RecordedVenue((chosen ?? venueOf)(id), this.emit);
+    const frames = recordedFramesOf(id);
+    if (frames === undefined) throw new VenueNotReplayed(id, venueIds, recordedCcxtIds);
+    return new RecordedCcxtVenue({
+      id,
+      frames,
+      out: this.emit,
+      noted: (name) => this.noted(name),
+      refused: ({ reason, text }, time) =>
+        this.refusals.push({
+          venue: id,
+          text,
+          reason,
+          detail: `${reason.replaceAll("_", " ")}, as ccxt shows it`,
+          time,
+        }),
+    });
+  }
+
+  private connect(venue: VenueInRecording, feed: string, connected: boolean, time: Micros, address?: string): void {
+    venue.connection(feed, connected, time, address);
     this.beat(this.now);
   }
 
@@ -238,6 +283,10 @@ export class ReplaySource implements RecordingSink {
         this.warn(`${symbol}@${id}: no snapshot that fits, so its last depth updates (of ${increments}) are no book`);
       }
     }
+    for (const [id, venue] of this.venues) {
+      const unnamed = venue.unnamedIds?.() ?? [];
+      if (unnamed.length > 0) this.warn(`${id}: ids that say no symbol were left out: ${shown(unnamed)}`);
+    }
     for (const why of this.backwards.warnings(this.graceMs)) this.warn(why);
     if (this.now === 0) {
       this.warn("the recording holds nothing to replay");
@@ -252,4 +301,8 @@ export class ReplaySource implements RecordingSink {
   private warn(why: string): void {
     this.report.warnings.push(why);
   }
+}
+
+function shown(ids: readonly string[]): string {
+  return `${ids.slice(0, 10).join(", ")}${ids.length > 10 ? `, and ${ids.length - 10} more` : ""}`;
 }

@@ -23,6 +23,7 @@ interface Entry {
   /** Seconds since the epoch. */
   readonly ts?: unknown;
   readonly url?: unknown;
+  readonly addr?: unknown;
   readonly data?: unknown;
   readonly b64?: unknown;
 }
@@ -68,7 +69,7 @@ class CryptofeedReader implements RecordingReader {
         out.frame(venue, { text: payloadOf(entry), receiveTime, origin: { socket: conn } });
         return;
       case "connect":
-        out.connection(venue, conn, true, receiveTime);
+        out.connection(venue, conn, true, receiveTime, typeof entry.addr === "string" ? entry.addr : undefined);
         return;
       case "send":
         return;

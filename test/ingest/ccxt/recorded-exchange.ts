@@ -1,10 +1,10 @@
 import { CcxtMarket } from "../../../ingest/ccxt/ccxt-market.js";
 import { exactExchange } from "../../../ingest/ccxt/exact-exchange.js";
-import type { CcxtClient, CcxtExchange } from "../../../ingest/ccxt/library.js";
 import { ccxtSettings } from "../../../ingest/ccxt/settings.js";
 import { watchesOf } from "../../../ingest/ccxt/streams.js";
 import { instrumentTick } from "../../../ingest/ccxt/ticks.js";
 import { type WatchFault, WatchLoop } from "../../../ingest/ccxt/watch-loop.js";
+import { OfflineSockets } from "../../../ingest/replay/ccxt/offline-sockets.js";
 import type { FeedKind } from "../../../ingest/venue.js";
 import type { RawTick } from "../../../schemas/ticks.js";
 
@@ -55,22 +55,6 @@ export interface RecordedExchangeOptions {
   readonly rest?: (url: string) => string | undefined;
 }
 
-/** Members of ccxt that a recording stands in for. */
-interface Sockets {
-  enableRateLimit: boolean;
-  fetch: (url: string) => Promise<unknown>;
-  markets_by_id: unknown;
-}
-interface FakedClient extends CcxtClient {
-  connect: () => unknown;
-  send: (message: unknown) => Promise<void>;
-  isOpen: () => boolean;
-  close: () => void;
-  connected: { resolve: (value: unknown) => void };
-  isConnected: boolean;
-  futures: Record<string, unknown>;
-}
-
 /**
  * An exchange of ccxt as the plant uses it, but for its sockets: ccxt's own watch methods, clients and handlers, into
  * which recorded frames are fed.
@@ -85,15 +69,9 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
   });
   const { ccxt } = exact;
   ccxt.setMarkets(markets);
-  const sockets = withoutSockets(ccxt, answer, options.apart === true);
-  // a recording has no limits of rate
-  (ccxt as unknown as Sockets).enableRateLimit = false;
-  const spawned = spawnedBy(ccxt);
-  (ccxt as unknown as Sockets).fetch = async (url) => {
-    const body = rest?.(url);
-    if (body === undefined) throw new Error(`not recorded: ${url}`);
-    return ccxt.parseJson(body);
-  };
+  const sockets = new OfflineSockets(ccxt, { answer, rest, together: options.apart !== true });
+  const socketOf = (sent: string) =>
+    sockets.all().find((one) => options.apart !== true || one.sent.some((text) => text.includes(sent)))?.client;
   const ticks: RawTick[] = [];
   const refused: string[] = [];
   const faults: { kinds: readonly FeedKind[]; fault: WatchFault; error: Error }[] = [];
@@ -125,7 +103,7 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
     return { market: taken, loops, absent };
   });
   for (const { loops } of byMarket) for (const loop of loops) void loop.run();
-  await settle();
+  await sockets.settle();
 
   return {
     ccxt,
@@ -140,90 +118,29 @@ export async function recordedExchange(options: RecordedExchangeOptions) {
      */
     async feed(data: string | Uint8Array, receiveTime: number, sent = ""): Promise<void> {
       now = receiveTime;
-      for (let turn = 0; sockets.of(sent) === undefined && turn < 400; turn++) {
+      for (let turn = 0; socketOf(sent) === undefined && turn < 400; turn++) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      const client = sockets.of(sent);
+      const client = socketOf(sent);
       if (client === undefined)
         throw new Error(`ccxt has sent nothing of ${sent}: ${faults.map(({ error }) => error.message).join("; ")}`);
       client.onMessage({ data });
-      await settle();
-      await spawned();
+      await sockets.settle();
     },
     /** A frame, and as many turns of promises as ccxt's watchers take to see it: without a turn of the event loop. */
     async feedNow(data: string, sent: string): Promise<void> {
       const before = ticks.length;
-      sockets.of(sent)!.onMessage({ data });
+      socketOf(sent)!.onMessage({ data });
       for (let turn = 0; turn < promiseTurns && ticks.length === before; turn++) await undefined;
     },
     async stop(): Promise<void> {
       abort.abort();
       for (const client of Object.values(ccxt.clients)) client.reject(new Error("the recording ends"));
       // nobody waits for the loops: a call of ccxt may be amid what no recording brings
-      await settle();
+      await sockets.settle();
     },
   };
 }
 
 /** More than any of its watchers takes. */
 const promiseTurns = 40;
-
-/** All microtasks and one turn of the loop, in which ccxt's watchers ask again. */
-async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-}
-
-/**
- * What ccxt begins beside a frame, such as asking for a snapshot, waits for a timer: how many frames come meanwhile must
- * not depend on how fast they are fed.
- *
- * @returns resolves when all that was begun so far has ended
- */
-function spawnedBy(ccxt: CcxtExchange): () => Promise<void> {
-  const exchange = ccxt as unknown as { spawn: (...given: unknown[]) => Promise<unknown> };
-  const { spawn } = exchange;
-  let running: Promise<unknown>[] = [];
-  exchange.spawn = (...given) => {
-    const work = spawn.apply(ccxt, given);
-    running.push(work.catch(() => {}));
-    return work;
-  };
-  return async () => {
-    if (running.length === 0) return;
-    await Promise.race([Promise.all(running), new Promise((resolve) => setTimeout(resolve, 50))]);
-    running = [];
-    await settle();
-  };
-}
-
-/** Clients that are open from the start and send into `answer`. */
-function withoutSockets(ccxt: CcxtExchange, answer: RecordedExchangeOptions["answer"], apart: boolean) {
-  const { client: clientOf } = ccxt;
-  const clients = new Map<string, { client: FakedClient; sent: string[] }>();
-  ccxt.client = (url) => {
-    const name = apart ? url : "all";
-    const known = clients.get(name);
-    if (known !== undefined) {
-      ccxt.clients[url] = known.client;
-      return known.client;
-    }
-    const client = clientOf.call(ccxt, url) as FakedClient;
-    const sent: string[] = [];
-    clients.set(name, { client, sent });
-    client.connected.resolve(url);
-    client.isConnected = true;
-    client.connect = () => client.connected;
-    client.isOpen = () => true;
-    client.close = () => {};
-    client.send = async (message) => {
-      const text = typeof message === "string" ? message : JSON.stringify(message);
-      sent.push(text);
-      for (const reply of answer?.(text) ?? []) setImmediate(() => client.onMessage({ data: reply }));
-    };
-    return client;
-  };
-  return {
-    of: (sentText: string) =>
-      [...clients.values()].find(({ sent }) => !apart || sent.some((text) => text.includes(sentText)))?.client,
-  };
-}

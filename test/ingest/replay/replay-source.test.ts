@@ -216,7 +216,7 @@ describe("what can not be read", () => {
     await expect(start({ files: [spot[0]!, folder.path("no.gz")], venue: "binance" })).rejects.toMatchObject({
       code: "TP_RECORDING_UNREADABLE",
     });
-    await expect(start({ files: spot, venue: "nowhere" })).rejects.toMatchObject({ code: "TP_VENUE_UNKNOWN" });
+    await expect(start({ files: spot, venue: "nowhere" })).rejects.toMatchObject({ code: "TP_REPLAY_VENUE_UNKNOWN" });
     await expect(start({ files: spot })).rejects.toMatchObject({ code: "TP_REPLAY_VENUE_UNSAID" });
     await expect(start({ files: spot, format: "csv" })).rejects.toThrow('no format "csv"');
   });
