@@ -1,5 +1,5 @@
 import { PlantError } from "../schemas/errors.js";
-import { isVenue, LONGEST_NAME, LONGEST_VENUE, nameFault, placeOf, shownName } from "../schemas/names.js";
+import { isSymbol, isVenue, LONGEST_NAME, LONGEST_VENUE, nameFault, placeOf, shownName } from "../schemas/names.js";
 import { AGGREGATE, type SymbolName, type VenueId } from "../schemas/words.js";
 
 /**
@@ -49,6 +49,11 @@ export class UnknownChannel extends PlantError {
 const longestName = LONGEST_NAME + LONGEST_VENUE + 24;
 export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
 
+/** Says that a name is none; why is asked for only where somebody is to be told, since a client may send many. */
+type Refuse = (why: () => string) => undefined;
+
+const untold: Refuse = () => undefined;
+
 /**
  * Reads a channel's name: the kind ends at the first `:`, a K-line's interval starts after the last `:`,
  * the venue follows the last `@`.
@@ -56,63 +61,83 @@ export const intervalForm = /^[1-9][0-9]{0,3}[smhdwM]$/;
  * @throws UnknownChannel when the name is none, saying what is wrong with it
  */
 export function parseChannel(name: string): Channel {
-  if (name.length > longestName) throw new UnknownChannel(name, `it has more than ${longestName} characters`);
+  return read(name, (why) => {
+    throw new UnknownChannel(name, why());
+  })!;
+}
+
+/** The channel of a name; undefined when it is none. It costs a tenth of `parseChannel` then. */
+export function channelOf(name: string): Channel | undefined {
+  return read(name, untold);
+}
+
+/** Why a name is no channel's; "" when it is one. */
+export function channelFault(name: string): string {
+  let fault = "";
+  read(name, (why) => {
+    fault = new UnknownChannel(name, why()).message;
+    return undefined;
+  });
+  return fault;
+}
+
+function read(name: string, refuse: Refuse): Channel | undefined {
+  if (name.length > longestName) return refuse(() => `it has more than ${longestName} characters`);
   const colon = name.indexOf(":");
   const kind = colon < 0 ? name : name.slice(0, colon);
   if (!Object.hasOwn(deliveries, kind)) {
-    throw new UnknownChannel(name, `the kind "${kind}" is none of ${channelKinds.join(", ")}`);
+    return refuse(() => `the kind "${kind}" is none of ${channelKinds.join(", ")}`);
   }
-  return readSubject(name, kind as ChannelKind, colon < 0 ? "" : name.slice(colon + 1), colon >= 0);
+  return readSubject(name, kind as ChannelKind, colon < 0 ? undefined : name.slice(colon + 1), refuse);
 }
 
-function readSubject(name: string, kind: ChannelKind, text: string, named: boolean): Channel {
+/** @param text after the kind's `:`, undefined where there is none */
+function readSubject(name: string, kind: ChannelKind, text: string | undefined, refuse: Refuse): Channel | undefined {
   const channel = { name, kind, delivery: deliveries[kind], interval: undefined };
-  if (kind === "price.upd" || kind === "pool.upd") {
-    if (!named) return { ...channel, subject: "", venue: AGGREGATE };
-    return { ...channel, ...readSymbol(name, text) };
-  }
-  if (kind === "index" || kind === "signal" || kind === "feed" || kind === "pulse") {
-    if (text === "") throw new UnknownChannel(name, `after "${kind}:" a name must follow`);
-    if (kind === "feed") checkVenue(name, text);
-    else checkSymbol(name, text);
-    return { ...channel, subject: text, venue: kind === "feed" ? text : AGGREGATE };
-  }
-  if (kind === "kline") {
-    const colon = text.lastIndexOf(":");
-    const interval = text.slice(colon + 1);
-    if (colon < 0 || !intervalForm.test(interval)) {
-      throw new UnknownChannel(name, "a K-line channel ends in its interval, such as :1m");
+  switch (kind) {
+    case "price.upd":
+    case "pool.upd":
+      if (text === undefined) return { ...channel, subject: "", venue: AGGREGATE };
+      return placed(channel, text, refuse);
+    case "index":
+    case "signal":
+    case "pulse":
+      if (!text) return refuse(() => `after "${kind}:" a name must follow`);
+      return isSymbol(text) ? { ...channel, subject: text, venue: AGGREGATE } : refuse(() => symbolFault(text));
+    case "feed":
+      if (!text) return refuse(() => `after "${kind}:" a name must follow`);
+      return isVenue(text) ? { ...channel, subject: text, venue: text } : refuse(venueFault);
+    case "kline": {
+      const given = text ?? "";
+      const colon = given.lastIndexOf(":");
+      const interval = given.slice(colon + 1);
+      if (colon < 0 || !intervalForm.test(interval))
+        return refuse(() => "a K-line channel ends in its interval, such as :1m");
+      return placed({ ...channel, interval }, given.slice(0, colon), refuse);
     }
-    return { ...channel, interval, ...readSymbol(name, text.slice(0, colon)) };
+    default: {
+      const found = placed(channel, text ?? "", refuse);
+      if (kind !== "instrument" || found?.venue !== AGGREGATE) return found;
+      return refuse(() => "an instrument belongs to a venue: instrument:{symbol}@{venue}");
+    }
   }
-  const read = readSymbol(name, text);
-  if (kind === "instrument" && read.venue === AGGREGATE) {
-    throw new UnknownChannel(name, "an instrument belongs to a venue: instrument:{symbol}@{venue}");
-  }
-  return { ...channel, ...read };
 }
 
-function readSymbol(name: string, text: string): { subject: SymbolName; venue: VenueId } {
+/** The channel of a symbol and, behind `@`, its venue. */
+function placed(channel: Omit<Channel, "subject" | "venue">, text: string, refuse: Refuse): Channel | undefined {
   const at = text.lastIndexOf("@");
   const subject = at < 0 ? text : text.slice(0, at);
   const venue = at < 0 ? AGGREGATE : text.slice(at + 1);
-  if (at >= 0 && venue === AGGREGATE) {
-    throw new UnknownChannel(name, "the aggregate over venues is the bare symbol, without @");
-  }
-  checkSymbol(name, subject);
-  if (at >= 0) checkVenue(name, venue);
-  return { subject, venue };
+  if (at >= 0 && venue === AGGREGATE) return refuse(() => "the aggregate over venues is the bare symbol, without @");
+  if (!isSymbol(subject)) return refuse(() => symbolFault(subject));
+  return at < 0 || isVenue(venue) ? { ...channel, subject, venue } : refuse(venueFault);
 }
 
-function checkSymbol(name: string, symbol: string): void {
-  if (symbol === "") throw new UnknownChannel(name, "a symbol such as BTC/USDT must follow the kind");
-  const fault = nameFault(symbol);
-  if (fault !== undefined) throw new UnknownChannel(name, fault);
+function symbolFault(symbol: string): string {
+  return symbol === "" ? "a symbol such as BTC/USDT must follow the kind" : nameFault(symbol)!;
 }
 
-function checkVenue(name: string, venue: string): void {
-  if (!isVenue(venue)) throw new UnknownChannel(name, "a venue's name has small letters, digits and . _ -");
-}
+const venueFault = (): string => "a venue's name has small letters, digits and . _ -";
 
 /** The channel's name for a symbol of a venue, or of the aggregate. */
 export function channelName(kind: ChannelKind, symbol: SymbolName, venue: VenueId, interval?: string): string {

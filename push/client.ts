@@ -1,4 +1,4 @@
-import { type Channel, parseChannel } from "./channels.js";
+import { type Channel, channelFault, channelOf } from "./channels.js";
 import { type ConflatedPeer, Conflation } from "./conflation.js";
 import type { Feed, Peer } from "./feed.js";
 import { Inbox, type InboxOwner } from "./inbox.js";
@@ -180,24 +180,21 @@ export class Client implements ConflatedPeer, InboxOwner {
       fresh.push(channel);
       return { channel: name, snapshot: true };
     }
-    const made = this.host.settings.klineIntervals.join(", ");
-    refusals.add("TP_CHANNEL_UNKNOWN", `no K-lines of ${interval} are made: there are ${made}`, name);
+    const made = () => this.host.settings.klineIntervals.join(", ");
+    refusals.add("TP_CHANNEL_UNKNOWN", () => `no K-lines of ${interval} are made: there are ${made()}`, name);
     return undefined;
   }
 
   private acceptable(name: string, refusals: Refusals): Channel | undefined {
     const { subscriptions } = this.host.settings.bounds;
     if (this.subscriptions.size >= subscriptions) {
-      const message = `a client may have ${subscriptions} channels: unsubscribe some, or open another connection`;
+      const message = () => `a client may have ${subscriptions} channels: unsubscribe some, or open another connection`;
       refusals.add("TP_TOO_MANY_CHANNELS", message, name);
       return undefined;
     }
-    try {
-      return parseChannel(name);
-    } catch (error) {
-      refusals.add("TP_CHANNEL_UNKNOWN", (error as Error).message, name);
-      return undefined;
-    }
+    const channel = channelOf(name);
+    if (channel === undefined) refusals.add("TP_CHANNEL_UNKNOWN", () => channelFault(name), name);
+    return channel;
   }
 
   /** Each name once, some at a time, and all at the client's expense. */
@@ -273,7 +270,7 @@ export class Client implements ConflatedPeer, InboxOwner {
       this.inbox.turn(() => {
         for (const name of some) {
           if (this.leave(name)) left.push(name);
-          else refusals.add("TP_NOT_SUBSCRIBED", "this client has no subscription of that channel", name);
+          else refusals.add("TP_NOT_SUBSCRIBED", () => "this client has no subscription of that channel", name);
         }
       }),
     );

@@ -17,9 +17,10 @@ export class Refusals {
   readonly codes = new Map<ErrorCode, number>();
   omitted = 0;
 
-  add(code: ErrorCode, message: string, name: string): void {
+  /** @param message  asked for only of those that are told */
+  add(code: ErrorCode, message: () => string, name: string): void {
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
-    if (this.told.length < mostTold) this.told.push({ code, message, channel: name.slice(0, echoed) });
+    if (this.told.length < mostTold) this.told.push({ code, message: message(), channel: name.slice(0, echoed) });
     else this.omitted++;
   }
 }
