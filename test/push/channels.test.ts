@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { channelName, parseChannel, UnknownChannel } from "../../push/channels.js";
+import { channelFault, channelName, channelOf, parseChannel, UnknownChannel } from "../../push/channels.js";
 
 const read = (name: string) => {
   const { kind, subject, venue, interval } = parseChannel(name);
@@ -54,5 +54,9 @@ test("what is no channel is refused with the reason", () => {
     "instrument:BTC/USDT",
     `ticker:${"A".repeat(200)}`,
   ];
-  for (const name of refused) expect(() => parseChannel(name), name).toThrow(UnknownChannel);
+  for (const name of refused) {
+    expect(() => parseChannel(name), name).toThrow(UnknownChannel);
+    expect(() => parseChannel(name), name).toThrow(channelFault(name));
+    expect(channelOf(name), name).toBeUndefined();
+  }
 });
