@@ -48,6 +48,15 @@ export class RecentFills {
     return found;
   }
 
+  keys(): readonly (number | string)[] {
+    return this.#keys;
+  }
+
+  /** Exchange time of the newest of them. */
+  get newest(): Micros {
+    return this.#keys.length === 0 ? 0 : Math.max(...this.#times.subarray(0, this.#keys.length));
+  }
+
   save(): RecentFillsJson {
     const count = this.#keys.length;
     const oldest = count < MOST ? 0 : this.#at;

@@ -22,10 +22,19 @@ export class TradeIds {
     return this.#highest;
   }
 
-  /** Ids have begun again, and have come to this one. */
-  beginAt(id: number): void {
-    this.#highest = id;
+  /** Ids begin again. @returns the numbers that were held until then */
+  begin(): TradeIds {
+    const former = new TradeIds();
+    former.#highest = this.#highest;
+    former.#missing = this.#missing;
+    this.#highest = -1;
     this.#missing = [];
+    return former;
+  }
+
+  /** Whether so many ranges are missing that some may be forgotten soon. */
+  get isFull(): boolean {
+    return this.#missing.length > MOST_RANGES;
   }
 
   hasNumber(id: number): boolean {

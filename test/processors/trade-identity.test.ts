@@ -137,6 +137,41 @@ describe("ids that begin again", () => {
   });
 });
 
+describe("ids that have no order, as Hyperliquid's, which are hashes of 50 bits", () => {
+  const drawn = fc.record({ id: fc.nat(2 ** 50 - 1), later: fc.oneof(fc.constant(0), fc.nat(3)), hash: fc.nat(9) });
+
+  test("lose no trade and double none, however many there are, also when a part comes again after an interruption or a restart", () => {
+    const stories = fc.array(drawn, { minLength: 2_500, maxLength: 3_000, size: "max" });
+    check(
+      fc.property(stories, fc.integer({ min: 30, max: 2_400 }), fc.nat(100), fc.boolean(), (all, at, back, restart) => {
+        let held = new TradeIdentity();
+        let ms = 0;
+        const seen = new Set<number>();
+        const trades = all.flatMap(({ id, later, hash }) => {
+          if (seen.has(id)) return [];
+          seen.add(id);
+          ms += later;
+          return [[id, hash, ms / 1_000] as const];
+        });
+        expect(taken(trades.slice(0, at), held)).not.toContain(REPEAT);
+        if (restart) {
+          const again = new TradeIdentity();
+          again.load(JSON.parse(JSON.stringify(held.save())));
+          held = again;
+        }
+        held.interrupted();
+        const history = trades.slice(Math.max(0, at - back), at);
+        expect(taken(history, held)).toEqual(history.map(() => REPEAT));
+        expect(taken(trades.slice(at), held)).not.toContain(REPEAT);
+        // far behind what is remembered with its content
+        const former = trades.slice(-1_000, -500);
+        expect(taken(former, held)).toEqual(former.map(() => REPEAT));
+      }),
+      20,
+    );
+  });
+});
+
 describe("two trades of one id", () => {
   test.each([
     ["price", { price: "100.01" }],
