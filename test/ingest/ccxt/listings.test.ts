@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { bookOf, liveRig, until } from "../live-rig.js";
 import { MoodyExchange } from "../moody-exchange.js";
@@ -17,10 +18,12 @@ async function ccxtRig(symbols: readonly string[], listed: Record<string, string
   const list = { ...listed };
   exchange.mood.listings = (base) => (list[base] === undefined ? [] : [{ symbol: `${base}USDT`, status: list[base] }]);
   let ahead = 0;
+  const lines: string[] = [];
+  const logger = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
   const { restUrl, wsUrl } = exchange.settings;
   const rig = await liveRig(
     { symbols: [] },
-    { clock: () => Date.now() * 1_000 + ahead },
+    { clock: () => Date.now() * 1_000 + ahead, logger },
     { ...simulatedMarkets("spot"), restUrl, wsUrl: `${wsUrl}/stream` },
     { source: throughCcxt, symbols },
   );
@@ -39,7 +42,7 @@ async function ccxtRig(symbols: readonly string[], listed: Record<string, string
     }, `${symbol} has trades and a book`);
   const reasons = async (symbol: string) =>
     (await rig.depthOf(symbol)).filter(({ action }) => action === "gap").map(({ reason }) => reason);
-  return { rig, exchange, list, askAgain, flows, reasons };
+  return { rig, exchange, list, lines, askAgain, flows, reasons };
 }
 
 describe("subscriptions through ccxt follow the exchange's listings", () => {
@@ -82,6 +85,43 @@ describe("subscriptions through ccxt follow the exchange's listings", () => {
     await until(() => rig.ingest.isReady, "ready again");
     expect(await reasons("BTC/USDT")).toEqual(["session_start"]);
     expect(await reasons("NEW/USDT")).toEqual(["session_start", "delisted"]);
+  });
+
+  it.each([0, 1])("a symbol that goes by another native id begins anew (order %i)", async (order) => {
+    const { rig, exchange, askAgain, flows, reasons } = await ccxtRig(["BTC/USDT", "NEW/USDT"], { BTC: "TRADING" });
+    let rolled = false;
+    exchange.mood.listings = (base) => {
+      if (base === "BTC") return [{ symbol: "BTCUSDT", status: "TRADING" }];
+      if (base !== "NEW") return [];
+      const pair = [
+        { symbol: "NEWUSDT", status: rolled ? "BREAK" : "TRADING" },
+        { symbol: "NEW2USDT", status: rolled ? "TRADING" : "BREAK" },
+      ];
+      return order === 0 ? pair : pair.reverse();
+    };
+    await askAgain();
+    await flows("BTC/USDT");
+    await flows("NEW/USDT");
+    expect(exchange.asked.has("new2usdt@trade")).toBe(false);
+    rolled = true;
+    await askAgain();
+    await until(() => exchange.streams().includes("new2usdt@trade"), "the other is subscribed");
+    const before = (await rig.tradesOf("NEW/USDT")).length;
+    await flows("NEW/USDT", before + 3);
+    await until(() => rig.ingest.isReady, "ready");
+    expect(exchange.streams().filter((stream) => /^newusdt@(trade|depth)/.test(stream))).toEqual([]);
+    expect(await reasons("NEW/USDT")).toContain("relisted");
+  });
+
+  it("a name that the exchange does not have is told once", async () => {
+    const { rig, lines, askAgain, flows } = await ccxtRig(["BTC/USDT", "NOT/THERE"], { BTC: "TRADING" });
+    await flows("BTC/USDT");
+    await askAgain();
+    await askAgain();
+    await until(() => rig.ingest.isReady, "ready");
+    const told = lines.filter((line) => line.includes("TP_SYMBOL_UNKNOWN"));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain("NOT/THERE");
   });
 
   it("after a sequence of listings the streams are those that the list says", async () => {
