@@ -39,9 +39,7 @@ async function ccxtSources(
   return venues.map((venue) => {
     const { id, symbols, kinds } = venue;
     const settings = venueSettings(venue);
-    // as in patterns, which only native connectors follow
-    const named = symbols.map((symbol) => symbol.replace(/%2A/gi, "*"));
-    return leased(`ccxt|${id}`, ccxtSource({ id, symbols: named, kinds, settings, snapshotEvery, backfill }));
+    return leased(`ccxt|${id}`, ccxtSource({ id, symbols, kinds, settings, snapshotEvery, backfill }));
   });
 }
 

@@ -1,27 +1,29 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { FeedState } from "../../schemas/ticks.js";
+import type { FeedState, InstrumentTick } from "../../schemas/ticks.js";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import { backoffMs } from "../backoff.js";
 import { gapTick } from "../book-feed.js";
 import { InstrumentFit } from "../instrument-fit.js";
-import { Instruments } from "../instruments.js";
+import { askEvery, republishEvery } from "../instruments.js";
 import type { Hole } from "../publisher.js";
 import type { MakeSource, Source, SourceParts } from "../source.js";
+import { isPattern } from "../symbol-choice.js";
 import type { FeedKind } from "../venue.js";
+import { CcxtListings } from "./ccxt-listings.js";
 import { CcxtMarket } from "./ccxt-market.js";
 import { type ExactExchange, exactExchange } from "./exact-exchange.js";
 import { UnknownCcxtExchange } from "./library.js";
-import { marketOf, named } from "./market-names.js";
+import { MarketStreams } from "./market-streams.js";
 import { quirksOf } from "./quirks.js";
 import { type CcxtSettings, ccxtSettings } from "./settings.js";
-import { watchesOf } from "./streams.js";
-import { instrumentTick, tradeTick } from "./ticks.js";
+import { tradeTick } from "./ticks.js";
 import { BackfillBehind, backfillTrades } from "./trade-backfill.js";
-import { type WatchFault, WatchLoop } from "./watch-loop.js";
+import type { WatchFault } from "./watch-loop.js";
 
 export interface CcxtChoice {
   /** The exchange as ccxt spells it. */
   readonly id: VenueId;
+  /** Symbols, and patterns of symbols. */
   readonly symbols: readonly string[];
   readonly kinds: readonly FeedKind[];
   readonly settings: Readonly<Record<string, unknown>>;
@@ -31,7 +33,6 @@ export interface CcxtChoice {
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
 }
 
-const instrumentsEvery: Micros = 3_600_000_000;
 /** After a reconnect without any trade: back-fill nevertheless. */
 const quietMarket: Micros = 2_000_000;
 const gaugesEvery: Micros = 1_000_000;
@@ -52,24 +53,27 @@ export function ccxtSource(choice: CcxtChoice): MakeSource {
 
 class CcxtSource implements Source {
   private readonly abort = new AbortController();
-  private readonly known = new Instruments();
   private readonly markets = new Map<string, CcxtMarket>();
-  /** How ccxt spells the names. */
-  private readonly ccxtSymbols = new Map<string, string>();
-  private readonly loops: WatchLoop<unknown>[] = [];
+  private readonly booksStarted = new Set<string>();
   private readonly fit = new InstrumentFit({
-    of: (symbol) => this.known.of(symbol),
+    of: (symbol) => this.listings?.known.of(symbol),
     ask: () => void this.refreshInstruments(),
   });
   private exact: ExactExchange | undefined;
+  private listings: CcxtListings | undefined;
+  private streams: MarketStreams | undefined;
   /** Sockets open and streams running; connected once the subscriptions are sent too. */
   private isOpen = false;
   private isConnected = false;
   private since: Micros;
   private connectedAt: Micros = 0;
-  private instrumentsAt: Micros = 0;
+  private askedAt: Micros = 0;
+  private publishedAt: Micros = 0;
+  private isAsking = false;
+  private isFollowing = false;
+  private unknown = "";
   private gaugesAt: Micros = 0;
-  private running: Promise<unknown> | undefined;
+  private isStarted = false;
 
   constructor(
     private readonly choice: CcxtChoice,
@@ -86,6 +90,16 @@ class CcxtSource implements Source {
       connection: () => this.onConnection(),
       unreadable: (text, error) => this.onUnreadable(text, error),
     });
+    this.listings = new CcxtListings(this.exact.ccxt, this.choice.symbols);
+    this.streams = new MarketStreams({
+      exact: this.exact,
+      kinds: this.choice.kinds,
+      bookLevels: this.settings.snapshotLevels,
+      backoff: this.choice.backoff ?? defaultBackoff,
+      guard: (take) => this.guard(take),
+      fault: (market, kinds, fault, error) => this.onFault(market, kinds, fault, error),
+      signal: this.abort.signal,
+    });
     for (let attempt = 0; !this.abort.signal.aborted; attempt++) {
       const isKnown = await this.refreshInstruments();
       if (attempt === 0) this.startBooks();
@@ -93,13 +107,13 @@ class CcxtSource implements Source {
       await this.pause(attempt);
     }
     if (this.abort.signal.aborted) return;
-    for (const { symbol, status } of this.known.all()) if (status === "trading") this.addMarket(symbol);
-    this.running = Promise.all(this.loops.map((loop) => loop.run()));
+    this.isStarted = true;
+    await this.followListings();
   }
 
   async stop(): Promise<void> {
     this.abort.abort();
-    const closed = Promise.all([this.exact?.ccxt.close(), this.running]).catch(() => {});
+    const closed = Promise.all([this.exact?.ccxt.close(), this.streams?.ended()]).catch(() => {});
     // a call of ccxt may be amid a pause or a request of its own, which nothing ends
     await Promise.race([closed, delay(stopMs, undefined, { ref: false })]);
   }
@@ -110,7 +124,7 @@ class CcxtSource implements Source {
   }
 
   get isReady(): boolean {
-    if (this.running === undefined || (this.loops.length > 0 && !this.isConnected)) return false;
+    if (!this.isStarted || (this.markets.size > 0 && !this.isConnected)) return false;
     for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
     return true;
   }
@@ -123,7 +137,8 @@ class CcxtSource implements Source {
       const isQuiet = now - this.connectedAt >= quietMarket && market.backfilledEarly !== market.losses;
       if (market.isResumed || isQuiet) void this.backfill(market);
     }
-    if (this.instrumentsAt > 0 && now - this.instrumentsAt >= instrumentsEvery) void this.refreshInstruments();
+    if (this.isStarted && now - this.askedAt >= askEvery) void this.refreshInstruments();
+    if (this.isStarted && now - this.publishedAt >= republishEvery) this.publishAll(now);
     if (now - this.gaugesAt >= gaugesEvery) this.setGauges(now);
   }
 
@@ -137,25 +152,61 @@ class CcxtSource implements Source {
     return exchange === this.choice.id;
   }
 
-  /** What an earlier session left in the log may be long past: no book is right before its snapshot. */
   private startBooks(): void {
-    const { id: exchange, symbols, kinds } = this.choice;
-    const { clock, publisher } = this.parts;
-    if (!kinds.includes("depth")) return;
-    for (const symbol of symbols)
-      publisher.publish(gapTick("session_start", { exchange, symbol, receiveTime: clock() }, 0));
+    for (const symbol of this.choice.symbols) if (!isPattern(symbol)) this.startBook(symbol.replace(/%2A/gi, "*"));
   }
 
-  private addMarket(symbol: string): void {
-    const { id, kinds, snapshotEvery, backoff = defaultBackoff } = this.choice;
+  /** What an earlier session left in the log may be long past: no book is right before its snapshot. */
+  private startBook(symbol: string): void {
+    const { id: exchange, kinds } = this.choice;
+    const { clock, publisher } = this.parts;
+    if (!kinds.includes("depth") || this.booksStarted.has(symbol)) return;
+    this.booksStarted.add(symbol);
+    publisher.publish(gapTick("session_start", { exchange, symbol, receiveTime: clock() }, 0));
+  }
+
+  /** Subscribes what is listed or trades again, and leaves what does not any more or goes by another native id now. */
+  private async followListings(): Promise<void> {
+    const { listings, streams, exact } = this;
+    if (!this.isStarted || this.isFollowing || listings === undefined || streams === undefined) return;
+    this.isFollowing = true;
+    try {
+      for (;;) {
+        const { fresh, gone } = listings.changes();
+        if ((fresh.length === 0 && gone.size === 0) || this.abort.signal.aborted) return;
+        const told = { listed: fresh.slice(0, 20).map(({ symbol }) => symbol), gone: [...gone.keys()].slice(0, 20) };
+        this.parts.logger.info({ exchange: this.choice.id, ...told }, "subscriptions follow the exchange's listings");
+        for (const [symbol, reason] of gone) this.drop(symbol, reason);
+        await Promise.all([...gone.keys()].map((symbol) => streams.leave(symbol)));
+        listings.left(gone.keys());
+        for (const instrument of fresh) this.addMarket(instrument);
+        if (exact !== undefined) await streams.renewStale();
+      }
+    } finally {
+      this.isFollowing = false;
+      this.lookAtConnections();
+    }
+  }
+
+  private drop(symbol: string, reason: string): void {
+    const { clock, metrics } = this.parts;
+    const market = this.markets.get(symbol);
+    market?.book?.gap(reason, clock());
+    this.markets.delete(symbol);
+    metrics.bookLive.remove({ exchange: this.choice.id, symbol });
+  }
+
+  private addMarket(instrument: InstrumentTick): void {
+    const { id, snapshotEvery } = this.choice;
     const { publisher, logger, metrics } = this.parts;
-    const { exact } = this;
-    if (exact === undefined) return;
-    const ccxtSymbol = this.ccxtSymbols.get(symbol) ?? symbol;
-    const { watches, absent } = watchesOf(exact.ccxt, ccxtSymbol, kinds, this.settings.snapshotLevels);
+    const { listings, streams } = this;
+    if (listings === undefined || streams === undefined) return;
+    const { symbol } = instrument;
+    this.startBook(symbol);
+    const { watches, absent } = streams.of(listings.ccxtSymbol(symbol));
     const market = new CcxtMarket({
       exchange: id,
-      instrument: this.known.of(symbol)!,
+      instrument,
       kinds: watches.flatMap((watch) => watch.kinds),
       publish: (given) => {
         const tick = given.symbol === symbol ? given : { ...given, symbol };
@@ -167,6 +218,7 @@ class CcxtSource implements Source {
       tradesLimit: this.settings.tradesLimit,
     });
     this.markets.set(symbol, market);
+    listings.subscribed(instrument);
     for (const kind of absent) {
       metrics.dropped.inc({ place: "ccxt", reason: `no_stream_${kind}` });
       logger.error(
@@ -174,17 +226,7 @@ class CcxtSource implements Source {
         "ccxt streams none of these; leave the kind out",
       );
     }
-    for (const { kinds: carried, watch, take } of watches) {
-      this.loops.push(
-        new WatchLoop<unknown>({
-          watch,
-          take: (value) => this.guard(() => take(market, value, exact.receiveTime)),
-          fault: (fault, error) => this.onFault(market, carried, fault, error),
-          signal: this.abort.signal,
-          backoff,
-        }),
-      );
-    }
+    streams.start(market, watches);
   }
 
   /** What fails in taking in one thing must not look like ccxt's own failure. */
@@ -235,12 +277,12 @@ class CcxtSource implements Source {
     }
     market.isBackfilling = true;
     const { symbol } = market.instrument;
-    const ccxtSymbol = this.ccxtSymbols.get(symbol) ?? symbol;
+    const ccxtSymbol = this.listings?.ccxtSymbol(symbol) ?? symbol;
     // while the stream has not gone on, once: the rest is fetched when it has
     market.backfilledEarly = losses;
     try {
       // only answers count: an exchange that does not answer is asked ever more rarely
-      for (let attempt = 0, behind = 0; behind < backfillAttempts && !this.abort.signal.aborted; attempt++) {
+      for (let attempt = 0, behind = 0; behind < backfillAttempts && !this.isLeft(market); attempt++) {
         try {
           const end = await backfillTrades(
             { since: missingSince, until: () => market.resumedAt },
@@ -264,7 +306,7 @@ class CcxtSource implements Source {
           await this.pause(attempt);
         }
       }
-      if (this.abort.signal.aborted) return;
+      if (this.isLeft(market)) return;
       metrics.dropped.inc({ place: "ccxt", reason: "backfill_failed" });
       if (market.isResumed && market.losses === losses) market.missingSince = undefined;
     } finally {
@@ -272,37 +314,44 @@ class CcxtSource implements Source {
     }
   }
 
+  private isLeft(market: CcxtMarket): boolean {
+    return this.abort.signal.aborted || this.markets.get(market.instrument.symbol) !== market;
+  }
+
   /** Asks for the markets and publishes what has changed. @returns false when the exchange did not answer */
   private async refreshInstruments(): Promise<boolean> {
-    const { id, symbols } = this.choice;
+    const { id } = this.choice;
     const { clock, publisher, logger } = this.parts;
-    const { ccxt } = this.exact!;
-    const now = clock();
+    const { listings } = this;
+    if (listings === undefined || this.isAsking || this.abort.signal.aborted) return true;
+    this.isAsking = true;
+    this.askedAt = clock();
     try {
-      const isFirst = this.instrumentsAt === 0;
-      this.instrumentsAt = now;
-      const markets = await ccxt.loadMarkets(!isFirst);
-      for (const symbol of symbols) {
-        const market = marketOf(markets, symbol);
-        if (market === undefined) {
-          logger.error(
-            { code: "TP_SYMBOL_UNKNOWN", exchange: id },
-            `${id} has no ${symbol}: spell symbols as ccxt does`,
-          );
-          continue;
-        }
-        const instrument = named(instrumentTick(ccxt, market, clock()), symbol);
-        this.ccxtSymbols.set(symbol, market.symbol);
-        this.known.put(instrument);
-        publisher.publish(instrument);
-      }
+      const { changed, unknown } = await listings.ask(clock);
+      const missing = unknown.join(", ");
+      if (missing !== "" && missing !== this.unknown)
+        logger.error(
+          { code: "TP_SYMBOL_UNKNOWN", exchange: id },
+          `${id} has no ${missing}: spell symbols as ccxt does; what is listed later is taken up then`,
+        );
+      this.unknown = missing;
+      if (this.publishedAt === 0) this.publishedAt = this.askedAt;
+      for (const instrument of changed) publisher.publish({ ...instrument, receiveTime: clock() });
+      if (changed.length > 0) void this.followListings();
       return true;
     } catch (error) {
-      this.instrumentsAt = 0;
       if (error instanceof UnknownCcxtExchange) throw error;
       logger.warn({ exchange: id, why: (error as Error).message }, "no markets from the exchange; asking again");
       return false;
+    } finally {
+      this.isAsking = false;
     }
+  }
+
+  private publishAll(now: Micros): void {
+    this.publishedAt = now;
+    for (const instrument of this.listings?.known.all() ?? [])
+      this.parts.publisher.publish({ ...instrument, exchangeTime: now, receiveTime: now });
   }
 
   private onConnection(): void {
@@ -315,8 +364,7 @@ class CcxtSource implements Source {
   private lookAtConnections(): void {
     const { clock, logger, metrics } = this.parts;
     const clients = Object.values(this.exact?.ccxt.clients ?? {});
-    const open =
-      clients.length > 0 && clients.every((client) => client.isConnected) && this.loops.every(({ isUp }) => isUp);
+    const open = clients.length > 0 && clients.every((client) => client.isConnected) && (this.streams?.areUp ?? true);
     if (this.isOpen && !open && !this.abort.signal.aborted)
       metrics.dropped.inc({ place: "ingest", reason: "disconnect" });
     this.isOpen = open;

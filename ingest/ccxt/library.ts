@@ -16,6 +16,7 @@ export interface CcxtExchange {
   readonly tickers: Record<string, CcxtTicker | undefined>;
   readonly bidsasks: Record<string, CcxtTicker | undefined>;
   readonly orderbooks: Record<string, CcxtBook>;
+  readonly trades: Record<string, unknown>;
   safeFloat: (from: unknown, key: string | number, otherwise?: unknown) => unknown;
   safeFloat2: (from: unknown, key: string | number, other: string | number, otherwise?: unknown) => unknown;
   safeString2(from: unknown, key: string | number, other: string | number): string | undefined;
@@ -32,7 +33,7 @@ export interface CcxtExchange {
   indexedOrderBook(snapshot?: CcxtSnapshot, depth?: number): CcxtBook;
   readonly timeframes: Readonly<Record<string, unknown>> | undefined;
   loadHttpProxyAgent(): Promise<unknown>;
-  setMarkets(markets: unknown): unknown;
+  setMarkets: (markets: unknown) => unknown;
   loadMarkets(reload?: boolean): Promise<Readonly<Record<string, CcxtMarket>>>;
   watchTrades(symbol: string): Promise<readonly CcxtTrade[]>;
   watchOrderBook(symbol: string, limit?: number, params?: Readonly<Record<string, unknown>>): Promise<CcxtBook>;

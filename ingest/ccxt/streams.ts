@@ -6,6 +6,9 @@ import { quirksOf } from "./quirks.js";
 
 /** One stream of one symbol: how ccxt is asked, and what is made of the answer. */
 export interface Watch {
+  /** ccxt's method, and the symbol that it is asked for. */
+  readonly method: "watchTrades" | "watchOrderBook" | "watchBidsAsks" | "watchTicker" | "watchTickers";
+  readonly symbol: string;
   /** What it carries. */
   readonly kinds: readonly FeedKind[];
   readonly watch: () => Promise<unknown>;
@@ -32,6 +35,8 @@ export function watchesOf(
   };
   if (kinds.includes("trade") && can("watchTrades")) {
     add({
+      method: "watchTrades",
+      symbol,
       kinds: ["trade"],
       watch: () => ccxt.watchTrades(symbol),
       take: (market, trades, time) => market.trades(trades as readonly CcxtTrade[], time),
@@ -41,6 +46,8 @@ export function watchesOf(
     const market = ccxt.markets?.[symbol];
     const bookParams = market && quirksOf(ccxt.id).bookParams?.(market, bookLevels);
     add({
+      method: "watchOrderBook",
+      symbol,
       kinds: ["depth"],
       watch: () => ccxt.watchOrderBook(symbol, bookLevels, bookParams),
       take: (market, book, time) => market.depth(book as CcxtBook, time),
@@ -50,6 +57,8 @@ export function watchesOf(
   const hasQuotes = tickerWithQuotes === undefined && can("watchBidsAsks");
   if (kinds.includes("quote") && hasQuotes) {
     add({
+      method: "watchBidsAsks",
+      symbol,
       kinds: ["quote"],
       watch: () => ccxt.watchBidsAsks([symbol]),
       take: (market, tickers, time) => market.quote(ccxt.bidsasks[symbol] ?? ofSymbol(tickers, symbol), time),
@@ -59,6 +68,8 @@ export function watchesOf(
   const single = can("watchTicker");
   if (fromTicker.length > 0 && (single || can("watchTickers"))) {
     add({
+      method: single ? "watchTicker" : "watchTickers",
+      symbol,
       kinds: fromTicker,
       watch: () => (single ? ccxt.watchTicker(symbol, { ...tickerWithQuotes }) : ccxt.watchTickers([symbol])),
       take: (market, value, time) => {

@@ -74,6 +74,11 @@ export class MoodyExchange {
     return { restUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}` };
   }
 
+  /** The streams that are subscribed, as often as they are. */
+  streams(): string[] {
+    return [...this.#clients].flatMap(({ streams }) => [...streams]);
+  }
+
   /** Every connection is lost. */
   drop(): void {
     for (const { socket } of this.#clients) socket.terminate();
