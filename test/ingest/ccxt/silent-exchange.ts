@@ -1,0 +1,54 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { SilentVenue } from "./silent-venues.js";
+
+/** A local exchange that lists one market, acknowledges each subscription, and never sends anything of it. */
+export async function silentExchange({ rest, welcome, names, acknowledge, gzip }: SilentVenue) {
+  /** `path name`, as they were subscribed. */
+  const asked = new Set<string>();
+  const unanswered: string[] = [];
+  let wsUrl = "";
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      const text = `${request.url} ${body}`;
+      const key = Object.keys(rest).find((part) => text.includes(part));
+      if (key === undefined) unanswered.push(text);
+      const answer = JSON.stringify(key === undefined ? {} : rest[key]).replace('"WS/"', `"${wsUrl}/"`);
+      response.writeHead(key === undefined ? 404 : 200, { "content-type": "application/json" }).end(answer);
+    });
+  });
+  const sockets = new WebSocketServer({ server });
+  sockets.on("connection", (socket: WebSocket, { url = "" }) => {
+    const send = (message: unknown) =>
+      socket.send(gzip === true ? gzipSync(JSON.stringify(message)) : JSON.stringify(message));
+    if (welcome !== undefined) send(welcome);
+    socket.on("message", (data) => {
+      const text = String(data);
+      if (!text.startsWith("{")) return;
+      const sent: unknown = JSON.parse(text);
+      for (const name of names(sent)) asked.add(`${url.split("?")[0]} ${name}`);
+      send(acknowledge(sent));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  wsUrl = `ws://127.0.0.1:${port}`;
+  return {
+    restUrl: `http://127.0.0.1:${port}`,
+    wsUrl,
+    asked,
+    unanswered,
+    async stop(): Promise<void> {
+      for (const socket of sockets.clients) socket.terminate();
+      sockets.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
