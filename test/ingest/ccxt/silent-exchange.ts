@@ -4,8 +4,14 @@ import { gzipSync } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { SilentVenue } from "./silent-venues.js";
 
-/** A local exchange that lists one market, acknowledges each subscription, and never sends anything of it. */
-export async function silentExchange({ rest, welcome, names, acknowledge, gzip }: SilentVenue) {
+/**
+ * A local exchange that lists one market, acknowledges each subscription, and sends nothing of it.
+ *
+ * @param moving names of which frames come nevertheless
+ */
+export async function silentExchange(venue: SilentVenue, moving: readonly string[] = []) {
+  const { rest, welcome, names, acknowledge, gzip, frame } = venue;
+  const timers = new Set<NodeJS.Timeout>();
   /** `path name`, as they were subscribed. */
   const asked = new Set<string>();
   const unanswered: string[] = [];
@@ -32,8 +38,17 @@ export async function silentExchange({ rest, welcome, names, acknowledge, gzip }
       const text = String(data);
       if (!text.startsWith("{")) return;
       const sent: unknown = JSON.parse(text);
-      for (const name of names(sent)) asked.add(`${url.split("?")[0]} ${name}`);
+      const fresh = names(sent);
+      for (const name of fresh) asked.add(`${url.split("?")[0]} ${name}`);
       send(acknowledge(sent));
+      let count = 0;
+      const live = fresh.filter((name) => moving.includes(name));
+      if (live.length === 0) return;
+      const tick = () => {
+        count += 1;
+        for (const name of live) send(frame?.(name, count));
+      };
+      timers.add(setInterval(tick, 25));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -45,6 +60,7 @@ export async function silentExchange({ rest, welcome, names, acknowledge, gzip }
     asked,
     unanswered,
     async stop(): Promise<void> {
+      for (const timer of timers) clearInterval(timer);
       for (const socket of sockets.clients) socket.terminate();
       sockets.close();
       server.closeAllConnections();

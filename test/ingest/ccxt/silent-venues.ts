@@ -19,8 +19,10 @@ export interface SilentVenue {
   readonly names: (sent: Message) => readonly string[];
   readonly acknowledge: (sent: Message) => unknown;
   readonly gzip?: true;
-  /** Path and names of each kind that has a stream of its own. */
-  readonly streams: Readonly<Partial<Record<FeedKind, readonly [path: string, ...names: string[]]>>>;
+  /** Path and name that ccxt is to ask for, of each kind; best prices that come with the ticker have none. */
+  readonly streams: Readonly<Partial<Record<FeedKind, string>>>;
+  /** A frame of a stream, by its name. */
+  readonly frame?: (name: string, count: number) => unknown;
 }
 
 const spot = { fetchMarkets: { types: ["spot"] } };
@@ -32,6 +34,27 @@ const bybit = {
   names: ({ op, args }: Message) => (op === "subscribe" ? args : []),
   acknowledge: ({ op, req_id }: Message) => ({ success: true, ret_msg: op, conn_id: "c", req_id, op }),
 };
+/** In the forms of the exchange's documentation; a book is a snapshot first. */
+function bybitFrame(name: string, count: number): unknown {
+  const ts = 1_790_000_000_000 + count;
+  const price = `${60_000 + count}`;
+  const of = (type: string, data: unknown) => ({ topic: name, type, ts, cts: ts, data });
+  if (name.startsWith("publicTrade"))
+    return of("snapshot", [{ i: `${count}`, T: ts, p: price, v: "0.1", S: "Buy", s: "BTCUSDT", BT: false }]);
+  if (name.startsWith("tickers"))
+    return of("snapshot", {
+      symbol: "BTCUSDT",
+      lastPrice: price,
+      highPrice24h: price,
+      lowPrice24h: "1",
+      volume24h: "1",
+    });
+  const isFirst = count === 1 || name.startsWith("orderbook.1.");
+  const bids = [[isFirst ? `${59_000 + count}` : "59001", `${count}`]];
+  const asks = isFirst ? [[`${70_000 + count}`, "1"]] : [];
+  return of(isFirst ? "snapshot" : "delta", { s: "BTCUSDT", b: bids, a: asks, u: count, seq: count });
+}
+
 const bitget = {
   id: "bitget",
   names: ({ op, args }: Message) =>
@@ -75,7 +98,13 @@ export const silentVenues: readonly SilentVenue[] = [
         },
       },
     },
-    streams: {},
+    frame: bybitFrame,
+    streams: {
+      trade: "/v5/public/spot publicTrade.BTCUSDT",
+      quote: "/v5/public/spot orderbook.1.BTCUSDT",
+      ticker: "/v5/public/spot tickers.BTCUSDT",
+      depth: "/v5/public/spot orderbook.50.BTCUSDT",
+    },
   },
   {
     ...bybit,
@@ -97,7 +126,12 @@ export const silentVenues: readonly SilentVenue[] = [
         },
       },
     },
-    streams: {},
+    streams: {
+      trade: "/v5/public/linear publicTrade.BTCUSDT",
+      quote: "/v5/public/linear orderbook.1.BTCUSDT",
+      ticker: "/v5/public/linear tickers.BTCUSDT",
+      depth: "/v5/public/linear orderbook.50.BTCUSDT",
+    },
   },
   {
     id: "coinbase",
@@ -118,7 +152,11 @@ export const silentVenues: readonly SilentVenue[] = [
       ...{ channel: "subscriptions", client_id: "", timestamp: "2026-11-30T00:00:00Z", sequence_num: 0 },
       events: [{ subscriptions: { [channel]: product_ids } }],
     }),
-    streams: {},
+    streams: {
+      trade: "/ market_trades BTC-USD",
+      ticker: "/ ticker BTC-USD",
+      depth: "/ level2 BTC-USD",
+    },
   },
   {
     ...bitget,
@@ -136,7 +174,12 @@ export const silentVenues: readonly SilentVenue[] = [
       },
       currencies: { code: "00000", data: [] },
     },
-    streams: {},
+    streams: {
+      trade: "/v2/ws/public SPOT trade BTCUSDT",
+      quote: "/v2/ws/public SPOT ticker BTCUSDT",
+      ticker: "/v2/ws/public SPOT ticker BTCUSDT",
+      depth: "/v2/ws/public SPOT books BTCUSDT",
+    },
   },
   {
     ...bitget,
@@ -156,7 +199,12 @@ export const silentVenues: readonly SilentVenue[] = [
       },
       contracts: { code: "00000", data: [] },
     },
-    streams: {},
+    streams: {
+      trade: "/v2/ws/public USDT-FUTURES trade BTCUSDT",
+      quote: "/v2/ws/public USDT-FUTURES ticker BTCUSDT",
+      ticker: "/v2/ws/public USDT-FUTURES ticker BTCUSDT",
+      depth: "/v2/ws/public USDT-FUTURES books BTCUSDT",
+    },
   },
   {
     ...gate,
@@ -171,7 +219,12 @@ export const silentVenues: readonly SilentVenue[] = [
         },
       ],
     },
-    streams: {},
+    streams: {
+      trade: "/ws/v4/ spot.trades BTC_USDT",
+      quote: "/ws/v4/ spot.book_ticker BTC_USDT",
+      ticker: "/ws/v4/ spot.tickers BTC_USDT",
+      depth: "/ws/v4/ spot.obu ob.BTC_USDT.50",
+    },
   },
   {
     ...kucoin,
@@ -195,7 +248,12 @@ export const silentVenues: readonly SilentVenue[] = [
         },
       },
     },
-    streams: {},
+    streams: {
+      trade: "/ /market/match:BTC-USDT",
+      quote: "/ /spotMarket/level1:BTC-USDT",
+      ticker: "/ /market/snapshot:BTC-USDT",
+      depth: "/ /market/level2:BTC-USDT",
+    },
   },
   {
     id: "mexc",
@@ -213,7 +271,12 @@ export const silentVenues: readonly SilentVenue[] = [
     },
     names: ({ method, params }) => (method === "SUBSCRIPTION" ? params : []),
     acknowledge: ({ id, params }) => ({ id: id ?? 0, code: 0, msg: params?.[0] ?? "PONG" }),
-    streams: {},
+    streams: {
+      trade: "/ws spot@public.aggre.deals.v3.api.pb@100ms@BTCUSDT",
+      quote: "/ws spot@public.aggre.bookTicker.v3.api.pb@100ms@BTCUSDT",
+      ticker: "/ws spot@public.aggre.bookTicker.v3.api.pb@100ms@BTCUSDT",
+      depth: "/ws spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT",
+    },
   },
   {
     ...htx,
@@ -230,7 +293,11 @@ export const silentVenues: readonly SilentVenue[] = [
         ],
       },
     },
-    streams: {},
+    streams: {
+      trade: "/ws market.btcusdt.trade.detail",
+      ticker: "/ws market.btcusdt.detail",
+      depth: "/feed market.btcusdt.mbp.150",
+    },
   },
   {
     id: "cryptocom",
@@ -250,7 +317,12 @@ export const silentVenues: readonly SilentVenue[] = [
     },
     names: ({ method, params }) => (method === "subscribe" ? params.channels : []),
     acknowledge: ({ id, method }) => ({ id, method, code: 0 }),
-    streams: {},
+    streams: {
+      trade: "/exchange/v1/market trade.BTC_USDT",
+      quote: "/exchange/v1/market ticker.BTC_USDT",
+      ticker: "/exchange/v1/market ticker.BTC_USDT",
+      depth: "/exchange/v1/market book.BTC_USDT.50",
+    },
   },
   {
     id: "hyperliquid",
@@ -264,8 +336,13 @@ export const silentVenues: readonly SilentVenue[] = [
     },
     names: ({ method, subscription: { type, ...rest } = {} as Message }) =>
       method === "subscribe" ? [parts(type, ...Object.entries(rest).map(([key, value]) => `${key}=${value}`))] : [],
-    acknowledge: (sent) => (sent.method === "ping" ? { channel: "pong" } : { channel: "subscriptionResponse", data: sent }),
-    streams: {},
+    acknowledge: (sent) =>
+      sent.method === "ping" ? { channel: "pong" } : { channel: "subscriptionResponse", data: sent },
+    streams: {
+      trade: "/ws trades coin=BTC",
+      ticker: "/ws activeAssetCtx coin=BTC",
+      depth: "/ws l2Book coin=BTC fast=true",
+    },
   },
   {
     id: "deribit",
@@ -286,6 +363,11 @@ export const silentVenues: readonly SilentVenue[] = [
     },
     names: ({ method, params }) => (method === "public/subscribe" ? params.channels : []),
     acknowledge: ({ id, params }) => ({ jsonrpc: "2.0", id, result: params?.channels ?? "ok" }),
-    streams: {},
+    streams: {
+      trade: "/ws/api/v2 trades.BTC-PERPETUAL.100ms",
+      quote: "/ws/api/v2 quote.BTC-PERPETUAL",
+      ticker: "/ws/api/v2 ticker.BTC-PERPETUAL.100ms",
+      depth: "/ws/api/v2 book.BTC-PERPETUAL.100ms",
+    },
   },
 ];
