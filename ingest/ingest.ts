@@ -144,11 +144,7 @@ export function runIngest(options: IngestOptions): Ingest {
   const beat = () => {
     const now = clock();
     for (const source of running()) source.onTime(now);
-    streams.onTime(
-      now,
-      feeds.all(),
-      [...sources.all()].flatMap((source) => source.states()),
-    );
+    streams.onTime(now, feeds.all(), [...sources.all()]);
     const ill = streams.ill([...feeds.all()].flatMap((feed) => feed.ill()));
     publisher.heartbeat(heartbeatOf(states(), now, false, ill));
   };

@@ -3,10 +3,11 @@ import type { Log } from "../infra/log/log.js";
 import type { Logger } from "../infra/logging.js";
 import type { Metrics } from "../infra/metrics.js";
 import type { FeedState } from "../schemas/ticks.js";
-import type { Micros, VenueId } from "../schemas/words.js";
+import type { Micros, SymbolName, VenueId } from "../schemas/words.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetters } from "./dead-letters.js";
 import type { Hole, Publisher } from "./publisher.js";
+import type { StreamKind } from "./streams/stream.js";
 
 /**
  * Something that ticks come from, live. A venue's `Feed` is one; a chain, an oracle or an exchange's own topics are
@@ -23,12 +24,21 @@ export interface Source {
   readonly isReady: boolean;
   /** Why it is not ready; without this its states say it. */
   conditions?(): Condition[];
+  /** What it has asked its exchanges for: while its connections are up, a stream of these that stays silent is told. */
+  awaited?(): Iterable<AwaitedStream>;
   /** Time passes; called with every heartbeat. */
   onTime(now: Micros): void;
   /** There is room again after ticks of one of its streams were dropped. */
   onHole?(hole: Hole): void;
   /** Whether ticks of this venue come from it. */
   owns(exchange: VenueId): boolean;
+}
+
+/** A stream by its name. */
+export interface AwaitedStream {
+  readonly exchange: VenueId;
+  readonly symbol: SymbolName;
+  readonly kind: StreamKind;
 }
 
 /** What ingest lends its sources. */

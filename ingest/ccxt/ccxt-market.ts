@@ -11,6 +11,8 @@ export interface CcxtMarketOptions {
   readonly exchange: VenueId;
   readonly instrument: InstrumentTick;
   readonly kinds: readonly FeedKind[];
+  /** For each stream of ccxt the kind that it always brings. */
+  readonly streams?: readonly FeedKind[];
   /** @returns false when the tick was dropped */
   readonly publish: (tick: RawTick) => boolean;
   /** Something that ccxt gave was not taken in. */
@@ -59,6 +61,10 @@ export class CcxtMarket {
 
   get isResumed(): boolean {
     return this.resumedAt < Number.POSITIVE_INFINITY;
+  }
+
+  get streams(): readonly FeedKind[] {
+    return this.options.streams ?? [];
   }
 
   get instrument(): InstrumentTick {

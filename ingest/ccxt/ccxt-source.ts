@@ -6,7 +6,7 @@ import { gapTick } from "../book-feed.js";
 import { InstrumentFit } from "../instrument-fit.js";
 import { askEvery, republishEvery } from "../instruments.js";
 import type { Hole } from "../publisher.js";
-import type { MakeSource, Source, SourceParts } from "../source.js";
+import type { AwaitedStream, MakeSource, Source, SourceParts } from "../source.js";
 import { isPattern } from "../symbol-choice.js";
 import type { FeedKind } from "../venue.js";
 import { CcxtListings } from "./ccxt-listings.js";
@@ -123,6 +123,12 @@ class CcxtSource implements Source {
     return [{ exchange: this.choice.id, feed: "ccxt", connected: this.isConnected, since: this.since }];
   }
 
+  /** Of a stream that carries several kinds the first: not every exchange's ticker has best prices too. */
+  *awaited(): Iterable<AwaitedStream> {
+    for (const [symbol, { streams }] of this.markets)
+      for (const kind of streams) yield { exchange: this.choice.id, symbol, kind };
+  }
+
   get isReady(): boolean {
     if (!this.isStarted || (this.markets.size > 0 && !this.isConnected)) return false;
     for (const { book } of this.markets.values()) if (book !== undefined && !book.isLive) return false;
@@ -208,6 +214,7 @@ class CcxtSource implements Source {
       exchange: id,
       instrument,
       kinds: watches.flatMap((watch) => watch.kinds),
+      streams: watches.map((watch) => (watch.kinds.includes("ticker") ? "ticker" : watch.kinds[0]!)),
       publish: (given) => {
         const tick = given.symbol === symbol ? given : { ...given, symbol };
         if (tick.kind === "trade" || tick.kind === "quote") this.fit.seen(tick);

@@ -1,6 +1,7 @@
 import { gunzipSync, inflateRawSync } from "node:zlib";
 import type { Micros, VenueId } from "../../schemas/words.js";
 import type { Clock } from "../clock.js";
+import { keepBestApart } from "./best-apart.js";
 import { recordedBook } from "./book-record.js";
 import { type CcxtClient, type CcxtExchange, type CcxtTicker, isCcxtError, newCcxtExchange } from "./library.js";
 import { quoteNumbers } from "./number-texts.js";
@@ -58,8 +59,9 @@ export async function exactExchange(
     },
     hooks,
   );
-  const { bookLevels } = quirksOf(id);
+  const { bookLevels, bestTopic } = quirksOf(id);
   listenToBooks(ccxt, bookLevels && (settings.snapshotLevels ?? bookLevels));
+  if (bestTopic !== undefined) keepBestApart(ccxt, bestTopic);
   listenToConnections(ccxt, hooks);
   return state;
 }

@@ -15,8 +15,10 @@ export interface CcxtExchange {
   clients: Record<string, CcxtClient>;
   readonly tickers: Record<string, CcxtTicker | undefined>;
   readonly bidsasks: Record<string, CcxtTicker | undefined>;
-  readonly orderbooks: Record<string, CcxtBook>;
   readonly trades: Record<string, unknown>;
+  orderbooks: Record<string, CcxtBook>;
+  /** Of the exchanges that have one. */
+  handleOrderBook?: (client: Pick<CcxtClient, "url" | "resolve">, message: unknown) => unknown;
   safeFloat: (from: unknown, key: string | number, otherwise?: unknown) => unknown;
   safeFloat2: (from: unknown, key: string | number, other: string | number, otherwise?: unknown) => unknown;
   safeString2(from: unknown, key: string | number, other: string | number): string | undefined;
@@ -56,6 +58,7 @@ export interface CcxtClient {
   readonly decompressBinary: boolean;
   onMessage(event: { data: unknown }): void;
   onMessageCallback(client: CcxtClient, message: unknown): void;
+  resolve(value: unknown, messageHash: string): unknown;
   reject(error: unknown): void;
   send(message: unknown): Promise<unknown>;
   onError(error: unknown): void;

@@ -20,6 +20,8 @@ export interface Quirks {
   readonly bookLevels?: number;
   /** Into ccxt's request of a book. */
   readonly bookParams?: (market: CcxtMarket, levels: number | undefined) => Readonly<Record<string, unknown>>;
+  /** Topics that bring the best level alone begin so, and ccxt lays what they bring over the deeper book: they are kept apart. */
+  readonly bestTopic?: string;
   /** Member of the exchange's own text that has the trade's id, where ccxt shows another. */
   readonly tradeId?: string;
 }
@@ -48,6 +50,8 @@ function hyperliquidBook({ id, swap, baseName }: CcxtMarket, levels: number | un
 const quirks: Readonly<Record<VenueId, Quirks>> = {
   // seen in the recording: "SELL" stands at trades at the best ask, "BUY" at the best bid
   coinbase: { makerSide: true },
+  // a snapshot of one level each 10 ms, laid over the book of 50 by `handleOrderBook` (4.5.84)
+  bybit: { bestTopic: "orderbook.1." },
   kraken: { tickerWithQuotes: { event_trigger: "bbo" }, bookLevels: 10 },
   // each trade by itself is streamed to those with a key alone
   okx: { sums: true },

@@ -1,9 +1,9 @@
 import type { Condition } from "../../infra/health.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { FeedState, IllStream, RawTick } from "../../schemas/ticks.js";
-import type { Micros, VenueId } from "../../schemas/words.js";
+import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
 import { reasonOf } from "./line-streams.js";
-import type { Lateness } from "./stream.js";
+import type { Lateness, StreamKind } from "./stream.js";
 import { StreamWatch } from "./stream-watch.js";
 
 const JUDGE_EVERY: Micros = 500_000;
@@ -15,6 +15,20 @@ interface JudgedFeed {
   judge(late: readonly Lateness[], now: Micros): void;
 }
 
+/** A stream by its name. */
+interface Named {
+  readonly exchange: VenueId;
+  readonly symbol: SymbolName;
+  readonly kind: StreamKind;
+}
+
+/** A source that is no venue's feed. */
+interface OtherSource {
+  states(): readonly FeedState[];
+  /** What it has asked for. */
+  awaited?(): Iterable<Named>;
+}
+
 /** The health of all streams of one ingest: those of venues' sockets, and what other sources bring. */
 export class IngestStreams {
   readonly watch = new StreamWatch();
@@ -23,6 +37,8 @@ export class IngestStreams {
   readonly #shown = new Map<string, Lateness>();
   /** Of venues without sockets of our own: whether all their connections are up. */
   readonly #up = new Map<VenueId, boolean>();
+  /** Streams of these venues that were asked for and whose connections are up. */
+  readonly #awaited = new Map<string, Named>();
 
   /** @param native venues whose feeds show their ticks themselves, before books hold them back */
   constructor(
@@ -35,11 +51,15 @@ export class IngestStreams {
     if (!this.native.has(tick.exchange)) this.watch.seen(tick);
   };
 
-  /** @param others states of sources that are no venue's feeds */
-  onTime(now: Micros, feeds: Iterable<JudgedFeed>, others: readonly FeedState[]): void {
+  onTime(now: Micros, feeds: Iterable<JudgedFeed>, others: readonly OtherSource[]): void {
     if (now - this.#judgedAt < JUDGE_EVERY) return;
     this.#judgedAt = now;
-    this.#follow(others, now);
+    const states = others.flatMap((source) => source.states());
+    this.#follow(states, now);
+    this.#await(
+      others.flatMap((source) => [...(source.awaited?.() ?? [])]),
+      now,
+    );
     this.#late = this.watch.judge(now);
     for (const feed of feeds) feed.judge(this.#late, now);
     this.#show();
@@ -50,7 +70,9 @@ export class IngestStreams {
     const late = this.#others();
     const held = late.slice(0, MOST_NAMED).map((one): Condition => {
       const subject = `${one.kind} ${one.symbol}@${one.exchange}`;
-      return { name: "stream_late", subject, reason: reasonOf(one, this.#judgedAt), severity: "note" };
+      // it was asked for, and nothing of it ever came: that is no habit that was learned
+      const severity = one.how === "silent" ? "not_ready" : "note";
+      return { name: "stream_late", subject, reason: reasonOf(one, this.#judgedAt), severity };
     });
     const more = late.length - held.length;
     if (more <= 0) return held;
@@ -84,12 +106,36 @@ export class IngestStreams {
       this.#up.set(exchange, isUp);
       this.watch.venue(exchange, isUp, now);
     }
+    // a source that has ended here, as with its lease, is awaited no more
+    for (const exchange of this.#up.keys()) {
+      if (up.has(exchange)) continue;
+      this.#up.delete(exchange);
+      this.watch.venue(exchange, false, now);
+    }
+  }
+
+  #await(asked: readonly Named[], now: Micros): void {
+    const before = new Map(this.#awaited);
+    for (const one of asked) {
+      const { exchange, symbol, kind } = one;
+      if (this.#up.get(exchange) !== true) continue;
+      const name = nameOf(one);
+      before.delete(name);
+      this.#awaited.set(name, one);
+      const known = this.watch.find(exchange, symbol, kind);
+      if (known?.expected !== true || !known.up) this.watch.expect(exchange, symbol, kind, now);
+    }
+    // down, or left
+    for (const [name, { exchange, symbol, kind }] of before) {
+      this.#awaited.delete(name);
+      this.watch.down(exchange, symbol, kind);
+    }
   }
 
   #show(): void {
     const { streamLate } = this.metrics;
     if (this.#late.length === 0 && this.#shown.size === 0) return;
-    const late = new Map(this.#late.map((one) => [`${one.exchange} ${one.symbol} ${one.kind}`, one]));
+    const late = new Map(this.#late.map((one) => [nameOf(one), one]));
     for (const [name, { exchange, symbol, kind }] of this.#shown) {
       if (late.has(name)) continue;
       streamLate.set({ exchange, symbol, kind }, 0);
@@ -102,3 +148,5 @@ export class IngestStreams {
     }
   }
 }
+
+const nameOf = ({ exchange, symbol, kind }: Named): string => `${exchange} ${symbol} ${kind}`;
