@@ -1,9 +1,10 @@
 import type { Condition } from "../../infra/health.js";
 import type { Metrics } from "../../infra/metrics.js";
 import type { FeedState, IllStream, RawTick } from "../../schemas/ticks.js";
-import type { Micros, SymbolName, VenueId } from "../../schemas/words.js";
+import type { Micros, VenueId } from "../../schemas/words.js";
+import type { AwaitedStream } from "../source.js";
 import { reasonOf } from "./line-streams.js";
-import type { Lateness, StreamKind } from "./stream.js";
+import type { Lateness } from "./stream.js";
 import { StreamWatch } from "./stream-watch.js";
 
 const JUDGE_EVERY: Micros = 500_000;
@@ -15,18 +16,11 @@ interface JudgedFeed {
   judge(late: readonly Lateness[], now: Micros): void;
 }
 
-/** A stream by its name. */
-interface Named {
-  readonly exchange: VenueId;
-  readonly symbol: SymbolName;
-  readonly kind: StreamKind;
-}
-
 /** A source that is no venue's feed. */
 interface OtherSource {
   states(): readonly FeedState[];
   /** What it has asked for. */
-  awaited?(): Iterable<Named>;
+  awaited?(): Iterable<AwaitedStream>;
 }
 
 /** The health of all streams of one ingest: those of venues' sockets, and what other sources bring. */
@@ -38,7 +32,7 @@ export class IngestStreams {
   /** Of venues without sockets of our own: whether all their connections are up. */
   readonly #up = new Map<VenueId, boolean>();
   /** Streams of these venues that were asked for and whose connections are up. */
-  readonly #awaited = new Map<string, Named>();
+  readonly #awaited = new Map<string, AwaitedStream>();
 
   /** @param native venues whose feeds show their ticks themselves, before books hold them back */
   constructor(
@@ -114,7 +108,7 @@ export class IngestStreams {
     }
   }
 
-  #await(asked: readonly Named[], now: Micros): void {
+  #await(asked: readonly AwaitedStream[], now: Micros): void {
     const before = new Map(this.#awaited);
     for (const one of asked) {
       const { exchange, symbol, kind } = one;
@@ -149,4 +143,4 @@ export class IngestStreams {
   }
 }
 
-const nameOf = ({ exchange, symbol, kind }: Named): string => `${exchange} ${symbol} ${kind}`;
+const nameOf = ({ exchange, symbol, kind }: AwaitedStream): string => `${exchange} ${symbol} ${kind}`;
