@@ -23,6 +23,8 @@ interface RecordedMarket {
   readonly watches: RecordedWatch[];
   /** Of several books of it the first that came. */
   book: string | undefined;
+  /** Its book came whole since the connection came up. */
+  isBegun: boolean;
   depthFrames: number;
 }
 
@@ -179,16 +181,20 @@ export class RecordedCcxtVenue implements VenueInRecording {
         asked: new Set(),
         watches: [],
         book: stream.book,
+        isBegun: false,
         depthFrames: 0,
       };
       this.markets.set(symbol, market);
     }
-    if (stream.kinds.includes("depth")) {
-      market.book ??= stream.book;
-      if (market.book !== stream.book) return undefined;
-      market.depthFrames += 1;
-    }
-    return { market, stream };
+    if (!stream.kinds.includes("depth")) return { market, stream };
+    market.book ??= stream.book;
+    if (market.book !== stream.book) return undefined;
+    market.depthFrames += 1;
+    market.isBegun ||= stream.isWhole === true;
+    if (market.isBegun) return { market, stream };
+    // ccxt would make a book of the changes alone
+    const kinds = stream.kinds.filter((kind) => kind !== "depth");
+    return kinds.length === 0 ? undefined : { market, stream: { ...stream, kinds } };
   }
 
   private async open(): Promise<NonNullable<typeof this.opened>> {
@@ -245,8 +251,9 @@ export class RecordedCcxtVenue implements VenueInRecording {
 
   /** What was kept of its streams does not go on; ccxt's sockets stay, since several of the recording's may be one there. */
   private lost({ markets }: Connection): void {
-    for (const { market, asked } of markets) {
-      for (const kind of asked) market.interrupted(kind, "reconnect", this.now);
+    for (const of of markets) {
+      of.isBegun = false;
+      for (const kind of of.asked) of.market.interrupted(kind, "reconnect", this.now);
     }
     markets.clear();
   }

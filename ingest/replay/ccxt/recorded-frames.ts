@@ -13,6 +13,8 @@ export interface RecordedStream {
   readonly kinds: readonly FeedKind[];
   /** Which of several books of one market, where the exchange streams them by depth: only one can be kept. */
   readonly book?: string;
+  /** Of a book: the frame has it whole, so that it may begin with it. */
+  readonly isWhole?: boolean;
 }
 
 /** How frames of one exchange, in the form that ccxt's handlers read, tell the streams that they are of. */
@@ -31,6 +33,9 @@ export interface RecordedFrames {
 
 const none: readonly RecordedStream[] = [];
 const stream = (nativeId: string, ...kinds: FeedKind[]): RecordedStream[] => [{ nativeId, kinds }];
+const book = (nativeId: string, isWhole: boolean, depth?: string): RecordedStream[] => [
+  { nativeId, kinds: ["depth"], isWhole, ...(depth !== undefined && { book: depth }) },
+];
 const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
 
 /** Markets whose id is base and quote, in spot. */
@@ -43,14 +48,14 @@ function contract(base: string, quote: string, settle: string, delivery?: string
 
 /** https://bybit-exchange.github.io/docs/v5/websocket/public/trade and beside it, 2026-08; ccxt 4.5.84 */
 const bybit: RecordedFrames = {
-  streams: ({ topic }) => {
+  streams: ({ topic, type }) => {
     if (typeof topic !== "string") return none;
     const [name, ...rest] = topic.split(".");
     const nativeId = rest.at(-1)!;
     if (name === "publicTrade") return stream(nativeId, "trade");
     if (name === "tickers") return stream(nativeId, "ticker");
     if (name !== "orderbook") return none;
-    return rest[0] === "1" ? stream(nativeId, "quote") : [{ nativeId, kinds: ["depth"], book: rest[0]! }];
+    return rest[0] === "1" ? stream(nativeId, "quote") : book(nativeId, type === "snapshot", rest[0]!);
   },
   market: (nativeId, address) => {
     const isSpot = address.endsWith("/spot");
@@ -75,20 +80,22 @@ const gate: RecordedFrames = {
     if (channel === "spot.tickers") return stream(result.currency_pair, "ticker");
     if (channel === "spot.book_ticker") return stream(result.s, "quote");
     if (channel !== "spot.obu") return none;
-    const [, nativeId, book] = String(result.s).split(".");
-    return nativeId === undefined || book === undefined ? none : [{ nativeId, kinds: ["depth"], book }];
+    const [, nativeId, depth] = String(result.s).split(".");
+    return nativeId === undefined || depth === undefined ? none : book(nativeId, result.full === true, depth);
   },
   market: (nativeId) => (nativeId.includes("_") ? symbolOfNativeId("gate", nativeId) : undefined),
 };
 
 /** https://docs.gemini.com/websocket/market-data/v2/about, 2026-10; its newer streams of Binance's form ccxt does not read. */
 const gemini: RecordedFrames = {
-  streams: ({ type, symbol, trades }) => {
+  streams: ({ type, symbol, trades, auction_events: auctions }) => {
     if (typeof symbol !== "string") return none;
     const nativeId = symbol.toLowerCase();
     if (type === "trade") return stream(nativeId, "trade");
     if (type !== "l2_updates") return none;
-    return trades === undefined ? stream(nativeId, "depth") : stream(nativeId, "depth", "trade");
+    // by which ccxt, too, tells the first one
+    const isWhole = trades !== undefined && auctions !== undefined;
+    return [{ nativeId, kinds: trades === undefined ? ["depth"] : ["depth", "trade"], isWhole }];
   },
   market: spot("gemini"),
 };
@@ -102,7 +109,7 @@ const krakenfutures: RecordedFrames = {
     if (feed === "trade" || feed === "trade_snapshot") return stream(nativeId, "trade");
     if (feed === "ticker") return stream(nativeId, "ticker");
     if (feed === "ticker_lite") return stream(nativeId, "quote");
-    return feed === "book" || feed === "book_snapshot" ? stream(nativeId, "depth") : none;
+    return feed === "book" || feed === "book_snapshot" ? book(nativeId, feed === "book_snapshot") : none;
   },
   market: (nativeId) => {
     const [, kind, asset, delivery] = /^(PI|FI|PF|FF)_([A-Z0-9]+)USD(?:_(\d{6}))?$/.exec(nativeId) ?? [];
@@ -117,10 +124,10 @@ const coinbase: RecordedFrames = {
   streams: ({ channel, events }) => {
     if (!Array.isArray(events)) return none;
     const ids = (rows: readonly { product_id: string }[] = []) => unique(rows.map(({ product_id: id }) => id));
-    return events.flatMap(({ trades, tickers, product_id: id }: Message) => {
+    return events.flatMap(({ type, trades, tickers, product_id: id }: Message) => {
       if (channel === "market_trades") return ids(trades).flatMap((one) => stream(one, "trade"));
       if (channel === "ticker") return ids(tickers).flatMap((one) => stream(one, "ticker", "quote"));
-      return channel === "l2_data" && typeof id === "string" ? stream(id, "depth") : none;
+      return channel === "l2_data" && typeof id === "string" ? book(id, type === "snapshot") : none;
     });
   },
   market: spot("coinbase"),
@@ -133,7 +140,8 @@ const cryptocom: RecordedFrames = {
     if (typeof nativeId !== "string") return none;
     if (channel === "trade") return stream(nativeId, "trade");
     if (channel === "ticker") return stream(nativeId, "ticker");
-    return channel === "book" ? [{ nativeId, kinds: ["depth"], book: String(depth ?? "") }] : none;
+    if (channel !== "book" && channel !== "book.update") return none;
+    return book(nativeId, channel === "book", String(depth ?? ""));
   },
   market: (nativeId) => (/^[^_-]+_[^_-]+$/.test(nativeId) ? symbolOfNativeId("cryptocom", nativeId) : undefined),
 };
@@ -143,7 +151,7 @@ const hyperliquid: RecordedFrames = {
   streams: ({ channel, data }) => {
     if (channel === "trades" && Array.isArray(data))
       return unique(data.map(({ coin }: Message) => coin)).flatMap((coin) => stream(coin, "trade"));
-    return channel === "l2Book" && typeof data?.coin === "string" ? stream(data.coin, "depth") : none;
+    return channel === "l2Book" && typeof data?.coin === "string" ? book(data.coin, true) : none;
   },
   // spot markets are numbers there, `@107`, which only its list names
   market: (coin) => (/^[A-Za-z0-9]+$/.test(coin) ? contract(coin, "USDC", "USDC") : undefined),
@@ -161,10 +169,11 @@ const htx: RecordedFrames = {
 
 /** https://api-docs.poloniex.com/spot/websocket/market-data, 2026-10 */
 const poloniex: RecordedFrames = {
-  streams: ({ channel, data }) => {
-    const kind = channel === "trades" ? "trade" : channel === "book_lv2" ? "depth" : undefined;
-    if (kind === undefined || !Array.isArray(data)) return none;
-    return unique(data.map(({ symbol }: Message) => symbol)).flatMap((id) => stream(id, kind));
+  streams: ({ channel, action, data }) => {
+    if ((channel !== "trades" && channel !== "book_lv2") || !Array.isArray(data)) return none;
+    return unique(data.map(({ symbol }: Message) => symbol)).flatMap((id) =>
+      channel === "trades" ? stream(id, "trade") : book(id, action === "snapshot"),
+    );
   },
   market: spot("poloniex"),
 };

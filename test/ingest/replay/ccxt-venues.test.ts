@@ -217,6 +217,16 @@ it("a connection that comes up again ends its book with a gap, until the next sn
   ]);
 });
 
+it("a recording that begins amid a book has none before its snapshot, and says so where none comes", async () => {
+  const changes = [bybitLine(now, linear), bybitLine(now + 1, bookOf("delta", 2, "100.5"))];
+  const { ticks, report } = await replayed({ files: [written(...changes)] });
+  expect(ofKind(ticks, "depth")).toEqual([]);
+  expect(report.warnings.join()).toMatch(/BTC\/USDT:USDT@bybit: no snapshot that fits/);
+  const more = [...changes, bybitLine(now + 2, bookOf("snapshot", 3, "98"))];
+  const { ticks: later } = await replayed({ files: [written(...more)] });
+  expect(ofKind(later, "depth")).toMatchObject([{ action: "snapshot", bids: [["98", "1"]] }]);
+});
+
 it("of books of several depths of one market the first is kept: their levels are not mixed", async () => {
   const path = written(
     bybitLine(now, linear),
