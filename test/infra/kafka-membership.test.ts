@@ -134,6 +134,14 @@ test.each(every)("a commit that is answered with %s holds no record back", async
   await goesOn();
 });
 
+test("a commit that the coordinator puts off is not repeated behind a newer one", async () => {
+  const done = answersWrongly([{ apiKey: offsetCommit, fault: 15, times: 1 }]);
+  const [older, newer] = [appended - 1, appended].map((offset) => log.commit("members", topic, 0, offset));
+  await Promise.allSettled([older, newer]);
+  expect(done()).toBe(true);
+  expect(await log.committed("members", topic, 0)).toBe(appended);
+});
+
 test("nothing was passed over, and what was committed is where a next member begins", async () => {
   expect(new Set(got).size).toBe(appended);
   await expect.poll(() => log.committed("members", topic, 0), { timeout: 30_000 }).toBe(appended);

@@ -79,6 +79,9 @@ export class GroupMembership {
   /** With connections of its own: on one connection a commit would wait until the group has shared out. */
   readonly #commits: KafkaCluster;
   readonly #commitsTo: CoordinatorLookup;
+  /** The newest commit of each partition, by a count of them all. */
+  readonly #newestCommits = new Map<string, number>();
+  #commitCount = 0;
   readonly #leaving = new AbortController();
 
   constructor(private readonly options: MembershipOptions) {
@@ -207,15 +210,20 @@ export class GroupMembership {
   }
 
   /**
-   * Repeats a commit while coordinators move.
+   * Repeats a commit while coordinators move, until a newer one of the partition follows: the former, repeated behind it,
+   * would take the position back.
    *
    * @param metadata stands beside the offset
-   * @throws when the group is being shared out anew, or has forgotten this member; LogUnavailable
+   * @throws when the group is being shared out anew, or has forgotten this member; LogUnavailable, also where a newer one
+   *   follows
    */
   async commit(topic: string, partition: number, offset: number, metadata: string | null = null): Promise<void> {
     const { groupId } = this.options;
     const topics = [{ topic, partitions: [{ partition, offset: String(offset), metadata }] }];
     const until = performance.now() + COMMIT_MS;
+    const name = `${topic} ${partition}`;
+    const count = ++this.#commitCount;
+    this.#newestCommits.set(name, count);
     for (let failures = 0; ; ) {
       try {
         await this.#commitOnce(topics);
@@ -230,6 +238,7 @@ export class GroupMembership {
         this.#commitsTo.forget();
       }
       await this.#pause(backoff(++failures));
+      if (this.#newestCommits.get(name) !== count) throw new LogUnavailable(`a commit of group ${groupId}`);
     }
   }
 
